@@ -1,0 +1,51 @@
+import type { ClientId, RequestId } from '#core/ids.ts'
+import type { Secret } from '#core/secret.ts'
+import type { ClientDescription } from '../interactions.ts'
+
+/** RFC 7591 §2 metadata that we keep, validated. Names as on the wire, because the engine reads them so. */
+export interface ClientMetadataWire {
+  readonly client_name: string
+  readonly redirect_uris: readonly string[]
+  readonly application_type: 'native' | 'web'
+  readonly grant_types: readonly ('authorization_code' | 'refresh_token')[]
+  readonly response_types: readonly ['code']
+  readonly token_endpoint_auth_method: 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'
+  readonly client_uri?: string
+  readonly logo_uri?: string
+  readonly tos_uri?: string
+  readonly policy_uri?: string
+  readonly contacts?: readonly string[]
+  readonly software_id?: string
+  readonly software_version?: string
+  readonly jwks_uri?: string
+  readonly jwks?: { readonly keys: readonly Record<string, unknown>[] }
+}
+
+export interface ResolvedClient {
+  readonly clientId: ClientId
+  readonly metadata: ClientMetadataWire
+  readonly secret: Secret | null
+  readonly issuedAt: number | null
+  readonly description: ClientDescription
+}
+
+export type ClientResolution =
+  | { readonly kind: 'active'; readonly client: ResolvedClient }
+  /** Known, waiting for `sallyport client approve`. */
+  | { readonly kind: 'pending'; readonly name: string }
+  | { readonly kind: 'removed' }
+  | { readonly kind: 'unknown' }
+  /** A Client ID Metadata Document that could not be fetched or is not valid. `problem` is safe to show. */
+  | { readonly kind: 'documentInvalid'; readonly problem: string }
+
+/** Who may be a client: dynamic registration behind our gate, Client ID Metadata Documents, pre-registered ones. */
+export interface ClientRegistry {
+  resolve(clientId: ClientId, requestId: RequestId | null): Promise<ClientResolution>
+  /** RFC 7591 §3. Answers the response body, status and headers; never throws for bad input. */
+  register(
+    body: unknown,
+    caller: { readonly address: string; readonly requestId: RequestId },
+  ): Promise<{ readonly status: number; readonly body: Record<string, unknown> }>
+  /** RFC 6749 §3.1.2.3, RFC 8252 §7.3: exact, except that the port of a loopback http redirect is free. */
+  redirectIsAllowed(client: ClientMetadataWire, redirectUri: string): boolean
+}

@@ -1,0 +1,50 @@
+import type { ClientId, SubjectId } from '#core/ids.ts'
+import type { ServerEntry } from '#core/snapshot.ts'
+import type { HttpExchange } from '#http/exchange.ts'
+
+/** One authorization request waiting for a person, bound to the browser that started it by the engine's path-scoped cookie. */
+export interface Interaction {
+  readonly uid: string
+  readonly prompt: 'login' | 'consent'
+  readonly clientId: ClientId
+  readonly client: ClientDescription
+  readonly redirectUri: string
+  readonly server: ServerEntry
+  /** Known scopes of this server that the client asked for; unknown ones are already dropped, baseline if it named none. */
+  readonly scopesRequested: readonly string[]
+  /** Scope values that were dropped because nobody knows them. */
+  readonly scopesUnknown: readonly string[]
+  /** Set once somebody has logged in. */
+  readonly subject: SubjectId | null
+}
+
+export interface ClientDescription {
+  readonly name: string
+  /** Host of the client_id URL for Client ID Metadata Documents, else null: then the name is the client's own claim. */
+  readonly clientIdHost: string | null
+  readonly clientUri: string | null
+  readonly kind: 'dynamic' | 'metadataDocument' | 'preregistered'
+  /** Every redirect URI of the client is on this machine, so nobody can prove which program listens there. */
+  readonly isLocalhostOnly: boolean
+  /** Names of other, better known clients that this name could be mistaken for. */
+  readonly lookalikes: readonly string[]
+  readonly registeredAt: number | null
+}
+
+export interface LoginOutcome {
+  readonly subject: SubjectId
+  /** Seconds since the epoch. */
+  readonly authTime: number
+  readonly amr: readonly string[]
+}
+
+export interface Interactions {
+  /** Null when the uid is unknown or expired, or when this browser is not the one that started it: the page says to begin again. */
+  load(exchange: HttpExchange, uid: string): Promise<Interaction | null>
+  /** Each answers the URL to send the browser to next, on our own origin. */
+  finishLogin(exchange: HttpExchange, interaction: Interaction, outcome: LoginOutcome): Promise<string>
+  /** Opens the grant (one authorization = one grant) with exactly these scopes, which may be more or fewer than requested. Audited in the same transaction. */
+  finishConsent(exchange: HttpExchange, interaction: Interaction, scopes: readonly string[]): Promise<string>
+  /** The client gets `access_denied` (RFC 6749 §4.1.2.1). Audited. */
+  deny(exchange: HttpExchange, interaction: Interaction): Promise<string>
+}

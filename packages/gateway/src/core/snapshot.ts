@@ -1,0 +1,109 @@
+import type { ServerId, TenantId } from './ids.ts'
+import type { Secret } from './secret.ts'
+import type { ToolClass } from './tool-classes.ts'
+
+/**
+ * What the control plane publishes and every other part reads: one immutable value, swapped whole.
+ * `version` is the SHA-256 (hex) of the configuration file it was built from; `number` counts swaps since start.
+ */
+export interface Snapshot {
+  readonly version: string
+  readonly number: number
+  readonly tenant: TenantId
+  /** `P`: an origin without path and without trailing slash; issuer and resource identifiers are built from it, never from headers. */
+  readonly publicUrl: string
+  /** True while P is http on a loopback address: the only case in which plain http and open registration are allowed. */
+  readonly isLoopback: boolean
+  /** Origins (besides P itself) whose browser clients may call metadata, register, token and MCP endpoints. */
+  readonly allowedOrigins: ReadonlySet<string>
+  /** Addresses whose X-Forwarded-For and X-Forwarded-Proto are believed. */
+  readonly trustedProxies: readonly string[]
+  readonly registration: RegistrationPolicy
+  readonly servers: ReadonlyMap<ServerId, ServerEntry>
+  readonly roles: ReadonlyMap<string, RolePolicy>
+  readonly lifetimes: Lifetimes
+  /** Names of `dangerously…` options in force, for the log and the console. */
+  readonly dangerousOptions: readonly string[]
+}
+
+export interface RegistrationPolicy {
+  /** `open` only while P is loopback. */
+  readonly mode: 'open' | 'approval' | 'closed'
+  /** Most clients kept, all states together. */
+  readonly clientsMax: number
+  /** Registrations accepted per source address and hour. */
+  readonly perAddressPerHour: number
+  /** Whether https URLs are accepted as client ids (Client ID Metadata Documents). */
+  readonly metadataDocuments: boolean
+}
+
+export interface Lifetimes {
+  readonly accessTokenSeconds: number
+  /** Absolute, from the authorization. */
+  readonly refreshTokenSeconds: number
+  /** Browser login session, from the login. */
+  readonly loginSessionSeconds: number
+}
+
+export interface RolePolicy {
+  readonly name: string
+  /** Admin API role this role carries, if any. */
+  readonly admin: AdminRole | null
+  /** Classes allowed per server; the `*` entry holds for every server that has no entry of its own. */
+  readonly allow: ReadonlyMap<ServerId | '*', ReadonlySet<ToolClass>>
+}
+
+export type AdminRole = 'operator' | 'approver' | 'auditor' | 'user'
+
+export interface ServerEntry {
+  readonly id: ServerId
+  /** Shown on the consent page. */
+  readonly title: string
+  readonly description: string
+  /** `P/mcp/{id}`: the OAuth resource identifier, byte for byte. */
+  readonly resource: string
+  readonly upstream: UpstreamSpec
+  /** Classes challenged and advertised to clients that name no scope. */
+  readonly baselineClasses: readonly ToolClass[]
+  /** Operator's word on single tools; may lower as well as raise. */
+  readonly toolClasses: ReadonlyMap<string, ToolClass>
+  /** Tools that have a scope of their own: `{server}:tool:{percent-encoded name}`. */
+  readonly toolScopes: ReadonlySet<string>
+  readonly limits: ServerLimits
+}
+
+export type UpstreamSpec = StdioUpstream | HttpUpstream
+
+export interface StdioUpstream {
+  readonly kind: 'stdio'
+  readonly command: string
+  readonly args: readonly string[]
+  /** The whole environment besides PATH, HOME and TMPDIR. Values may hold `${userDir}`, replaced per subject. */
+  readonly env: ReadonlyMap<string, string | Secret>
+  readonly cwd: string | null
+}
+
+export interface HttpUpstream {
+  readonly kind: 'http'
+  /** Streamable HTTP endpoint. */
+  readonly url: string
+  /** Headers that carry the gateway's own credential. There is no way to name the caller's. */
+  readonly headers: ReadonlyMap<string, Secret>
+  /** Which addresses the host may resolve to. */
+  readonly network: 'public' | 'private' | 'loopback'
+}
+
+export interface ServerLimits {
+  readonly requestBytesMax: number
+  readonly responseBytesMax: number
+  readonly callTimeoutSeconds: number
+  readonly sessionsPerSubjectMax: number
+  readonly idleSeconds: number
+}
+
+/** Where to read the snapshot now in force. Readers take it once per request and keep it for that request. */
+export interface SnapshotSource {
+  current(): Snapshot
+  /** Called after each swap; returns a function that ends the subscription. */
+  onSwap(listener: (snapshot: Snapshot) => void): () => void
+}

@@ -1,0 +1,43 @@
+/**
+ * Every way the data plane says no. Closed: `respond.ts` maps each to HTTP status, WWW-Authenticate and JSON-RPC code, exhaustively.
+ * The name and `reason` go to the audit record; the caller learns the category only.
+ */
+export type Refusal =
+  // admission
+  | { readonly name: 'originForbidden' }
+  | { readonly name: 'serverUnknown' }
+  | { readonly name: 'methodNotAllowed'; readonly allow: readonly string[] }
+  | { readonly name: 'mediaTypeUnsupported' }
+  | { readonly name: 'notAcceptable' }
+  | { readonly name: 'headerMalformed'; readonly reason: string }
+  | { readonly name: 'bodyTooLarge'; readonly bytesMax: number }
+  | { readonly name: 'bodyIncomplete' }
+  | { readonly name: 'jsonInvalid'; readonly reason: string }
+  | { readonly name: 'messageInvalid'; readonly reason: string; readonly id: string | number | null }
+  | { readonly name: 'batchNotAllowed' }
+  | { readonly name: 'revisionUnsupported'; readonly requested: string; readonly id: string | number | null }
+  // authentication
+  | { readonly name: 'tokenMissing' }
+  | { readonly name: 'tokenInvalid'; readonly reason: string }
+  | { readonly name: 'tokenInQuery' }
+  | { readonly name: 'authorizationMalformed' }
+  | { readonly name: 'verifierUnavailable'; readonly reason: string }
+  // sessions
+  | { readonly name: 'sessionRequired' }
+  | { readonly name: 'sessionUnknown'; readonly reason: string }
+  | { readonly name: 'sessionsExhausted' }
+  // authorization
+  | { readonly name: 'scopeInsufficient'; readonly scopes: readonly string[]; readonly id: string | number | null }
+  | { readonly name: 'roleForbids'; readonly id: string | number | null }
+  | { readonly name: 'methodUnmapped'; readonly method: string; readonly id: string | number | null }
+  | { readonly name: 'toolUnknown'; readonly tool: string; readonly id: string | number | null }
+  | { readonly name: 'rateLimited'; readonly retryAfterSeconds: number; readonly id: string | number | null }
+  // inspection
+  | { readonly name: 'argumentsRefused'; readonly reason: string; readonly id: string | number | null }
+  | { readonly name: 'resultRefused'; readonly reason: string; readonly id: string | number | null }
+  // upstream
+  | { readonly name: 'upstreamUnavailable'; readonly reason: string; readonly id: string | number | null }
+  | { readonly name: 'upstreamTimeout'; readonly id: string | number | null }
+  // ourselves
+  | { readonly name: 'auditUnavailable' }
+  | { readonly name: 'shuttingDown' }

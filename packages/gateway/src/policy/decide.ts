@@ -1,0 +1,63 @@
+import type { RolePolicy, ServerEntry, Snapshot } from '#core/snapshot.ts'
+import { TOOL_CLASSES, type ToolClass } from '#core/tool-classes.ts'
+import { classContains, printClassScope, printToolScope, scopesCover } from './scopes.ts'
+
+export type Decision =
+  | { readonly kind: 'permit' }
+  /** The role allows it, the token does not: step up with this full set (held scopes included, so that clients that do not merge lose nothing). */
+  | { readonly kind: 'scopesMissing'; readonly scopes: readonly string[] }
+  | { readonly kind: 'roleForbids' }
+
+export interface DecisionRequest {
+  readonly server: ServerEntry
+  readonly roles: readonly string[]
+  readonly scopes: readonly string[]
+  readonly toolClass: ToolClass
+  /** Null for requests that are not about one tool. */
+  readonly tool: string | null
+}
+
+/** Pure. Roles are the live ones of the subject; scopes are those of the token. Both must agree, else no. */
+export function decide(request: DecisionRequest, snapshot: Snapshot): Decision {
+  const { server, roles, scopes, toolClass, tool } = request
+  if (!roleAllows(snapshot, roles, server, toolClass)) return { kind: 'roleForbids' }
+  if (scopesCover(scopes, server.id, toolClass, tool)) return { kind: 'permit' }
+  const needed =
+    tool !== null && server.toolScopes.has(tool)
+      ? printToolScope(server.id, tool)
+      : printClassScope(server.id, toolClass)
+  return { kind: 'scopesMissing', scopes: [...new Set([...scopes, needed])] }
+}
+
+/** Whether any of the roles allows this class on this server. An unknown role allows nothing. */
+export function roleAllows(
+  snapshot: Snapshot,
+  roles: readonly string[],
+  server: ServerEntry,
+  toolClass: ToolClass,
+): boolean {
+  return roles.some((name) => {
+    const role = snapshot.roles.get(name)
+    return role !== undefined && classesOf(role, server).some((held) => classContains(held, toolClass))
+  })
+}
+
+/** Every scope of this server that the roles allow: what consent may offer and a token may carry. */
+export function scopesAllowed(snapshot: Snapshot, roles: readonly string[], server: ServerEntry): string[] {
+  const classes = TOOL_CLASSES.filter((toolClass) => roleAllows(snapshot, roles, server, toolClass))
+  const scopes = classes.map((toolClass) => printClassScope(server.id, toolClass))
+  for (const tool of server.toolScopes) {
+    const toolClass = server.toolClasses.get(tool)
+    if (toolClass !== undefined && classes.includes(toolClass)) scopes.push(printToolScope(server.id, tool))
+  }
+  return scopes
+}
+
+/** The scopes a server challenges and advertises to clients that name none. */
+export function baselineScopes(server: ServerEntry): string[] {
+  return server.baselineClasses.map((toolClass) => printClassScope(server.id, toolClass))
+}
+
+function classesOf(role: RolePolicy, server: ServerEntry): readonly ToolClass[] {
+  return [...(role.allow.get(server.id) ?? role.allow.get('*') ?? [])]
+}

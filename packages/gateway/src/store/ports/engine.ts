@@ -1,0 +1,52 @@
+import type { GrantId, TenantId } from '#core/ids.ts'
+import type { AuditEntry } from './audit.ts'
+import type { NewGrant } from './grants.ts'
+
+/** A document of the authorization-server engine. `id` is already hashed where the model's ids are secrets; `payload` is sealed where it must be. */
+export interface EngineDocument {
+  readonly model: string
+  readonly id: string
+  readonly payload: string
+  readonly grantId: string | null
+  readonly uid: string | null
+  readonly userCode: string | null
+  readonly accountId: string | null
+  readonly clientId: string | null
+  /** Seconds since the epoch; null never expires. */
+  readonly expiresAt: number | null
+  readonly consumedAt: number | null
+}
+
+export type EngineOperation =
+  | { readonly kind: 'upsert'; readonly document: Omit<EngineDocument, 'consumedAt'> }
+  /** Plain insert: a conflict fails the whole batch (replay detection). */
+  | { readonly kind: 'insert'; readonly document: Omit<EngineDocument, 'consumedAt'> }
+  /** Conditional: zero rows means the race was lost, and the whole batch fails. */
+  | { readonly kind: 'consume'; readonly model: string; readonly id: string; readonly at: number }
+  | { readonly kind: 'destroy'; readonly model: string; readonly id: string }
+  /** Removes every document of the grant, marks our grant row revoked with this cause, and writes the feed. */
+  | { readonly kind: 'revokeGrant'; readonly grantId: GrantId; readonly cause: string; readonly at: number }
+  | { readonly kind: 'openGrant'; readonly grant: NewGrant }
+  /** The batch fails with `grantNotLive` unless this grant is live at the moment of the commit. */
+  | { readonly kind: 'requireLiveGrant'; readonly grantId: GrantId; readonly at: number }
+
+export type EngineCommit =
+  | { readonly outcome: 'committed' }
+  | { readonly outcome: 'alreadyConsumed'; readonly model: string; readonly id: string }
+  | { readonly outcome: 'duplicate'; readonly model: string; readonly id: string }
+  | { readonly outcome: 'grantNotLive'; readonly grantId: GrantId }
+
+export interface EnginePort {
+  /** Expired documents are not found. Consumed ones are, with `consumedAt` set. */
+  find(tenant: TenantId, model: string, id: string, now: number): Promise<EngineDocument | null>
+  findByUid(tenant: TenantId, model: string, uid: string, now: number): Promise<EngineDocument | null>
+  findByUserCode(tenant: TenantId, model: string, userCode: string, now: number): Promise<EngineDocument | null>
+  /** Everything one request changes, in order, in one transaction with its audit entries. Anything but `committed` changed nothing. */
+  commit(
+    tenant: TenantId,
+    operations: readonly EngineOperation[],
+    audit: readonly AuditEntry[],
+  ): Promise<EngineCommit>
+  /** Deletes documents that expired before `now`, at most `max`. Answers how many. */
+  collectExpired(now: number, max: number): Promise<number>
+}

@@ -1,0 +1,56 @@
+import type { ClientId, GrantId, ServerId, SubjectId, TenantId } from '#core/ids.ts'
+import type { AuditEntry } from './audit.ts'
+import type { Page, PageRequest } from './page.ts'
+
+/** One authorization of one client by one subject for one server. States: live -> revoked (or expired). */
+export interface StoredGrant {
+  readonly tenant: TenantId
+  readonly grantId: GrantId
+  /** Assigned by the store in commit order; subject, client and tenant revocations compare it, not clocks. */
+  readonly number: number
+  readonly subject: SubjectId
+  readonly clientId: ClientId
+  readonly server: ServerId
+  /** The resource identifier (RFC 8707) the grant is for. */
+  readonly resource: string
+  readonly scopes: readonly string[]
+  readonly createdAt: number
+  readonly expiresAt: number
+  readonly revokedAt: number | null
+  readonly revokedCause: string | null
+}
+
+export type NewGrant = Omit<StoredGrant, 'number' | 'revokedAt' | 'revokedCause'>
+
+export type GrantSelector =
+  | { readonly grantId: GrantId }
+  | { readonly subject: SubjectId }
+  | { readonly clientId: ClientId }
+
+export interface GrantsPort {
+  find(tenant: TenantId, grantId: GrantId): Promise<StoredGrant | null>
+  list(
+    tenant: TenantId,
+    filter: { readonly subject?: SubjectId; readonly clientId?: ClientId; readonly liveAt?: number },
+    page: PageRequest,
+  ): Promise<Page<StoredGrant>>
+  /**
+   * Marks live grants revoked, deletes their engine documents and writes the feed (`grant` each, plus `subject` or `client` for those
+   * selectors), all in one transaction. Answers the grants that were live.
+   */
+  revoke(
+    tenant: TenantId,
+    selector: GrantSelector,
+    cause: string,
+    now: number,
+    audit: readonly AuditEntry[],
+  ): Promise<readonly GrantId[]>
+  /** Denies one access token until it would have expired anyway (feed: `token`). */
+  revokeToken(
+    tenant: TenantId,
+    tokenId: string,
+    expiresAt: number,
+    now: number,
+    audit: readonly AuditEntry[],
+  ): Promise<void>
+}

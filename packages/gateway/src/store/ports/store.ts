@@ -1,0 +1,24 @@
+import type { AccountsPort } from './accounts.ts'
+import type { AuditPort } from './audit.ts'
+import type { ClientsPort } from './clients.ts'
+import type { EnginePort } from './engine.ts'
+import type { FeedPort } from './feed.ts'
+import type { GrantsPort } from './grants.ts'
+import type { LimitsPort } from './limits.ts'
+import type { SigningKeysPort } from './signing-keys.ts'
+
+/**
+ * Everything that is kept, each port named for its state machine and moving in one atomic step.
+ * Calls reject only when the store is broken (disk full, file gone, closed): callers refuse, with 503.
+ */
+export interface Store {
+  readonly accounts: AccountsPort
+  readonly audit: AuditPort
+  readonly clients: ClientsPort
+  readonly engine: EnginePort
+  readonly feed: FeedPort
+  readonly grants: GrantsPort
+  readonly limits: LimitsPort
+  readonly signingKeys: SigningKeysPort
+  close(): Promise<void>
+}
