@@ -1,27 +1,24 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { RequestId } from "#core/ids.ts";
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RequestId } from '#core/ids.ts'
 
 /** One HTTP request and its response, after the listener has checked Host and named the caller's address. */
 export interface HttpExchange {
-	readonly request: IncomingMessage;
-	readonly response: ServerResponse;
-	readonly requestId: RequestId;
-	/** Path as sent (percent-encoding kept), already refused if it holds `.`/`..` segments, `//`, backslash or encoded slashes. */
-	readonly path: string;
-	readonly query: URLSearchParams;
-	/** The peer's address, or the one a trusted proxy names. */
-	readonly clientAddress: string;
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly requestId: RequestId
+  /** Path as sent (percent-encoding kept), already refused if it holds `.`/`..` segments, `//`, backslash or encoded slashes. */
+  readonly path: string
+  readonly query: URLSearchParams
+  /** The peer's address, or the one a trusted proxy names. */
+  readonly clientAddress: string
 }
 
 /** Answers the exchange completely, or rejects (a bug: the listener answers 500 without details). */
-export type Handler = (exchange: HttpExchange) => Promise<void>;
+export type Handler = (exchange: HttpExchange) => Promise<void>
 
 export interface Route {
-	readonly method: string;
-	/** Exact path, or a path whose last segments are parameters: `/mcp/:server`. */
-	readonly path: string;
-	readonly handler: (
-		exchange: HttpExchange,
-		parameters: Readonly<Record<string, string>>,
-	) => Promise<void>;
+  readonly method: string
+  /** Exact path, or a path whose last segments are parameters: `/mcp/:server`. */
+  readonly path: string
+  readonly handler: (exchange: HttpExchange, parameters: Readonly<Record<string, string>>) => Promise<void>
 }

@@ -1,211 +1,172 @@
 import {
-	createServer as createHttpServer,
-	type IncomingMessage,
-	type RequestListener,
-	type Server,
-	type ServerResponse,
-} from "node:http";
-import {
-	createServer as createHttpsServer,
-	type Server as HttpsServer,
-} from "node:https";
-import type { Clock } from "#core/clock.ts";
-import { asRequestId } from "#core/ids.ts";
-import { type Random, uuidv7 } from "#core/random.ts";
-import type { Snapshot } from "#core/snapshot.ts";
-import {
-	clientAddress,
-	type TrustedProxies,
-	trustedProxies,
-} from "./client-address.ts";
-import type { Router } from "./router.ts";
-import { sendText } from "./respond.ts";
-import { readTarget } from "./target.ts";
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import type { Clock } from '#core/clock.ts'
+import { asRequestId } from '#core/ids.ts'
+import { type Random, uuidv7 } from '#core/random.ts'
+import type { Snapshot } from '#core/snapshot.ts'
+import { clientAddress, type TrustedProxies, trustedProxies } from './client-address.ts'
+import type { Router } from './router.ts'
+import { sendText } from './respond.ts'
+import { readTarget } from './target.ts'
 
-const CONNECTIONS_MAX = 10_000;
-const HEADER_BYTES_MAX = 16 * 1024;
-const HEADERS_TIMEOUT_MS = 15_000;
-const REQUEST_TIMEOUT_MS = 60_000;
-const KEEP_ALIVE_MS = 65_000;
+const CONNECTIONS_MAX = 10_000
+const HEADER_BYTES_MAX = 16 * 1024
+const HEADERS_TIMEOUT_MS = 15_000
+const REQUEST_TIMEOUT_MS = 60_000
+const KEEP_ALIVE_MS = 65_000
 /** On close, answers under way get this long before their connections are cut. */
-const DRAIN_MS = 3_000;
+const DRAIN_MS = 3_000
 
 /** Paths that load balancers and orchestrators ask for by address, so the Host header says nothing there. */
-const HOST_FREE_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
+const HOST_FREE_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
 
 export interface ListenerOptions {
-	readonly current: () => Snapshot;
-	readonly router: Router;
-	readonly clock: Clock;
-	readonly random: Random;
-	readonly tls: {
-		readonly certificate: string;
-		readonly privateKey: string;
-	} | null;
-	/** A handler that threw: a bug or a broken machine. Gets the request id that the caller was shown. */
-	readonly onFailure: (requestId: string, cause: unknown) => void;
+  readonly current: () => Snapshot
+  readonly router: Router
+  readonly clock: Clock
+  readonly random: Random
+  readonly tls: {
+    readonly certificate: string
+    readonly privateKey: string
+  } | null
+  /** A handler that threw: a bug or a broken machine. Gets the request id that the caller was shown. */
+  readonly onFailure: (requestId: string, cause: unknown) => void
 }
 
 export interface Listener {
-	listen(
-		host: string,
-		port: number,
-	): Promise<{ readonly host: string; readonly port: number }>;
-	/** New connections use the new certificate; old ones keep theirs. */
-	replaceCertificate(tls: {
-		readonly certificate: string;
-		readonly privateKey: string;
-	}): void;
-	close(): Promise<void>;
+  listen(host: string, port: number): Promise<{ readonly host: string; readonly port: number }>
+  /** New connections use the new certificate; old ones keep theirs. */
+  replaceCertificate(tls: { readonly certificate: string; readonly privateKey: string }): void
+  close(): Promise<void>
 }
 
 /** The one HTTP listener: bounds, Host check, target check, request id, then the router. */
 export function createListener(options: ListenerOptions): Listener {
-	const proxiesOf = cachedProxies();
-	const onRequest: RequestListener = (request, response) => {
-		void answer(options, proxiesOf(options.current()), request, response);
-	};
-	const limits = {
-		maxHeaderSize: HEADER_BYTES_MAX,
-		headersTimeout: HEADERS_TIMEOUT_MS,
-		requestTimeout: REQUEST_TIMEOUT_MS,
-		keepAliveTimeout: KEEP_ALIVE_MS,
-		requireHostHeader: true,
-		insecureHTTPParser: false,
-	};
-	const server: Server | HttpsServer = options.tls
-		? createHttpsServer(
-				{
-					...limits,
-					cert: options.tls.certificate,
-					key: options.tls.privateKey,
-					minVersion: "TLSv1.2",
-				},
-				onRequest,
-			)
-		: createHttpServer(limits, onRequest);
-	server.maxConnections = CONNECTIONS_MAX;
-	// A client that asks leave to send its body gets it only from the route that reads it; Node answers 100 when reading starts.
-	server.on("clientError", (_error, socket) => {
-		if (socket.writable)
-			socket.end(
-				"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-			);
-		else socket.destroy();
-	});
-	return {
-		listen: (host, port) =>
-			new Promise((resolve, reject) => {
-				server.once("error", reject);
-				server.listen(port, host, () => {
-					server.off("error", reject);
-					const address = server.address();
-					resolve({
-						host,
-						port:
-							typeof address === "object" && address !== null
-								? address.port
-								: port,
-					});
-				});
-			}),
-		replaceCertificate: (tls) => {
-			if ("setSecureContext" in server)
-				server.setSecureContext({ cert: tls.certificate, key: tls.privateKey });
-		},
-		close: () =>
-			new Promise((resolve) => {
-				const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-				server.close(() => {
-					clearTimeout(cut);
-					resolve();
-				});
-				server.closeIdleConnections();
-			}),
-	};
+  const proxiesOf = cachedProxies()
+  const onRequest: RequestListener = (request, response) => {
+    void answer(options, proxiesOf(options.current()), request, response)
+  }
+  const limits = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requireHostHeader: true,
+    insecureHTTPParser: false,
+  }
+  const server: Server | HttpsServer = options.tls
+    ? createHttpsServer(
+        {
+          ...limits,
+          cert: options.tls.certificate,
+          key: options.tls.privateKey,
+          minVersion: 'TLSv1.2',
+        },
+        onRequest,
+      )
+    : createHttpServer(limits, onRequest)
+  server.maxConnections = CONNECTIONS_MAX
+  // A client that asks leave to send its body gets it only from the route that reads it; Node answers 100 when reading starts.
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+    else socket.destroy()
+  })
+  return {
+    listen: (host, port) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(port, host, () => {
+          server.off('error', reject)
+          const address = server.address()
+          resolve({
+            host,
+            port: typeof address === 'object' && address !== null ? address.port : port,
+          })
+        })
+      }),
+    replaceCertificate: (tls) => {
+      if ('setSecureContext' in server) server.setSecureContext({ cert: tls.certificate, key: tls.privateKey })
+    },
+    close: () =>
+      new Promise((resolve) => {
+        const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+        server.close(() => {
+          clearTimeout(cut)
+          resolve()
+        })
+        server.closeIdleConnections()
+      }),
+  }
 }
 
 async function answer(
-	options: ListenerOptions,
-	proxies: TrustedProxies,
-	request: IncomingMessage,
-	response: ServerResponse,
+  options: ListenerOptions,
+  proxies: TrustedProxies,
+  request: IncomingMessage,
+  response: ServerResponse,
 ): Promise<void> {
-	const requestId = asRequestId(uuidv7(options.random, options.clock.nowMs()));
-	response.setHeader("x-request-id", requestId);
-	const snapshot = options.current();
-	if (!snapshot.isLoopback)
-		response.setHeader(
-			"strict-transport-security",
-			"max-age=31536000; includeSubDomains",
-		);
-	try {
-		const target = readTarget(request.url ?? "");
-		if (!target.ok) {
-			sendText(
-				response,
-				400,
-				`Bad request: ${target.refusal}. Request ${requestId}.\n`,
-				{ connection: "close" },
-			);
-			return;
-		}
-		const { path, query } = target.value;
-		if (!HOST_FREE_PATHS.has(path) && !hostIsOurs(request, snapshot)) {
-			// RFC 9110 §15.5.20. Also the defence against DNS rebinding: a page of another name cannot speak to us.
-			sendText(
-				response,
-				421,
-				`This gateway answers only at ${snapshot.publicUrl}. Request ${requestId}.\n`,
-				{ connection: "close" },
-			);
-			return;
-		}
-		const address = clientAddress(
-			request.socket.remoteAddress,
-			request.headers["x-forwarded-for"],
-			proxies,
-		);
-		await options.router({
-			request,
-			response,
-			requestId,
-			path,
-			query,
-			clientAddress: address,
-		});
-	} catch (cause) {
-		options.onFailure(requestId, cause);
-		if (response.headersSent) response.destroy();
-		else
-			sendText(
-				response,
-				500,
-				`Something failed on our side. Nothing more is known to you; the operator finds it under request ${requestId}.\n`,
-			);
-	}
+  const requestId = asRequestId(uuidv7(options.random, options.clock.nowMs()))
+  response.setHeader('x-request-id', requestId)
+  const snapshot = options.current()
+  if (!snapshot.isLoopback) response.setHeader('strict-transport-security', 'max-age=31536000; includeSubDomains')
+  try {
+    const target = readTarget(request.url ?? '')
+    if (!target.ok) {
+      sendText(response, 400, `Bad request: ${target.refusal}. Request ${requestId}.\n`, { connection: 'close' })
+      return
+    }
+    const { path, query } = target.value
+    if (!HOST_FREE_PATHS.has(path) && !hostIsOurs(request, snapshot)) {
+      // RFC 9110 §15.5.20. Also the defence against DNS rebinding: a page of another name cannot speak to us.
+      sendText(response, 421, `This gateway answers only at ${snapshot.publicUrl}. Request ${requestId}.\n`, {
+        connection: 'close',
+      })
+      return
+    }
+    const address = clientAddress(request.socket.remoteAddress, request.headers['x-forwarded-for'], proxies)
+    await options.router({
+      request,
+      response,
+      requestId,
+      path,
+      query,
+      clientAddress: address,
+    })
+  } catch (cause) {
+    options.onFailure(requestId, cause)
+    if (response.headersSent) response.destroy()
+    else
+      sendText(
+        response,
+        500,
+        `Something failed on our side. Nothing more is known to you; the operator finds it under request ${requestId}.\n`,
+      )
+  }
 }
 
 /** The Host header, byte for byte the host of P; once. */
 function hostIsOurs(request: IncomingMessage, snapshot: Snapshot): boolean {
-	let hosts = 0;
-	for (let index = 0; index < request.rawHeaders.length; index += 2) {
-		if (request.rawHeaders[index]?.toLowerCase() === "host") hosts += 1;
-	}
-	return (
-		hosts === 1 &&
-		request.headers.host?.toLowerCase() === new URL(snapshot.publicUrl).host
-	);
+  let hosts = 0
+  for (let index = 0; index < request.rawHeaders.length; index += 2) {
+    if (request.rawHeaders[index]?.toLowerCase() === 'host') hosts += 1
+  }
+  return hosts === 1 && request.headers.host?.toLowerCase() === new URL(snapshot.publicUrl).host
 }
 
 function cachedProxies(): (snapshot: Snapshot) => TrustedProxies {
-	let of: Snapshot | null = null;
-	let proxies = trustedProxies([]);
-	return (snapshot) => {
-		if (snapshot !== of) {
-			of = snapshot;
-			proxies = trustedProxies(snapshot.trustedProxies);
-		}
-		return proxies;
-	};
+  let of: Snapshot | null = null
+  let proxies = trustedProxies([])
+  return (snapshot) => {
+    if (snapshot !== of) {
+      of = snapshot
+      proxies = trustedProxies(snapshot.trustedProxies)
+    }
+    return proxies
+  }
 }

@@ -1,0 +1,41 @@
+import type { TenantId } from '#core/ids.ts'
+import type { AuditPort, StoredCheckpoint } from '#store/ports/audit.ts'
+import type { TreeFile } from './tree-file.ts'
+import type { ExportLine } from './verify-log.ts'
+
+const PAGE_RECORDS = 500
+const PAGE_CHECKPOINTS = 500
+
+/** The whole log in order, checkpoints behind the records they cover, as the verifier reads it. */
+export async function* exportLog(port: AuditPort, tree: TreeFile, tenant: TenantId): AsyncGenerator<ExportLine> {
+  const checkpoints = checkpointsOf(port, tenant)
+  let next = await checkpoints.next()
+  for (let position = 0; ; ) {
+    const entries = await port.read(tenant, position, PAGE_RECORDS)
+    const leaves = await tree.read(position, entries.length)
+    for (const [index, entry] of entries.entries()) {
+      yield {
+        type: 'record',
+        position: entry.position,
+        leaf: leaves[index]?.toString('base64') ?? '',
+        body: entry.body,
+      }
+      position = entry.position + 1
+      for (; !next.done && next.value.size === position; next = await checkpoints.next()) {
+        yield { type: 'checkpoint', note: next.value.note }
+      }
+    }
+    if (entries.length < PAGE_RECORDS) break
+  }
+  // Checkpoints that cover more than is left: the verifier must see them to find the log shortened.
+  for (; !next.done; next = await checkpoints.next()) yield { type: 'checkpoint', note: next.value.note }
+}
+
+async function* checkpointsOf(port: AuditPort, tenant: TenantId): AsyncGenerator<StoredCheckpoint, undefined> {
+  for (let fromSize = 0; ; ) {
+    const page = await port.checkpoints(tenant, fromSize, PAGE_CHECKPOINTS)
+    yield* page
+    if (page.length < PAGE_CHECKPOINTS) return
+    fromSize = (page.at(-1)?.size ?? fromSize) + 1
+  }
+}

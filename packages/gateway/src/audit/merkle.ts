@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto'
+
+/** RFC 6962 §2.1 hashing. Leaves and nodes have different prefixes, so that neither can pass for the other. */
+export function leafHash(data: Uint8Array): Buffer {
+  return createHash('sha256').update(LEAF_PREFIX).update(data).digest()
+}
+
+export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
+  return createHash('sha256').update(NODE_PREFIX).update(left).update(right).digest()
+}
+
+const LEAF_PREFIX = Buffer.from([0])
+const NODE_PREFIX = Buffer.from([1])
+
+/**
+ * The right edge of a growing tree: one hash per complete subtree, largest first, sizes being the binary digits of `size`.
+ * Enough to append leaves and to know the root; O(log n) memory.
+ */
+export class MerkleFrontier {
+  #size = 0
+  readonly #subtrees: { readonly height: number; readonly hash: Buffer }[] = []
+
+  get size(): number {
+    return this.#size
+  }
+
+  append(leaf: Buffer): void {
+    let height = 0
+    let hash = leaf
+    for (let last = this.#subtrees.at(-1); last?.height === height; last = this.#subtrees.at(-1)) {
+      this.#subtrees.pop()
+      hash = nodeHash(last.hash, hash)
+      height += 1
+    }
+    this.#subtrees.push({ height, hash })
+    this.#size += 1
+  }
+
+  /** Root of all leaves so far; of the empty tree, the hash of nothing (RFC 6962 §2.1). */
+  root(): Buffer {
+    let root: Buffer | null = null
+    for (const subtree of this.#subtrees.toReversed())
+      root = root === null ? subtree.hash : nodeHash(subtree.hash, root)
+    return root ?? createHash('sha256').digest()
+  }
+}

@@ -1,0 +1,96 @@
+import type { AuditActivity, AuditEvent } from './trail.ts'
+import { type CanonicalValue, canonicalJson } from './jcs.ts'
+
+/** Bumped when the meaning of a field changes; readers of old logs look here first. See docs/specs/audit-record.md. */
+const RECORD_SCHEMA = 'sallyport.audit/1'
+
+/** OCSF class by activity: 3001 Account Change, 3002 Authentication, 3003 Authorize Session, 3004 Entity Management, 6002 Application Lifecycle, 6003 API Activity. */
+const CLASS_UID: Readonly<Record<AuditActivity, number>> = {
+  login: 3002,
+  logout: 3002,
+  setup: 3001,
+  authenticate: 3002,
+  'client.register': 3004,
+  'client.approve': 3004,
+  'client.remove': 3004,
+  consent: 3003,
+  'token.issue': 3003,
+  'token.refresh': 3003,
+  'token.revoke': 3003,
+  'grant.revoke': 3003,
+  'call.intent': 6003,
+  'call.outcome': 6003,
+  'session.open': 6003,
+  'session.close': 6003,
+  'request.refused': 6003,
+  'account.create': 3001,
+  'account.change': 3001,
+  'log.read': 6003,
+  'config.applied': 6002,
+  'config.rejected': 6002,
+  'system.start': 6002,
+  'system.stop': 6002,
+}
+
+/** OCSF status_id: 0 unknown, 1 success, 2 failure. */
+const STATUS_ID = { success: 1, refused: 2, failed: 2, unknown: 0 } as const
+
+export interface Coalesced {
+  readonly count: number
+  readonly firstMs: number
+  readonly lastMs: number
+}
+
+/**
+ * The record of one event as JCS-canonical JSON: the bytes that become the Merkle leaf.
+ * `personalCommitment` is a salted hash of the personal side (base64url), which is kept elsewhere and can be erased.
+ */
+export function printRecord(
+  event: AuditEvent,
+  stamp: { readonly id: string; readonly timeMs: number },
+  personalCommitment: string | null,
+  coalesced: Coalesced | null,
+): string {
+  const record: CanonicalValue = {
+    schema: RECORD_SCHEMA,
+    class_uid: CLASS_UID[event.activity],
+    activity_name: event.activity,
+    time: stamp.timeMs,
+    status_id: STATUS_ID[event.outcome],
+    status: event.outcome,
+    status_code: event.reason,
+    metadata: { uid: stamp.id, tenant_uid: event.tenant, correlation_uid: event.requestId ?? undefined },
+    actor: { user: event.subject === undefined ? undefined : { uid: event.subject }, app_uid: event.clientId },
+    api: {
+      operation: event.method,
+      service: event.server === undefined ? undefined : { name: event.server },
+      request: event.requestId === null ? undefined : { uid: event.requestId },
+    },
+    unmapped: {
+      call_id: event.callId,
+      grant_id: event.grantId,
+      tool: event.tool,
+      scopes_asked: event.scopesAsked,
+      scopes_granted: event.scopesGranted,
+      decision: event.decision,
+      detail: event.detail,
+      personal_commitment: personalCommitment ?? undefined,
+      coalesced:
+        coalesced === null ? undefined : { count: coalesced.count, first: coalesced.firstMs, last: coalesced.lastMs },
+    },
+  }
+  return canonicalJson(wellFormed(record))
+}
+
+/** What callers send (tool names, methods, scopes) may hold lone surrogates; a record must not, and must not fail for it. */
+function wellFormed(value: CanonicalValue): CanonicalValue {
+  if (typeof value === 'string') return value.toWellFormed()
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((item: CanonicalValue) => wellFormed(item))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [
+      key.toWellFormed(),
+      member === undefined ? undefined : wellFormed(member),
+    ]),
+  )
+}

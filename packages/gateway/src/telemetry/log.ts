@@ -1,0 +1,54 @@
+import { redactSecrets } from '@sallyport/inspect'
+import { pino } from 'pino'
+import type { Log, LogFields } from '#core/log.ts'
+
+/** Longest text in a log line; the rest is cut. */
+const TEXT_CHARS_MAX = 4_096
+const FIELD_DEPTH_MAX = 6
+
+/** Field names whose values are never written, whatever they look like. */
+const SECRET_NAMES =
+  /^(?:authorization|cookie|set-cookie|password|secret|token|code|code_verifier|verifier|refresh_token|access_token|client_secret|assertion|private.?key)$/i
+
+/** Where finished lines go; standard error for `serve`. */
+export interface LogDestination {
+  write(line: string): void
+}
+
+/** JSON lines by pino. Every text is scrubbed of secrets (by field name and by form) on the way in. */
+export function createLog(destination: LogDestination, level: 'debug' | 'info' | 'warn' | 'error' = 'info'): Log {
+  const logger = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'message' },
+    destination,
+  )
+  const at = (name: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
+    logger[name](scrub(fields ?? {}, 0) as object, clean(message))
+  }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+function scrub(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return clean(value)
+  if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? String(value) : value
+  if (depth >= FIELD_DEPTH_MAX) return '[deep]'
+  if (value instanceof Error) {
+    return {
+      name: value.name,
+      message: clean(value.message),
+      stack: clean(value.stack ?? ''),
+      ...(value.cause === undefined ? {} : { cause: scrub(value.cause, depth + 1) }),
+    }
+  }
+  if (ArrayBuffer.isView(value)) return '[bytes]'
+  if (Array.isArray(value)) return value.slice(0, 100).map((item) => scrub(item, depth + 1))
+  if ('toJSON' in value && typeof value.toJSON === 'function') return scrub(value.toJSON(), depth + 1)
+  return Object.fromEntries(
+    Object.entries(value)
+      .slice(0, 100)
+      .map(([name, member]) => [name, SECRET_NAMES.test(name) ? '[redacted]' : scrub(member, depth + 1)]),
+  )
+}
+
+function clean(text: string): string {
+  return redactSecrets(text.length > TEXT_CHARS_MAX ? `${text.slice(0, TEXT_CHARS_MAX)}…` : text)
+}
