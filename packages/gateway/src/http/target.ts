@@ -21,7 +21,7 @@ export function readTarget(target: string): Result<RequestTarget, string> {
     return refused('the request target has forbidden characters')
   if (path.includes('\\') || path.includes('//')) return refused('the path has empty segments or backslashes')
   if (/%(?![0-9a-f]{2})/i.test(path)) return refused('the path has a broken percent-encoding')
-  if (/%(?:2e|5c|0\d|1[0-9a-f]|7f|00)/i.test(path))
+  if (/%(?:2e|5c|0[0-9a-f]|1[0-9a-f]|7f)/i.test(path))
     return refused('the path has an encoded dot, backslash or control character')
   // An encoded slash is data in registry names (`/v0.1/servers/ns%2Fname`), nowhere else.
   if (/%2f/i.test(path) && !path.startsWith('/v0.1/servers/')) return refused('the path has an encoded slash')
