@@ -1,0 +1,42 @@
+/** RFC 9110 §5.6.2: token. */
+const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/
+/** RFC 9110 §5.5: visible ASCII, space and tab. No CR, LF, NUL, nor bytes above ASCII. */
+const FIELD_VALUE = /^[\t\x20-\x7e]{0,8192}$/
+/** Origin form, already percent-encoded (RFC 9112 §3.2.1); never absolute, never with a fragment. */
+const REQUEST_TARGET = /^\/[\x21\x22\x24-\x5b\x5d-\x7e]{0,4095}$/
+
+/** Fields about the connection rather than the message: written by the HTTP library alone, or two parsers may disagree on a body. */
+const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** Throws TypeError: whoever builds a request for an upstream has parsed its parts already, so a bad one is a bug. */
+export function checkRequest(request: {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+}): void {
+  if (!REQUEST_TARGET.test(request.path)) throw new TypeError('request target is not in origin form')
+  const seen = new Set<string>()
+  for (const [name, value] of Object.entries(request.headers)) {
+    const lower = name.toLowerCase()
+    if (!FIELD_NAME.test(name)) throw new TypeError('header name is not a token')
+    if (CONNECTION_FIELDS.has(lower)) throw new TypeError(`header ${lower} is not the caller's to set`)
+    if (seen.has(lower)) throw new TypeError(`header ${lower} is given twice`)
+    // The value may be a credential: it is not repeated.
+    if (!FIELD_VALUE.test(value)) throw new TypeError(`header ${lower} has a value that cannot be sent`)
+    seen.add(lower)
+  }
+}
