@@ -1,0 +1,222 @@
+import { z } from 'zod'
+import { TOOL_CLASSES } from '#core/tool-classes.ts'
+
+/**
+ * The shape of sallyport.yaml: the one source of types, validation and the JSON Schema for editors (docs/sallyport.schema.json).
+ * What needs the outside world or two places at once (files, environment, roles naming servers) is checked in `cross-checks.ts` and
+ * `build-snapshot.ts`.
+ */
+
+const SERVERS_MAX = 500
+const ROLES_MAX = 100
+const LIST_MAX = 100
+const TOOLS_MAX = 2_000
+const TEXT_CHARS_MAX = 4_096
+const MIB = 1024 * 1024
+
+export const SERVER_ID_PATTERN: RegExp = /^[a-z0-9-]{1,63}$/
+export const ROLE_NAME_PATTERN: RegExp = /^[a-z][a-z0-9-]{0,62}$/
+export const ENVIRONMENT_NAME_PATTERN: RegExp = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
+/** RFC 9110 §5.1: a field name is a token. */
+export const HEADER_NAME_PATTERN: RegExp = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/
+
+const text = (description: string) => z.string().min(1).max(TEXT_CHARS_MAX).describe(description)
+const toolClass = z.enum(TOOL_CLASSES)
+const toolClasses = (description: string) => z.array(toolClass).max(TOOL_CLASSES.length).describe(description)
+/** A whole number within bounds, with the value that holds when the key is absent. */
+const whole = (min: number, max: number, fallback: number, description: string) =>
+  z.int().min(min).max(max).default(fallback).describe(description)
+
+const listen = z
+  .strictObject({
+    host: text(
+      'Address to listen on. Beyond loopback this needs `tls`, `trustedProxies` or the dangerous option.',
+    ).default('127.0.0.1'),
+    port: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .optional()
+      .describe('Port to listen on. Absent: the port of a loopback `publicUrl`, else 8700.'),
+  })
+  .describe('Where the process listens.')
+
+const tls = z
+  .strictObject({
+    certificateFile: text('PEM certificate chain, leaf first. Relative to this file. Reloaded when it changes.'),
+    privateKeyFile: text('PEM private key of the certificate. Must not be readable by everybody.'),
+  })
+  .describe('TLS ends here. Leave out when a proxy listed in `trustedProxies` ends it.')
+
+const gateway = z
+  .strictObject({
+    publicUrl: text(
+      'Origin under which clients reach the gateway: issuer and resource identifiers are built from it. https unless loopback. No path.',
+    ).default('http://127.0.0.1:8700'),
+    listen: listen.prefault({}),
+    tls: tls.optional(),
+    trustedProxies: z
+      .array(text('An IP address or CIDR block.'))
+      .max(LIST_MAX)
+      .default([])
+      .describe('Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.'),
+    allowedOrigins: z
+      .array(text('An origin such as https://inspector.example.com'))
+      .max(LIST_MAX)
+      .default([])
+      .describe('Browser origins, besides publicUrl, that may call metadata, register, token and MCP endpoints.'),
+    dangerouslyListenBeyondLoopbackWithoutTls: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Lets the process listen beyond loopback in plain text: tokens can be read on the wire. Recorded at start.',
+      ),
+  })
+  .describe('The front door.')
+
+const registration = z
+  .strictObject({
+    mode: z
+      .enum(['open', 'approval', 'closed'])
+      .optional()
+      .describe(
+        'What happens to clients that register themselves (RFC 7591). `open` only while publicUrl is loopback. Absent: `open` on loopback, else `approval`.',
+      ),
+    clientsMax: whole(1, 100_000, 1_000, 'Most clients kept, all states together.'),
+    perAddressPerHour: whole(1, 10_000, 60, 'Registrations accepted per source address and hour.'),
+    metadataDocuments: z
+      .boolean()
+      .default(true)
+      .describe('Whether https URLs are accepted as client ids (Client ID Metadata Documents).'),
+  })
+  .describe('Who may become an OAuth client.')
+
+const lifetimes = z
+  .strictObject({
+    accessTokenSeconds: whole(60, 1_800, 900, 'Life of an access token. At most 30 minutes.'),
+    refreshTokenSeconds: whole(
+      300,
+      28_800,
+      14_400,
+      'Life of a refresh family, counted from the authorization. At most 8 hours.',
+    ),
+    loginSessionSeconds: whole(
+      300,
+      43_200,
+      28_800,
+      'Life of a browser login, counted from the login. At most 12 hours.',
+    ),
+  })
+  .describe('How long things live.')
+
+const role = z
+  .strictObject({
+    admin: z
+      .enum(['operator', 'approver', 'auditor', 'user'])
+      .optional()
+      .describe('What holders may do in the admin API. Absent: nothing.'),
+    allow: z
+      .record(z.string(), toolClasses('Tool classes that holders may use.'))
+      .default({})
+      .describe('Tool classes by server id. `*` holds for every server that has no entry of its own.'),
+  })
+  .describe('What people with this role may do.')
+
+const stdio = z
+  .strictObject({
+    command: text(
+      'Program to start, one process per session. `node` is the Node.js that runs the gateway. A path is relative to this file.',
+    ),
+    args: z
+      .array(z.string().max(TEXT_CHARS_MAX))
+      .max(LIST_MAX)
+      .default([])
+      .describe('Arguments. `${userDir}` becomes a folder of the user alone.'),
+    env: z
+      .record(z.string().regex(ENVIRONMENT_NAME_PATTERN), z.string().max(TEXT_CHARS_MAX))
+      .default({})
+      .describe(
+        'The whole environment besides PATH, HOME and TMPDIR. Values may hold `${env:NAME}`, `${file:path}` and `${userDir}`; secrets only as references.',
+      ),
+    cwd: text('Working directory. Relative to this file; absent: the folder of this file.').optional(),
+  })
+  .describe('A server that speaks over standard input and output.')
+
+const http = z
+  .strictObject({
+    url: text('Streamable HTTP endpoint. https, unless `network` is `loopback` or `private`.'),
+    headers: z
+      .record(z.string().regex(HEADER_NAME_PATTERN), text('A reference.'))
+      .default({})
+      .describe(
+        "Headers that carry the gateway's own credential. Each value is one reference, `${env:NAME}` or `${file:path}`, optionally after a scheme word: `Bearer ${file:token}`.",
+      ),
+    network: z
+      .enum(['public', 'private', 'loopback'])
+      .default('public')
+      .describe('Which addresses the host may resolve to.'),
+  })
+  .describe('A server that speaks Streamable HTTP.')
+
+const limits = z
+  .strictObject({
+    requestBytesMax: whole(1_024, 64 * MIB, 4 * MIB, 'Largest message from a client.'),
+    responseBytesMax: whole(1_024, 256 * MIB, 16 * MIB, 'Largest message from the server.'),
+    callTimeoutSeconds: whole(1, 3_600, 60, 'A call without an answer for this long is given up.'),
+    sessionsPerSubjectMax: whole(1, 100, 8, 'Sessions that one user may hold open on this server.'),
+    idleSeconds: whole(10, 86_400, 900, 'A session without traffic for this long is closed.'),
+  })
+  .describe('Bounds of one server.')
+
+const tool = z
+  .strictObject({
+    class: toolClass.describe(
+      'What the tool can do, in your word; replaces what its name, schema and annotations suggest.',
+    ),
+    scope: z.boolean().default(false).describe('Gives the tool a scope of its own, `{server}:tool:{name}`.'),
+  })
+  .describe('One tool.')
+
+const server = z
+  .strictObject({
+    title: text('Shown on the consent page. Absent: the id.').optional(),
+    description: z.string().max(TEXT_CHARS_MAX).default('').describe('One sentence for the consent page.'),
+    stdio: stdio.optional(),
+    http: http.optional(),
+    baseline: toolClasses('Classes asked for when a client names no scope.').default(['read']),
+    tools: z
+      .record(z.string().min(1).max(256), tool)
+      .refine((tools) => Object.keys(tools).length <= TOOLS_MAX, `at most ${TOOLS_MAX} tools`)
+      .default({})
+      .describe('Your word on single tools, by exact name.'),
+    limits: limits.prefault({}),
+  })
+  .describe('One MCP server behind the gateway: exactly one of `stdio` and `http`.')
+  .meta({ oneOf: [{ required: ['stdio'] }, { required: ['http'] }] })
+
+export const configurationSchema = z
+  .strictObject({
+    version: z.literal(1).describe('Version of this format.'),
+    gateway: gateway.prefault({}),
+    registration: registration.prefault({}),
+    lifetimes: lifetimes.prefault({}),
+    roles: z
+      .record(z.string().regex(ROLE_NAME_PATTERN), role)
+      .refine((roles) => Object.keys(roles).length <= ROLES_MAX, `at most ${ROLES_MAX} roles`)
+      .optional()
+      .describe(
+        'Roles by name. Absent: `operator`, `user`, `auditor` and `approver` as documented; given, they replace those.',
+      ),
+    servers: z
+      .record(z.string().regex(SERVER_ID_PATTERN), server)
+      .refine((servers) => Object.keys(servers).length <= SERVERS_MAX, `at most ${SERVERS_MAX} servers`)
+      .default({})
+      .describe('MCP servers by id. The id is part of the resource identifier and of every scope: choose it for good.'),
+  })
+  .meta({ title: 'sallyport.yaml' })
+
+/** A whole configuration, defaults filled in. */
+export type Configuration = z.output<typeof configurationSchema>
+export type GatewaySection = Configuration['gateway']
+export type ServerSection = Configuration['servers'][string]
+export type RoleSection = NonNullable<Configuration['roles']>[string]
