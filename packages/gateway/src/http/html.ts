@@ -99,8 +99,17 @@ export function safeUrl(url: string, ownOrigin: string): SafeUrl {
   return new CheckedUrl(parsed.href)
 }
 
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+  '`': '&#96;',
+}
+
 export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`)
+  return text.replace(/[&<>"'`]/g, (character) => ESCAPES[character] ?? '')
 }
 
 const URL_ATTRIBUTES: ReadonlySet<string> = new Set(['href', 'src', 'action', 'formaction', 'srcset', 'data', 'poster'])

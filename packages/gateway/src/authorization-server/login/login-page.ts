@@ -1,0 +1,55 @@
+import { type HtmlValue, html, safeUrl } from '#http/html.ts'
+import { clientName } from '../consent/consent-page.ts'
+import type { Interaction } from '../interactions.ts'
+import { TOKEN_FIELD } from '../pages/accept-form.ts'
+import { field } from '../pages/field.ts'
+import { errorSummary, layout } from '../pages/layout.ts'
+import { say, sayDuration, sayPlainly } from '../pages/say.ts'
+
+export type LoginProblem =
+  | { readonly kind: 'wrong' }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'throttled'; readonly retryAfterSeconds: number }
+
+export interface LoginPageInput {
+  readonly interaction: Interaction
+  /** Path that the form posts to, which is also the page's own. */
+  readonly path: string
+  readonly publicUrl: string
+  readonly formToken: string
+  /** What was typed before; the password never comes back. */
+  readonly username?: string
+  readonly problem?: LoginProblem
+}
+
+export function loginPage(input: LoginPageInput): string {
+  const { interaction, problem } = input
+  const title = sayPlainly('login.title')
+  const here = safeUrl(input.path, input.publicUrl)
+  const parties = {
+    client: html`<strong><bdi>${clientName(interaction)}</bdi></strong>`,
+    server: html`<strong><bdi>${interaction.server.title}</bdi></strong>`,
+  }
+  const fieldUrl = problem?.kind === 'throttled' ? null : safeUrl(`${input.path}#username`, input.publicUrl)
+  // Which of the two is wrong is not said, so both are marked and both are described by the one sentence.
+  const wrong = problem !== undefined && problem.kind !== 'throttled' ? problemText(problem) : null
+  return layout({
+    title: problem ? `${sayPlainly('form.problem')}: ${title}` : title,
+    card: html`<h1>${title}</h1>
+<p class="lead">${interaction.prompt === 'login' ? say('login.lead', parties) : say('login.switchLead', parties)}</p>
+${problem ? errorSummary([{ text: problemText(problem), fieldUrl }]) : null}
+<form method="post" action="${here}">
+<input type="hidden" name="${TOKEN_FIELD}" value="${input.formToken}">
+${field({ id: 'username', type: 'text', label: say('form.username'), autocomplete: 'username', value: input.username ?? '', problem: wrong, isFirst: true })}
+${field({ id: 'password', type: 'password', label: say('form.password'), autocomplete: 'current-password', problem: wrong })}
+<button class="wide">${say('login.submit')}</button>
+</form>
+<p class="foot">${say('login.foot')}</p>`,
+  })
+}
+
+function problemText(problem: LoginProblem): HtmlValue {
+  return problem.kind === 'throttled'
+    ? say('login.throttled', { wait: sayDuration(problem.retryAfterSeconds) })
+    : say(`login.${problem.kind}`)
+}

@@ -1,0 +1,66 @@
+import type { AuditTrail } from '#audit/trail.ts'
+import type { Clock } from '#core/clock.ts'
+import type { Random } from '#core/random.ts'
+import type { SnapshotSource } from '#core/snapshot.ts'
+import type { Route } from '#http/exchange.ts'
+import { ICON_PATH } from '#http/page.ts'
+import { sendText } from '#http/respond.ts'
+import type { Sealer } from '#keys/sealer.ts'
+import type { Store } from '#store/ports/store.ts'
+import { decideConsent, showConsent } from '../consent/handle-consent.ts'
+import type { Interactions } from '../interactions.ts'
+import { showLogin, submitLogin } from '../login/handle-login.ts'
+import { createHashQueue, type HashQueue } from '../login/hash-queue.ts'
+import { showSetup, submitSetup } from '../setup/handle-setup.ts'
+import { guarded } from './answer.ts'
+import type { PageContext } from './deps.ts'
+import { createFormTokens } from './form-token.ts'
+import { ICON } from './layout.ts'
+
+const ICON_HEADERS = {
+  'content-type': 'image/svg+xml',
+  'content-security-policy': "default-src 'none'",
+  'cache-control': 'public, max-age=86400',
+}
+
+export interface PagesDeps {
+  readonly interactions: Interactions
+  readonly snapshots: SnapshotSource
+  readonly store: Store
+  readonly audit: AuditTrail
+  readonly clock: Clock
+  readonly random: Random
+  readonly sealer: Sealer
+  /** Told the cause of each 503 page; the reader is told only the request id. */
+  readonly onFailure?: (requestId: string, cause: unknown) => void
+  /** For tests; by default a queue of its own. */
+  readonly hashQueue?: HashQueue
+}
+
+/** The pages for people: setup, login and consent. No JavaScript, no third party, no framing. */
+export function createPages(deps: PagesDeps): { readonly routes: Route[] } {
+  const context: PageContext = {
+    ...deps,
+    formTokens: createFormTokens(deps),
+    hashQueue: deps.hashQueue ?? createHashQueue(),
+    onFailure: deps.onFailure ?? (() => undefined),
+  }
+  const route = (method: 'GET' | 'POST', path: string, handler: Route['handler']): Route => ({
+    method,
+    path,
+    handler: guarded(context, handler),
+  })
+  return {
+    routes: [
+      route('GET', '/setup', showSetup(context)),
+      route('POST', '/setup', submitSetup(context)),
+      route('GET', '/login/:uid', showLogin(context, 'login')),
+      route('POST', '/login/:uid', submitLogin(context, 'login')),
+      route('GET', '/consent/:uid', showConsent(context)),
+      route('POST', '/consent/:uid', decideConsent(context)),
+      route('GET', '/consent/:uid/account', showLogin(context, 'consent')),
+      route('POST', '/consent/:uid/account', submitLogin(context, 'consent')),
+      route('GET', ICON_PATH, async (exchange) => sendText(exchange.response, 200, ICON, ICON_HEADERS)),
+    ],
+  }
+}

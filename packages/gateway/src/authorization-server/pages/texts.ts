@@ -1,0 +1,156 @@
+import type { HtmlValue } from '#http/html.ts'
+
+/** The language of the texts below (BCP 47). */
+export const TEXTS_LANG = 'en'
+
+/**
+ * Every sentence that a person reads on a page, by message key. `{name}` is replaced by a value that the page gives. Another language is
+ * another table with the same keys.
+ */
+export const TEXTS = {
+  'brand.name': 'Sallyport',
+  'form.problem': 'There is a problem',
+  'form.username': 'Username',
+  'form.password': 'Password',
+
+  'login.title': 'Sign in',
+  'login.lead': '{client} asks to use {server}. Sign in first; on the next page you decide.',
+  'login.switchLead': 'Sign in with the account that should decide about {client} and {server}.',
+  'login.submit': 'Sign in',
+  'login.foot': 'Your password is for this gateway alone. The app never sees it.',
+  'login.wrong': 'The username or the password is wrong.',
+  'login.missing': 'Enter your username and your password.',
+  'login.throttled': 'Too many attempts. Try again in {wait}.',
+
+  'setup.title': 'Create the first account',
+  'setup.lead':
+    'This account may sign in, connect agents and administer the gateway. The link that brought you here works once.',
+  'setup.usernameHint': 'Small letters, digits and . _ @ -',
+  'setup.passwordHint': 'At least 12 characters. A few unrelated words work well.',
+  'setup.repeat': 'Password, once more',
+  'setup.submit': 'Create account',
+  'setup.usernameInvalid': 'The username may have 1 to 64 small letters, digits and the signs . _ @ -',
+  'setup.tooShort': 'The password needs at least 12 characters.',
+  'setup.tooLong': 'The password may have at most 256 characters.',
+  'setup.tooCommon': 'This password is among the first that attackers try. Choose another one.',
+  'setup.holdsUsername': 'The password is too close to the username. Choose another one.',
+  'setup.notRepeated': 'The two passwords differ. Enter the same one twice.',
+  'setup.doneTitle': 'Your account is ready',
+  'setup.doneLead':
+    'You are {username}. Add a server to your agent with one of these addresses; it will bring you back here to sign in and decide.',
+  'setup.doneServers': 'Server addresses',
+  'setup.doneNone': 'No server is configured yet. Add one to sallyport.yaml.',
+  'setup.doneClose': 'You can close this page.',
+
+  'consent.title': 'Allow {client} to use {server}?',
+  'consent.titlePlain': 'Allow an app?',
+  'consent.app': 'App',
+  'consent.appNameless': 'An app without a name',
+  'consent.appClaim': 'The app chose this name itself. Nobody has checked it.',
+  'consent.appDocument': 'Published by {host}, which vouches for the name.',
+  'consent.appPreregistered': 'Registered by the operator of this gateway.',
+  'consent.redirect': 'The answer goes to',
+  'consent.redirectHere': '{host}, a program on this computer',
+  'consent.redirectScheme': 'The app that opens {scheme} links',
+  'consent.server': 'Server',
+  'consent.account': 'Signed in as',
+  'consent.switch': 'Not you? Use another account',
+  'consent.warnLocalhost':
+    'Any program on this computer can claim to be {client}. Continue only if you have just started this connection yourself.',
+  'consent.warnLookalike':
+    'The name resembles {names}, but this is a different app. Check that it is the one you mean.',
+  'consent.warnNew': 'This app registered itself with the gateway {age} ago.',
+  'consent.warnTitle': 'Look twice',
+  'consent.asked': 'It asks for',
+  'consent.askedNothing': 'It asks for nothing that your account may give.',
+  'consent.more': 'You may also allow ({count})',
+  'consent.moreLegend': 'Not asked for',
+  'consent.beyondRole': 'Also asked for, but beyond what your account may give: {scopes}.',
+  'consent.unknown': 'Also asked for, but unknown here and left out: {scopes}.',
+  'consent.andMore': 'and {count} more',
+  'consent.highRisk': 'far-reaching',
+  'consent.allow': 'Allow',
+  'consent.deny': 'Deny',
+  'consent.foot': 'This permission ends by itself after {duration}. The operator can end it earlier at any time.',
+  'consent.chooseOne': 'Tick at least one permission to allow, or choose Deny.',
+  'consent.chooseButton': 'Choose Allow or Deny.',
+  'consent.changed':
+    'What your account may give has changed since this page was shown. Look at the list again and decide.',
+
+  'scope.read': 'Read',
+  'scope.read.what': 'Look at and search what is there',
+  'scope.write': 'Create and change',
+  'scope.write.what': 'Add new data and change what is there. Includes reading.',
+  'scope.send': 'Send',
+  'scope.send.what': 'Send messages or data to other people and services',
+  'scope.destructive': 'Delete',
+  'scope.destructive.what': 'Delete or overwrite data for good. Includes reading and changing.',
+  'scope.execute': 'Run code',
+  'scope.execute.what': 'Run programs, commands or scripts',
+  'scope.financial': 'Move money',
+  'scope.financial.what': 'Pay, order, transfer or bill',
+  'scope.admin': 'Administer',
+  'scope.admin.what': 'Change settings, users and permissions. Includes reading, changing and deleting.',
+  'scope.tool': 'Use {tool}',
+  'scope.tool.what': 'This one tool, and no other',
+
+  'return.allowedTitle': 'Allowed',
+  'return.deniedTitle': 'Denied',
+  'return.going': 'Taking you back to {target}.',
+  'return.goingLink': 'Continue if nothing happens',
+  'return.open':
+    'One more step: go back to the app. The button opens the app that handles {scheme} links on this device.',
+  'return.openLink': 'Back to the app',
+  'return.close': 'After that you can close this page.',
+
+  'error.reference': 'Reference for the operator: {requestId}',
+  'error.next': 'What you can do',
+  'error.expired.title': 'This page no longer works',
+  'error.expired.what':
+    'The sign-in it belongs to has expired, was already completed, or was started in another browser.',
+  'error.expired.do': 'Go back to your app and connect again from there, in this browser.',
+  'error.forged.title': 'That did not come from our page',
+  'error.forged.what': 'The form was sent from another site, or the page was open for too long. Nothing was changed.',
+  'error.forged.do':
+    'Go back to your app and connect again. If you did not send a form yourself, close the page that sent you here.',
+  'error.form.title': 'The form could not be read',
+  'error.form.do': 'Go back and send it again.',
+  'error.unavailable.title': 'The gateway cannot answer right now',
+  'error.unavailable.what': 'Something it depends on is not working. Nothing was changed by this attempt.',
+  'error.unavailable.do': 'Try again in a minute. If it stays like this, give the operator the reference below.',
+  'error.busy.title': 'Too many people are signing in',
+  'error.busy.what': 'The gateway checks only a few passwords at a time, and the queue is full.',
+  'error.busy.do': 'Go back and try again in a few seconds.',
+  'error.account.title': 'This account cannot decide',
+  'error.account.what': 'It was disabled or removed after you signed in.',
+  'error.account.do': 'Ask the operator of this gateway, or connect again and sign in with another account.',
+  'error.setupLink.title': 'This setup link does not work',
+  'error.setupLink.what': 'It was already used, has expired, or was replaced by a newer one.',
+  'error.setupLink.do':
+    'Run `sallyport serve` again to get a new link, or create an account with `sallyport user add`.',
+  'error.alreadySetUp.title': 'The first account already exists',
+  'error.alreadySetUp.what': 'A setup link only ever creates the first account of a gateway.',
+  'error.alreadySetUp.do': 'Create further accounts with `sallyport user add`.',
+
+  'time.seconds.one': '1 second',
+  'time.seconds.other': '{count} seconds',
+  'time.minutes.one': '1 minute',
+  'time.minutes.other': '{count} minutes',
+  'time.hours.one': '1 hour',
+  'time.hours.other': '{count} hours',
+  'time.days.one': '1 day',
+  'time.days.other': '{count} days',
+} as const
+
+export type TextKey = keyof typeof TEXTS
+
+/** The names between braces in a text. */
+type Placeholders<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Placeholders<Rest>
+  : never
+
+/** What must be given to print the text of this key; nothing when it has no placeholders. */
+export type TextValues<Key extends TextKey, Value = HtmlValue> =
+  Placeholders<(typeof TEXTS)[Key]> extends never
+    ? [values?: undefined]
+    : [values: Readonly<Record<Placeholders<(typeof TEXTS)[Key]>, Value>>]
