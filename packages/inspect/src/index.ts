@@ -1,1 +1,6 @@
-export {}
+export { findSecrets, type SecretFinding, type SecretKind } from './secrets/find-secrets.ts'
+export { createLineRedactor, type LineRedactor } from './secrets/line-redactor.ts'
+export { redactSecrets } from './secrets/redact-secrets.ts'
+export { type Classification, classifyTool, type ToolDefinition } from './tools/classify-tool.ts'
+export { REVIEWED_SERVERS, type ReviewedServer, reviewedClasses } from './tools/reviewed-servers.ts'
+export { TOOL_CLASSES, type ToolClass } from './tools/tool-class.ts'
