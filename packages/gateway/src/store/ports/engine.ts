@@ -42,11 +42,7 @@ export interface EnginePort {
   findByUid(tenant: TenantId, model: string, uid: string, now: number): Promise<EngineDocument | null>
   findByUserCode(tenant: TenantId, model: string, userCode: string, now: number): Promise<EngineDocument | null>
   /** Everything one request changes, in order, in one transaction with its audit entries. Anything but `committed` changed nothing. */
-  commit(
-    tenant: TenantId,
-    operations: readonly EngineOperation[],
-    audit: readonly AuditEntry[],
-  ): Promise<EngineCommit>
+  commit(tenant: TenantId, operations: readonly EngineOperation[], audit: readonly AuditEntry[]): Promise<EngineCommit>
   /** Deletes documents that expired before `now`, at most `max`. Answers how many. */
   collectExpired(now: number, max: number): Promise<number>
 }

@@ -1,0 +1,35 @@
+/** The store could not do what it was asked: full disk, unreadable file, closed. The message is safe to show; the cause is for the log. */
+export class StoreFailure extends Error {
+  override readonly name: string = 'StoreFailure'
+}
+
+/** Another process, or another part of this one, has the store open. */
+export class StoreInUse extends StoreFailure {
+  override readonly name = 'StoreInUse'
+
+  constructor() {
+    super('the store is already open elsewhere: only one server may use it at a time')
+  }
+}
+
+/** The store was written by a newer version, which alone knows what its tables mean. */
+export class StoreTooNew extends StoreFailure {
+  override readonly name = 'StoreTooNew'
+  readonly migration: string
+
+  constructor(migration: string) {
+    super(
+      `the store was written by a newer version (it holds migration ${migration}): use that version or restore a backup`,
+    )
+    this.migration = migration
+  }
+}
+
+/** A page was asked for with a cursor that this store did not make. The caller's mistake, not the store's. */
+export class CursorInvalid extends Error {
+  override readonly name = 'CursorInvalid'
+
+  constructor() {
+    super('the cursor is not one that was handed out for this list')
+  }
+}

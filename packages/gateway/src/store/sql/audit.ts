@@ -1,0 +1,157 @@
+import type { Kysely } from 'kysely'
+import { asTenantId, type TenantId } from '#core/ids.ts'
+import type { AuditEntry, AuditPort, SequencedEntry, StoredCheckpoint } from '../ports/audit.ts'
+import { addAuditEntries } from './audit-entries.ts'
+import { nextNumber } from './counters.ts'
+import type { AuditCheckpointsTable, AuditEntriesTable, Database } from './schema.ts'
+
+type EntryRow = AuditEntriesTable & { sealed: Uint8Array | null }
+
+export function createAudit(db: Kysely<Database>): AuditPort {
+  const entries = (tenant: TenantId) =>
+    db
+      .selectFrom('audit_entries as e')
+      .leftJoin('audit_personal as p', (join) => join.onRef('p.tenant', '=', 'e.tenant').onRef('p.id', '=', 'e.id'))
+      .selectAll('e')
+      .select('p.sealed')
+      .where('e.tenant', '=', tenant)
+
+  return {
+    append: (added) => addAuditEntries(db, added),
+
+    sequence: (tenant, max) => sequence(db, tenant, max),
+
+    async read(tenant, fromPosition, max) {
+      const rows = await entries(tenant)
+        .where('e.position', '>=', fromPosition)
+        .orderBy('e.position')
+        .limit(max)
+        .execute()
+      return rows.map((row) => sequenced(row, row.position ?? 0))
+    },
+
+    async latest(tenant, max) {
+      const rows = await entries(tenant).orderBy('e.arrival', 'desc').orderBy('e.id', 'desc').limit(max).execute()
+      return rows.map(placed)
+    },
+
+    async byRequest(tenant, requestId) {
+      const rows = await entries(tenant)
+        .where('e.request_id', '=', requestId)
+        .orderBy('e.arrival')
+        .orderBy('e.id')
+        .execute()
+      return rows.map(placed)
+    },
+
+    async size(tenant) {
+      const row = await db
+        .selectFrom('audit_entries')
+        .select((eb) => eb.fn.max('position').as('last'))
+        .where('tenant', '=', tenant)
+        .where('position', 'is not', null)
+        .executeTakeFirst()
+      return (row?.last ?? -1) + 1
+    },
+
+    async addCheckpoint(checkpoint) {
+      await db
+        .insertInto('audit_checkpoints')
+        .values({
+          tenant: checkpoint.tenant,
+          size: checkpoint.size,
+          note: checkpoint.note,
+          time_ms: checkpoint.timeMs,
+        })
+        // The same size has the same root: a second note for it says nothing new, and the first may already be elsewhere.
+        .onConflict((conflict) => conflict.columns(['tenant', 'size']).doNothing())
+        .execute()
+    },
+
+    async latestCheckpoint(tenant) {
+      const row = await db
+        .selectFrom('audit_checkpoints')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .orderBy('size', 'desc')
+        .limit(1)
+        .executeTakeFirst()
+      return row === undefined ? null : toCheckpoint(row)
+    },
+
+    async checkpoints(tenant, fromSize, max) {
+      const rows = await db
+        .selectFrom('audit_checkpoints')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where('size', '>=', fromSize)
+        .orderBy('size')
+        .limit(max)
+        .execute()
+      return rows.map(toCheckpoint)
+    },
+
+    async erasePersonal(tenant, ids) {
+      if (ids.length === 0) return 0
+      const result = await db
+        .deleteFrom('audit_personal')
+        .where('tenant', '=', tenant)
+        .where('id', 'in', ids)
+        .executeTakeFirst()
+      return Number(result.numDeletedRows)
+    },
+  }
+}
+
+/** Places and counter move in one transaction, so a crash leaves either all of these entries placed or none, and no gap. */
+async function sequence(db: Kysely<Database>, tenant: TenantId, max: number): Promise<readonly SequencedEntry[]> {
+  // Locks the counter before looking, so that a second sequencer waits instead of placing the same entries.
+  await nextNumber(db, tenant, 'audit', 0)
+  const rows = await db
+    .selectFrom('audit_entries as e')
+    .leftJoin('audit_personal as p', (join) => join.onRef('p.tenant', '=', 'e.tenant').onRef('p.id', '=', 'e.id'))
+    .selectAll('e')
+    .select('p.sealed')
+    .where('e.tenant', '=', tenant)
+    .where('e.position', 'is', null)
+    .orderBy('e.arrival')
+    .orderBy('e.time_ms')
+    .orderBy('e.id')
+    .limit(max)
+    .execute()
+  const first = (await nextNumber(db, tenant, 'audit', rows.length)) - rows.length
+  const placedRows = rows.map((row, i) => sequenced(row, first + i))
+  for (const entry of placedRows) {
+    await db
+      .updateTable('audit_entries')
+      .set({ position: entry.position })
+      .where('tenant', '=', tenant)
+      .where('id', '=', entry.id)
+      .where('position', 'is', null)
+      .execute()
+  }
+  return placedRows
+}
+
+function toEntry(row: EntryRow): AuditEntry {
+  return {
+    id: row.id,
+    tenant: asTenantId(row.tenant),
+    timeMs: row.time_ms,
+    requestId: row.request_id,
+    body: row.body,
+    personal: row.sealed,
+  }
+}
+
+function sequenced(row: EntryRow, position: number): SequencedEntry {
+  return { ...toEntry(row), position }
+}
+
+function placed(row: EntryRow): AuditEntry & { readonly position: number | null } {
+  return { ...toEntry(row), position: row.position }
+}
+
+function toCheckpoint(row: AuditCheckpointsTable): StoredCheckpoint {
+  return { tenant: asTenantId(row.tenant), size: row.size, note: row.note, timeMs: row.time_ms }
+}

@@ -1,0 +1,96 @@
+import type { Kysely } from 'kysely'
+import type { ClientId, GrantId, SubjectId, TenantId } from '#core/ids.ts'
+import { asGrantId } from '#core/ids.ts'
+import { nextNumber } from './counters.ts'
+import { announce } from './feed.ts'
+import type { Database } from './schema.ts'
+
+export type Whose = { readonly subject: SubjectId } | { readonly clientId: ClientId }
+
+/**
+ * Ends everything a subject or client holds: live grants are marked revoked, all its engine documents (login sessions, codes, refresh
+ * tokens) go, and the feed says so. Answers the grants that were live. Part of the caller's transaction.
+ */
+export async function endAccess(
+  db: Kysely<Database>,
+  tenant: TenantId,
+  whose: Whose,
+  cause: string,
+  now: number,
+): Promise<readonly GrantId[]> {
+  // First, and locked until commit: a grant opened meanwhile either committed below this number, and is seen by the update, or gets
+  // a higher one.
+  const grantsBelow = await nextNumber(db, tenant, 'grants')
+  const revoked = await db
+    .updateTable('grants')
+    .set({ revoked_at: now, revoked_cause: cause })
+    .where('tenant', '=', tenant)
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', now)
+    .$if('subject' in whose, (query) => query.where('subject', '=', 'subject' in whose ? whose.subject : ''))
+    .$if('clientId' in whose, (query) => query.where('client_id', '=', 'clientId' in whose ? whose.clientId : ''))
+    .returning(['grant_id', 'number', 'expires_at'])
+    .execute()
+  for (const grant of revoked.sort((a, b) => a.number - b.number)) {
+    await deleteGrantDocuments(db, tenant, asGrantId(grant.grant_id))
+    await announceGrant(db, tenant, asGrantId(grant.grant_id), now, grant.expires_at)
+  }
+  const [column, id] =
+    'subject' in whose ? (['account_id', whose.subject] as const) : (['client_id', whose.clientId] as const)
+  await db.deleteFrom('engine_documents').where('tenant', '=', tenant).where(column, '=', id).execute()
+  await announce(db, {
+    tenant,
+    kind: 'subject' in whose ? 'subject' : 'client',
+    id,
+    at: now,
+    grantsBelow,
+    concernsUntil: Math.max(now, ...revoked.map((grant) => grant.expires_at)),
+  })
+  return revoked.map((grant) => asGrantId(grant.grant_id))
+}
+
+/**
+ * Ends one grant with everything derived from it. Answers whether it was live. An expired grant is marked too, because access tokens
+ * may outlive it by minutes; one already revoked is left as it was, and the feed is not told twice.
+ */
+export async function endGrant(
+  db: Kysely<Database>,
+  tenant: TenantId,
+  grantId: GrantId,
+  cause: string,
+  now: number,
+): Promise<boolean> {
+  await deleteGrantDocuments(db, tenant, grantId)
+  const revoked = await db
+    .updateTable('grants')
+    .set({ revoked_at: now, revoked_cause: cause })
+    .where('tenant', '=', tenant)
+    .where('grant_id', '=', grantId)
+    .where('revoked_at', 'is', null)
+    .returning('expires_at')
+    .executeTakeFirst()
+  if (revoked === undefined) return false
+  await announceGrant(db, tenant, grantId, now, revoked.expires_at)
+  return revoked.expires_at > now
+}
+
+async function deleteGrantDocuments(db: Kysely<Database>, tenant: TenantId, grantId: GrantId): Promise<void> {
+  await db.deleteFrom('engine_documents').where('tenant', '=', tenant).where('grant_id', '=', grantId).execute()
+  // The engine's own Grant document carries the grant id as its id, not as its grant.
+  await db
+    .deleteFrom('engine_documents')
+    .where('tenant', '=', tenant)
+    .where('model', '=', 'Grant')
+    .where('id', '=', grantId)
+    .execute()
+}
+
+function announceGrant(
+  db: Kysely<Database>,
+  tenant: TenantId,
+  grantId: GrantId,
+  now: number,
+  expiresAt: number,
+): Promise<void> {
+  return announce(db, { tenant, kind: 'grant', id: grantId, at: now, grantsBelow: null, concernsUntil: expiresAt })
+}

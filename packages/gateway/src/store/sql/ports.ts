@@ -1,0 +1,71 @@
+import type { Kysely } from 'kysely'
+import type { Store } from '../ports/store.ts'
+import { createAccounts } from './accounts.ts'
+import { createAudit } from './audit.ts'
+import { createClients } from './clients.ts'
+import { createEngine } from './engine.ts'
+import { createFeed } from './feed.ts'
+import { createGrants } from './grants.ts'
+import { createLimits } from './limits.ts'
+import type { Database } from './schema.ts'
+import { createSigningKeys } from './signing-keys.ts'
+
+export type Ports = Omit<Store, 'close'>
+
+/**
+ * Every port over one open transaction. Whoever calls a method runs that transaction: commits when the method resolves, rolls back
+ * when it rejects, and rolls back too on a `RollBack`, resolving with its outcome.
+ */
+export function createPorts(transaction: Kysely<Database>): Ports {
+  return {
+    accounts: createAccounts(transaction),
+    audit: createAudit(transaction),
+    clients: createClients(transaction),
+    engine: createEngine(transaction),
+    feed: createFeed(transaction),
+    grants: createGrants(transaction),
+    limits: createLimits(transaction),
+    signingKeys: createSigningKeys(transaction),
+  }
+}
+
+/** Which methods only look. The compiler sees to it that none is missing; looking needs no commit. */
+export const PORT_METHODS = {
+  accounts: {
+    create: 'writes',
+    issueSetupLink: 'writes',
+    setupLinkIsValid: 'looks',
+    createFirst: 'writes',
+    count: 'looks',
+    find: 'looks',
+    findByUsername: 'looks',
+    list: 'looks',
+    setPassword: 'writes',
+    setRoles: 'writes',
+    setStatus: 'writes',
+  },
+  audit: {
+    append: 'writes',
+    sequence: 'writes',
+    read: 'looks',
+    latest: 'looks',
+    byRequest: 'looks',
+    size: 'looks',
+    addCheckpoint: 'writes',
+    latestCheckpoint: 'looks',
+    checkpoints: 'looks',
+    erasePersonal: 'writes',
+  },
+  clients: { register: 'writes', find: 'looks', list: 'looks', approve: 'writes', remove: 'writes' },
+  engine: {
+    find: 'looks',
+    findByUid: 'looks',
+    findByUserCode: 'looks',
+    commit: 'writes',
+    collectExpired: 'writes',
+  },
+  feed: { head: 'looks', since: 'looks' },
+  grants: { find: 'looks', list: 'looks', revoke: 'writes', revokeToken: 'writes' },
+  limits: { draw: 'writes', reset: 'writes', collectIdle: 'writes' },
+  signingKeys: { list: 'looks', addFirst: 'writes' },
+} as const satisfies { readonly [P in keyof Ports]: { readonly [M in keyof Ports[P]]: 'looks' | 'writes' } }

@@ -1,0 +1,134 @@
+/**
+ * The tables as kysely sees them; schema.md says what every column holds.
+ * Portable subset: text ids, integer times (seconds unless named Ms or Us), JSON as text, sealed values as blobs.
+ */
+export interface Database {
+  accounts: AccountsTable
+  setup_links: SetupLinksTable
+  clients: ClientsTable
+  grants: GrantsTable
+  engine_documents: EngineDocumentsTable
+  feed: FeedTable
+  limits: LimitsTable
+  signing_keys: SigningKeysTable
+  audit_entries: AuditEntriesTable
+  audit_personal: AuditPersonalTable
+  audit_checkpoints: AuditCheckpointsTable
+  counters: CountersTable
+}
+
+export interface AccountsTable {
+  tenant: string
+  subject: string
+  username: string
+  display_name: string
+  password_hash: string
+  roles: string
+  status: 'active' | 'disabled'
+  created_at: number
+  password_changed_at: number
+}
+
+export interface SetupLinksTable {
+  tenant: string
+  link_hash: string
+  expires_at: number
+  used_at: number | null
+}
+
+export interface ClientsTable {
+  tenant: string
+  client_id: string
+  kind: 'dynamic' | 'metadataDocument' | 'preregistered'
+  status: 'pending' | 'active' | 'removed'
+  metadata: string
+  sealed_secret: Uint8Array | null
+  created_at: number
+  approved_at: number | null
+  approved_by: string | null
+}
+
+export interface GrantsTable {
+  tenant: string
+  grant_id: string
+  number: number
+  subject: string
+  client_id: string
+  server: string
+  resource: string
+  scopes: string
+  created_at: number
+  expires_at: number
+  revoked_at: number | null
+  revoked_cause: string | null
+}
+
+export interface EngineDocumentsTable {
+  tenant: string
+  model: string
+  id: string
+  payload: string
+  grant_id: string | null
+  uid: string | null
+  user_code: string | null
+  account_id: string | null
+  client_id: string | null
+  expires_at: number | null
+  consumed_at: number | null
+}
+
+export interface FeedTable {
+  tenant: string
+  number: number
+  kind: 'grant' | 'subject' | 'client' | 'tenant' | 'token' | 'membership'
+  id: string
+  at: number
+  grants_below: number | null
+  lapses_at: number
+}
+
+export interface LimitsTable {
+  tenant: string
+  key: string
+  full_at_us: number
+}
+
+export interface SigningKeysTable {
+  tenant: string
+  purpose: 'accessToken' | 'cookie'
+  kid: string
+  algorithm: string
+  status: 'next' | 'active' | 'retiring'
+  sealed: Uint8Array
+  public_jwk: string | null
+  created_at: number
+}
+
+export interface AuditEntriesTable {
+  tenant: string
+  id: string
+  arrival: number
+  position: number | null
+  time_ms: number
+  request_id: string | null
+  body: string
+}
+
+export interface AuditPersonalTable {
+  tenant: string
+  id: string
+  sealed: Uint8Array
+}
+
+export interface AuditCheckpointsTable {
+  tenant: string
+  size: number
+  note: string
+  time_ms: number
+}
+
+export interface CountersTable {
+  tenant: string
+  name: string
+  value: number
+}
