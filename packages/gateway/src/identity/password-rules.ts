@@ -41,19 +41,24 @@ function isSequence(text: string): boolean {
   return [1, -1].some((step) => steps.every((difference) => difference === step || difference === -9 * step))
 }
 
-/** A common word, or two, that only digits and signs were added to. */
+/** A common word, or two, that only digits and signs were added to, or put in place of letters. */
 function isCommon(text: string): boolean {
-  const plain = text
-    .replaceAll('0', 'o')
-    .replaceAll('1', 'i')
-    .replaceAll('3', 'e')
-    .replaceAll('4', 'a')
-    .replaceAll('5', 's')
-  return [text, plain.replaceAll('@', 'a').replaceAll('$', 's')].some((spelling) => {
-    const letters = spelling.replace(/^[^a-z]+|[^a-z]+$/g, '')
+  const middle = text.replace(/^[^a-z]+|[^a-z]+$/g, '')
+  const plain = [...middle].map((character) => LOOKS_LIKE[character] ?? character).join('')
+  return [middle, plain].some((letters) => {
     if (COMMON_WORDS.has(letters)) return true
     const words = letters.split(/[^a-z]+/)
     if (words.length <= 2 && words.every((word) => COMMON_WORDS.has(word))) return true
     return [...letters].some((_, at) => COMMON_WORDS.has(letters.slice(0, at)) && COMMON_WORDS.has(letters.slice(at)))
   })
+}
+
+const LOOKS_LIKE: Readonly<Record<string, string>> = {
+  '0': 'o',
+  '1': 'i',
+  '3': 'e',
+  '4': 'a',
+  '5': 's',
+  '@': 'a',
+  $: 's',
 }

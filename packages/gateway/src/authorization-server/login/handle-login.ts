@@ -47,7 +47,7 @@ export function submitLogin(context: PageContext, place: LoginPlace): Route['han
         return sendRedirect(exchange.response, String(safeUrl(next, context.snapshots.current().publicUrl)))
       }
       case 'refused':
-        return ask(context, exchange, interaction, 401, { username, problem: { kind: 'wrong' } })
+        return ask(context, exchange, interaction, 403, { username, problem: { kind: 'wrong' } })
       case 'throttled':
         return ask(context, exchange, interaction, 429, { username, problem: outcome })
       case 'busy':

@@ -74,7 +74,7 @@ function browserOf(exchange: HttpExchange): string | null {
 }
 
 function associated(tenant: TenantId, purpose: string): string {
-  return `page-form:${tenant}:${purpose}`
+  return `${tenant}|page-form|${purpose}`
 }
 
 function digest(text: string): Buffer {
