@@ -141,7 +141,12 @@ describe('bodies', () => {
     await reader.next()
     let before = -1
     // Written settles once both kernels' buffers are full, far below what the server would like to send.
-    await expect.poll(() => before === (before = written), { interval: 200 }).toBe(true)
+    const hasSettled = (): boolean => {
+      const isSame = before === written
+      before = written
+      return isSame
+    }
+    await expect.poll(hasSettled, { interval: 200 }).toBe(true)
     expect(written).toBeLessThan(20_000_000)
     await reader.return?.()
     await expect.poll(() => server.open()).toBe(0)

@@ -38,6 +38,13 @@ export type ClientResolution =
   /** A Client ID Metadata Document that could not be fetched or is not valid. `problem` is safe to show. */
   | { readonly kind: 'documentInvalid'; readonly problem: string }
 
+/** What the registration endpoint sends: JSON body, status, and headers to send besides (Retry-After, Cache-Control), in lower case. */
+export interface RegistrationAnswer {
+  readonly status: number
+  readonly body: Record<string, unknown>
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 /** Who may be a client: dynamic registration behind our gate, Client ID Metadata Documents, pre-registered ones. */
 export interface ClientRegistry {
   resolve(clientId: ClientId, requestId: RequestId | null): Promise<ClientResolution>
@@ -45,7 +52,7 @@ export interface ClientRegistry {
   register(
     body: unknown,
     caller: { readonly address: string; readonly requestId: RequestId },
-  ): Promise<{ readonly status: number; readonly body: Record<string, unknown> }>
+  ): Promise<RegistrationAnswer>
   /** RFC 6749 §3.1.2.3, RFC 8252 §7.3: exact, except that the port of a loopback http redirect is free. */
   redirectIsAllowed(client: ClientMetadataWire, redirectUri: string): boolean
 }

@@ -1,0 +1,129 @@
+import type { AuditTrail } from '#audit/trail.ts'
+import type { Clock } from '#core/clock.ts'
+import type { ClientId, RequestId } from '#core/ids.ts'
+import type { Random } from '#core/random.ts'
+import type { Snapshot, SnapshotSource } from '#core/snapshot.ts'
+import type { Sealer } from '#keys/sealer.ts'
+import { fetchDocument } from '#net/fetch-document.ts'
+import type { StoredClient } from '#store/ports/clients.ts'
+import type { Store } from '#store/ports/store.ts'
+import { admitDocumentClient } from './admit-document-client.ts'
+import { openClientSecret } from './client-secret.ts'
+import { createDocumentCache, type DocumentCache } from './document-cache.ts'
+import { fetchMetadataDocument } from './fetch-metadata-document.ts'
+import { clientIdHost, createKnownClients, type KnownClients, readStoredMetadata } from './known-clients.ts'
+import { findLookalikes } from './lookalike-names.ts'
+import { CLIENT_ID_URL_LENGTH_MAX, looksLikeUrl, parseMetadataDocumentUrl } from './metadata-document-url.ts'
+import { isLocalhostOnly, redirectIsAllowed } from './redirect-uris.ts'
+import { registerClient } from './register-client.ts'
+import type { ClientMetadataWire, ClientRegistry, ClientResolution } from './registry.ts'
+
+export interface RegistryDependencies {
+  readonly store: Pick<Store, 'clients' | 'limits'>
+  readonly snapshots: SnapshotSource
+  readonly sealer: Sealer
+  readonly audit: AuditTrail
+  readonly clock: Clock
+  readonly random: Random
+  /** Injected by tests. */
+  readonly fetch?: typeof fetchDocument | undefined
+}
+
+/** What resolving works with: the dependencies and the two caches. */
+export interface RegistryContext extends RegistryDependencies {
+  readonly documents: DocumentCache
+  readonly known: KnownClients
+  readonly fetch: typeof fetchDocument
+}
+
+/** Rejects only when the store is broken; whoever asked refuses then, with 503. */
+export function createClientRegistry(dependencies: RegistryDependencies): ClientRegistry {
+  const context: RegistryContext = {
+    ...dependencies,
+    fetch: dependencies.fetch ?? fetchDocument,
+    documents: createDocumentCache(dependencies.clock),
+    known: createKnownClients(dependencies.store, dependencies.clock),
+  }
+  return {
+    resolve: (clientId, requestId) => resolveClient(clientId, requestId, context.snapshots.current(), context),
+    register: (body, caller) => registerClient(body, caller, context.snapshots.current(), context),
+    redirectIsAllowed,
+  }
+}
+
+async function resolveClient(
+  clientId: ClientId,
+  requestId: RequestId | null,
+  snapshot: Snapshot,
+  context: RegistryContext,
+): Promise<ClientResolution> {
+  // Longer than any id we hand out or accept.
+  if (clientId.length > CLIENT_ID_URL_LENGTH_MAX) return { kind: 'unknown' }
+  const stored = await context.store.clients.find(snapshot.tenant, clientId)
+  if (stored !== null) return await resolveStored(stored, snapshot, context)
+  if (!looksLikeUrl(clientId)) return { kind: 'unknown' }
+
+  const admitted = await admitDocumentClient(clientId, requestId, snapshot, context)
+  if (admitted.kind !== 'stored') return admitted
+  return await resolveStored(admitted.client, snapshot, context)
+}
+
+async function resolveStored(
+  client: StoredClient,
+  snapshot: Snapshot,
+  context: RegistryContext,
+): Promise<ClientResolution> {
+  if (client.status === 'removed') return { kind: 'removed' }
+  const metadata = readStoredMetadata(client)
+  if (metadata === null) return { kind: 'unknown' }
+  if (client.status === 'pending') return { kind: 'pending', name: metadata.client_name }
+  if (client.kind !== 'metadataDocument') return await activeClient(client, metadata, snapshot, context)
+
+  // The row says that this client may be one; what it is, its document says, as of now.
+  if (!snapshot.registration.metadataDocuments) return DOCUMENTS_OFF
+  const target = parseMetadataDocumentUrl(client.clientId, snapshot)
+  if (!target.ok) return { kind: 'documentInvalid', problem: target.refusal.problem }
+  const document = await context.documents.get(client.clientId, () =>
+    fetchMetadataDocument(target.value, snapshot.publicUrl, context.fetch),
+  )
+  if (!document.ok) return { kind: 'documentInvalid', problem: document.refusal.problem }
+  return await activeClient(client, document.value.metadata, snapshot, context)
+}
+
+async function activeClient(
+  client: StoredClient,
+  metadata: ClientMetadataWire,
+  snapshot: Snapshot,
+  context: RegistryContext,
+): Promise<ClientResolution> {
+  const host = clientIdHost(client)
+  const known = await context.known.list(snapshot.tenant)
+  // A name can only be mistaken for one that was there before.
+  const earlier = known.filter((other) => other.clientId !== client.clientId && other.createdAt <= client.createdAt)
+  return {
+    kind: 'active',
+    client: {
+      clientId: client.clientId,
+      metadata,
+      secret: openClientSecret(client, context.sealer),
+      issuedAt: client.createdAt,
+      description: {
+        name: metadata.client_name,
+        clientIdHost: host,
+        clientUri: metadata.client_uri ?? null,
+        kind: client.kind,
+        isLocalhostOnly: isLocalhostOnly(metadata.redirect_uris),
+        lookalikes: findLookalikes(
+          { name: metadata.client_name, clientIdHost: host, redirectUris: metadata.redirect_uris },
+          earlier,
+        ),
+        registeredAt: client.createdAt,
+      },
+    },
+  }
+}
+
+const DOCUMENTS_OFF: ClientResolution = {
+  kind: 'documentInvalid',
+  problem: 'This gateway does not accept URLs as client ids. Register the client instead.',
+}
