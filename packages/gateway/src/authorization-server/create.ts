@@ -1,0 +1,180 @@
+import type { AuditTrail } from '#audit/trail.ts'
+import type { Clock } from '#core/clock.ts'
+import type { Random } from '#core/random.ts'
+import type { Snapshot, SnapshotSource } from '#core/snapshot.ts'
+import type { HttpExchange, Route } from '#http/exchange.ts'
+import { readForm } from '#http/form.ts'
+import { pageHeaders } from '#http/page-headers.ts'
+import { sendEmpty, sendHtml, sendJson } from '#http/respond.ts'
+import type { Sealer } from '#keys/sealer.ts'
+import type { SigningKeys } from '#keys/signing-keys.ts'
+import type { Store } from '#store/ports/store.ts'
+import { authorizeParameters } from './authorize-parameters.ts'
+import type { ClientRegistry } from './clients/registry.ts'
+import { startCollector } from './collect-expired.ts'
+import { createEngine, type Engine } from './engine/create-engine.ts'
+import { createInteractions } from './engine/interactions.ts'
+import { type Endpoint, UnitOfWork } from './engine/unit-of-work.ts'
+import type { Interactions } from './interactions.ts'
+import { authorizationServerMetadata, openidConfiguration } from './metadata.ts'
+import { errorPage } from './pages/error-page.ts'
+import { register } from './register.ts'
+import { revocationParameters, tokenParameters } from './token-parameters.ts'
+
+/** Metadata and keys change with the configuration or a key rotation; both are announced longer ahead than this. */
+const METADATA_CACHE = { 'cache-control': 'public, max-age=300' }
+
+/** Each authorization request that nobody has answered yet is a document in the store; this bounds them per address. */
+const AUTHORIZE_LIMIT = { burst: 1_200, periodSeconds: 600 }
+
+export interface AuthorizationServerDependencies {
+  readonly snapshots: SnapshotSource
+  readonly store: Store
+  readonly sealer: Sealer
+  readonly keys: SigningKeys
+  readonly registry: ClientRegistry
+  readonly audit: AuditTrail
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export interface AuthorizationServer {
+  readonly routes: Route[]
+  readonly interactions: Interactions
+  close(): Promise<void>
+}
+
+/**
+ * The authorization server: metadata, keys, registration, and the endpoints that the engine runs. Issuer and endpoint addresses come from
+ * the snapshot; the engine is rebuilt when P changes, and reads everything else from the snapshot of each request.
+ */
+export function createAuthorizationServer(dependencies: AuthorizationServerDependencies): AuthorizationServer {
+  const { snapshots, store, keys, registry, clock } = dependencies
+  const engineOf = engineByIssuer(dependencies)
+  const collector = startCollector(store.engine, clock)
+
+  const unitFor = (exchange: HttpExchange, endpoint: Endpoint, snapshot: Snapshot) =>
+    new UnitOfWork(dependencies, {
+      snapshot,
+      endpoint,
+      requestId: exchange.requestId,
+      clientAddress: exchange.clientAddress,
+    })
+
+  const authorize = async (exchange: HttpExchange) => {
+    if (refusedHead(exchange)) return
+    const snapshot = snapshots.current()
+    const unit = unitFor(exchange, 'authorize', snapshot)
+    const limit = await store.limits.draw(
+      snapshot.tenant,
+      [{ key: `authorize:${exchange.clientAddress}`, ...AUTHORIZE_LIMIT }],
+      clock.nowMs(),
+    )
+    if (limit.kind === 'exceeded') return tooMany(exchange, limit.retryAfterSeconds)
+    const query = authorizeParameters(exchange.query, snapshot)
+    await engineOf(snapshot).answer(exchange, unit, `/oauth/authorize?${query}`, null)
+  }
+
+  const resume = async (exchange: HttpExchange, uid: string) => {
+    if (refusedHead(exchange)) return
+    const snapshot = snapshots.current()
+    const url = `/oauth/authorize/${encodeURIComponent(uid)}`
+    await engineOf(snapshot).answer(exchange, unitFor(exchange, 'resume', snapshot), url, null)
+  }
+
+  const form = async (exchange: HttpExchange, endpoint: 'token' | 'revoke') => {
+    const read = await readForm(exchange.request)
+    if (!read.ok) {
+      // RFC 6749 §5.2: a repeated parameter or a body in another form is an invalid request.
+      const description = `${read.refusal.problem} (request ${exchange.requestId})`
+      sendJson(exchange.response, read.refusal.status, { error: 'invalid_request', error_description: description })
+      return
+    }
+    const snapshot = snapshots.current()
+    const parameters = endpoint === 'token' ? tokenParameters(read.value, snapshot) : revocationParameters(read.value)
+    await engineOf(snapshot).answer(exchange, unitFor(exchange, endpoint, snapshot), `/oauth/${endpoint}`, parameters)
+  }
+
+  const get = (path: string, handler: Route['handler']): Route => ({ method: 'GET', path, handler })
+  const post = (path: string, handler: Route['handler']): Route => ({ method: 'POST', path, handler })
+  const token = (exchange: HttpExchange) => form(exchange, 'token')
+  const registration = (exchange: HttpExchange) => register(exchange, registry)
+
+  const routes = [
+    get('/oauth/authorize', authorize),
+    get('/oauth/authorize/:uid', (exchange, { uid }) => resume(exchange, uid ?? '')),
+    post('/oauth/token', token),
+    post('/oauth/revoke', (exchange) => form(exchange, 'revoke')),
+    post('/oauth/register', registration),
+    get('/oauth/jwks', async ({ response }) =>
+      sendJson(
+        response,
+        200,
+        { keys: keys.publicJwks },
+        {
+          ...METADATA_CACHE,
+          'content-type': 'application/jwk-set+json',
+        },
+      ),
+    ),
+    // 2025-03-26 clients that find no metadata fall back to these addresses at the origin.
+    get('/authorize', authorize),
+    post('/token', token),
+    post('/register', registration),
+    ...metadataRoutes(snapshots),
+  ]
+
+  return {
+    routes,
+    interactions: createInteractions({ ...dependencies, engineOf }),
+    close: () => collector.stop(),
+  }
+}
+
+/** Every address at which clients look for the metadata of the server whose MCP endpoint they were given. */
+function metadataRoutes(snapshots: SnapshotSource): Route[] {
+  const serve =
+    (document: (snapshot: Snapshot) => Record<string, unknown>): Route['handler'] =>
+    async ({ response, requestId }, { server }) => {
+      const snapshot = snapshots.current()
+      const isKnown = server === undefined || [...snapshot.servers.keys()].some((id) => id === server)
+      if (isKnown) sendJson(response, 200, document(snapshot), METADATA_CACHE)
+      else sendJson(response, 404, { error: 'not_found', error_description: `No such server (request ${requestId})` })
+    }
+  const documents = [
+    { name: 'oauth-authorization-server', document: authorizationServerMetadata },
+    { name: 'openid-configuration', document: openidConfiguration },
+  ]
+  return documents.flatMap(({ name, document }) =>
+    [`/.well-known/${name}`, `/.well-known/${name}/mcp/:server`, `/mcp/:server/.well-known/${name}`].map(
+      (path): Route => ({ method: 'GET', path, handler: serve(document) }),
+    ),
+  )
+}
+
+function engineByIssuer(dependencies: AuthorizationServerDependencies): (snapshot: Snapshot) => Engine {
+  let built: { readonly issuer: string; readonly engine: Engine } | null = null
+  return ({ publicUrl }) => {
+    if (built?.issuer !== publicUrl) {
+      built = { issuer: publicUrl, engine: createEngine(publicUrl, dependencies.keys, dependencies) }
+    }
+    return built.engine
+  }
+}
+
+/** The router answers HEAD by GET's handler; here a GET starts or ends an authorization, which looking must not do. */
+function refusedHead({ request, response }: HttpExchange): boolean {
+  if (request.method !== 'HEAD') return false
+  sendEmpty(response, 405, { allow: 'GET' })
+  return true
+}
+
+function tooMany({ response, requestId }: HttpExchange, retryAfterSeconds: number): void {
+  const html = errorPage({
+    title: 'Too many sign-ins were started',
+    whatHappened: 'Too many authorization requests came from your address in a short time.',
+    whatToDo: 'Wait a few minutes, then connect again.',
+    requestId,
+  })
+  sendHtml(response, 429, html, { ...pageHeaders(), 'retry-after': String(retryAfterSeconds) })
+}

@@ -1,0 +1,39 @@
+import type { Client, Payload } from 'oidc-provider'
+import type { ClientRegistry, ClientResolution } from '../clients/registry.ts'
+import { currentUnit } from './unit-of-work.ts'
+
+/**
+ * An active client as the engine's client document; undefined for every other state, which the engine answers with `invalid_client`.
+ * Only what the engine needs goes in: names and links are for our pages, which ask the registry.
+ */
+export function engineClient(resolution: ClientResolution, id: string): Payload | undefined {
+  if (resolution.kind !== 'active' || resolution.client.clientId !== id) return undefined
+  const { metadata, secret } = resolution.client
+  return {
+    client_id: id,
+    redirect_uris: metadata.redirect_uris,
+    application_type: schemaType(metadata.redirect_uris),
+    grant_types: metadata.grant_types,
+    response_types: metadata.response_types,
+    token_endpoint_auth_method: metadata.token_endpoint_auth_method,
+    ...(secret === null ? {} : { client_secret: secret.reveal() }),
+    ...(metadata.jwks === undefined ? {} : { jwks: metadata.jwks }),
+    ...(metadata.jwks_uri === undefined ? {} : { jwks_uri: metadata.jwks_uri }),
+  }
+}
+
+/** Whether the registry, and not the engine, lets this client's response go to this address. */
+export function createRedirectCheck(registry: ClientRegistry): (this: Client, redirectUri: string) => boolean {
+  return function redirectUriAllowed(redirectUri) {
+    const resolution = currentUnit().clientSeen(this.clientId)
+    return resolution?.kind === 'active' && registry.redirectIsAllowed(resolution.client.metadata, redirectUri)
+  }
+}
+
+/**
+ * The engine's schema ties redirect schemes to the application type; which redirects may be registered is decided by our gate. This
+ * picks the type whose rules fit the addresses, and has no other effect: matching is ours, and consent is asked for every client.
+ */
+function schemaType(redirectUris: readonly string[]): 'web' | 'native' {
+  return redirectUris.every((uri) => /^https?:/i.test(uri)) ? 'web' : 'native'
+}

@@ -1,0 +1,184 @@
+import { type Client, type Context, errors, type Grant, type Session, type TokenSource } from 'oidc-provider'
+import type { Clock } from '#core/clock.ts'
+import { asSubjectId } from '#core/ids.ts'
+import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import type { SigningKeys } from '#keys/signing-keys.ts'
+import type { Store } from '#store/ports/store.ts'
+import { SCOPES_UNKNOWN_PARAMETER } from '../authorize-parameters.ts'
+import { CLIENT_ASSERTION_ALGORITHMS, CLIENT_AUTH_METHODS } from '../metadata.ts'
+import { allScopesOf } from '../requested-scopes.ts'
+import { createAdapter } from './adapter.ts'
+import { renderAuthorizationError } from './error-pages.ts'
+import { fetchKeys, JWKS_BYTES_MAX } from './fetch-keys.ts'
+import { prompts } from './prompts.ts'
+import { currentUnit } from './unit-of-work.ts'
+
+/** RFC 6749 §4.1.2 recommends at most ten minutes; the client has the code within seconds. */
+const CODE_SECONDS = 60
+/** How long a person may take over login and consent. */
+export const INTERACTION_SECONDS = 600
+/** A grant whose client takes no refresh token lives this much longer than its access token, so that the code can be redeemed. */
+const REDEMPTION_SECONDS = 120
+/** Clock difference allowed for client assertions. The engine also allows it for its own documents, whose expiry the store has judged by then. */
+const CLOCK_TOLERANCE_SECONDS = 15
+
+const COOKIE = { httpOnly: true, sameSite: 'lax', secure: true, signed: true, overwrite: true } as const
+
+export interface ConfigurationDependencies {
+  readonly keys: SigningKeys
+  readonly store: Store
+  readonly clock: Clock
+}
+
+/** The whole of what we tell the engine. Anything that could change while we run is read from the request's own snapshot. */
+export function engineConfiguration({ keys, store, clock }: ConfigurationDependencies): object {
+  return {
+    adapter: createAdapter,
+    jwks: { keys: [keys.active.privateJwk] },
+    routes: { authorization: '/oauth/authorize', token: '/oauth/token', revocation: '/oauth/revoke' },
+
+    responseTypes: ['code'],
+    pkce: { required: () => true },
+    allowOmittingSingleRegisteredRedirectUri: false,
+    scopes: [],
+    extraParams: [SCOPES_UNKNOWN_PARAMETER],
+    clientAuthMethods: [...CLIENT_AUTH_METHODS],
+    clientDefaults: { response_types: ['code'], id_token_signed_response_alg: keys.active.alg },
+    enabledJWA: { clientAuthSigningAlgValues: [...CLIENT_ASSERTION_ALGORITHMS] },
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+
+    cookies: {
+      // `__Host-` binds the login session to this host; the other two are bound to one path each, which that prefix forbids.
+      names: {
+        session: '__Host-sallyport-session',
+        interaction: 'sallyport-interaction',
+        resume: 'sallyport-resume',
+      },
+      long: COOKIE,
+      short: COOKIE,
+      keys: keys.cookieKeys,
+    },
+
+    features: {
+      devInteractions: { enabled: false },
+      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
+      userinfo: { enabled: false },
+      revocation: {
+        enabled: true,
+        // RFC 7009 §2.1: only the client that a token was issued to may revoke it; to others it is an unknown token.
+        allowedPolicy: (_: Context, client: Client, token: TokenSource) => token.clientId === client.clientId,
+      },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => {
+          throw new errors.InvalidTarget(
+            'Several servers are behind this gateway: name one in the resource parameter, as its protected resource metadata does.',
+          )
+        },
+        getResourceServerInfo: resourceServerInfo,
+        useGrantedResource: () => true,
+      },
+    },
+
+    interactions: {
+      policy: prompts(),
+      url: (_: Context, interaction: { readonly uid: string; readonly prompt: { readonly name: string } }) =>
+        `/${interaction.prompt.name}/${interaction.uid}`,
+    },
+    loadExistingGrant: existingGrant,
+    expiresWithSession: () => false,
+    issueRefreshToken: (_: Context, client: Client) => client.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: true,
+    revokeGrantPolicy: () => true,
+    extraTokenClaims,
+    findAccount: async (_: Context, subject: string) => {
+      const account = await store.accounts.find(currentUnit().snapshot.tenant, asSubjectId(subject))
+      if (account === null || account.status !== 'active') return undefined
+      return { accountId: account.subject, claims: async () => ({ sub: account.subject }) }
+    },
+
+    ttl: {
+      AccessToken: (context: Context) =>
+        atLeastOne(
+          Math.min(
+            currentUnit().snapshot.lifetimes.accessTokenSeconds,
+            secondsLeft(context.oidc?.entities.Grant, clock),
+          ),
+        ),
+      AuthorizationCode: CODE_SECONDS,
+      // Absolute: a rotated token expires when its grant does, however often it was rotated (RFC 9700 §4.14.2).
+      RefreshToken: (context: Context) => atLeastOne(secondsLeft(context.oidc?.entities.Grant, clock)),
+      Interaction: INTERACTION_SECONDS,
+      // Counted from the login, not from the last use; a session nobody has logged into lives no longer than an interaction.
+      Session: (_: Context, session: Session) =>
+        session.loginTs === undefined
+          ? INTERACTION_SECONDS
+          : atLeastOne(session.loginTs + currentUnit().snapshot.lifetimes.loginSessionSeconds - clock.nowSeconds()),
+      // Never used: a grant is made with its own lifetime, and there are no ID tokens.
+      Grant: CODE_SECONDS,
+      IdToken: CODE_SECONDS,
+    },
+
+    clientBasedCORS: () => false,
+    renderError: renderAuthorizationError,
+    fetch: fetchKeys,
+    fetchResponseBodyLimits: { jwks_uri: JWKS_BYTES_MAX },
+  }
+}
+
+/** How long one authorization holds, in seconds from the consent. */
+export function grantSeconds({ lifetimes }: Snapshot, takesRefreshToken: boolean): number {
+  return takesRefreshToken ? lifetimes.refreshTokenSeconds : lifetimes.accessTokenSeconds + REDEMPTION_SECONDS
+}
+
+/** The grant that this interaction's consent opened, and no other: one authorization is one grant (DESIGN §7). */
+async function existingGrant(context: Context): Promise<Grant | undefined> {
+  const grantId = context.oidc?.result?.consent?.grantId
+  return grantId === undefined ? undefined : context.oidc?.provider.Grant.find(grantId)
+}
+
+/** The audience, scopes and format of tokens for a resource. The parameters were spelled our way before the engine saw them. */
+function resourceServerInfo(context: Context, resource: string): object {
+  if (Array.isArray(context.oidc?.params?.['resource'])) {
+    throw new errors.InvalidTarget('A token works at one server: send one resource parameter.')
+  }
+  const server = serverByIdentifier(resource)
+  if (server === null) {
+    throw new errors.InvalidTarget(
+      'This resource is not behind this gateway. Use the resource of its protected resource metadata.',
+    )
+  }
+  return {
+    audience: server.resource,
+    scope: allScopesOf(server).join(' '),
+    accessTokenFormat: 'jwt',
+    jwt: { sign: { alg: 'ES256' } },
+  }
+}
+
+function serverByIdentifier(resource: string): ServerEntry | null {
+  for (const server of currentUnit().snapshot.servers.values()) {
+    if (server.resource === resource) return server
+  }
+  return null
+}
+
+/** Claims besides RFC 9068's: the grant (so that revoking it reaches the token), and how and when the person logged in. */
+function extraTokenClaims(context: Context, token: TokenSource): Record<string, unknown> {
+  const entities = context.oidc?.entities
+  const source = entities?.AuthorizationCode ?? entities?.RefreshToken
+  if (token.grantId === undefined || source === undefined) throw new Error('an access token has no grant to come from')
+  return { gid: token.grantId, acr: source.acr, auth_time: source.authTime }
+}
+
+function secondsLeft(grant: Grant | undefined, clock: Clock): number {
+  if (grant?.exp === undefined) throw new Error('a token has no grant to end with')
+  return grant.exp - clock.nowSeconds()
+}
+
+/** The engine takes no lifetime below one second; something that is over by now is refused by its own expiry. */
+function atLeastOne(seconds: number): number {
+  return Math.max(1, seconds)
+}

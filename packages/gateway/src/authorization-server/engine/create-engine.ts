@@ -1,0 +1,142 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Context, type Interaction, type OIDCProviderError, Provider } from 'oidc-provider'
+import type { HttpExchange } from '#http/exchange.ts'
+import { pageHeaders } from '#http/page-headers.ts'
+import { sendHtml, sendJson } from '#http/respond.ts'
+import type { SigningKeys } from '#keys/signing-keys.ts'
+import { errorPage } from '../pages/error-page.ts'
+import { createRedirectCheck } from './clients.ts'
+import { engineConfiguration } from './configuration.ts'
+import { NOT_AVAILABLE } from './error-pages.ts'
+import { engineRequest } from './request.ts'
+import { type SettleDependencies, settle } from './settle.ts'
+import { currentUnit, runUnit, type UnitDependencies, type UnitOfWork } from './unit-of-work.ts'
+
+/** A store that does not answer is usually back within this many seconds. */
+const RETRY_AFTER_SECONDS = 2
+
+/** The part of the engine that the rest of the authorization server sees. One engine serves one issuer. */
+export interface Engine {
+  /** Runs one engine endpoint and answers the exchange. `url` is the endpoint's own path, with its query. */
+  answer(exchange: HttpExchange, unit: UnitOfWork, url: string, form: URLSearchParams | null): Promise<void>
+  /** The pending interaction of this browser, by its cookie; null when there is none. Must run inside a unit. */
+  interactionOf(exchange: HttpExchange): Promise<Interaction | null>
+  /** Ends the login session of this browser unless it is this account's. Must run inside a unit. */
+  endOtherLogin(exchange: HttpExchange, accountId: string): Promise<void>
+  /** A new grant of the engine, saved in the unit under the id given. */
+  saveGrant(grant: {
+    readonly grantId: string
+    readonly accountId: string
+    readonly clientId: string
+    readonly resource: string
+    readonly scopes: readonly string[]
+    readonly seconds: number
+  }): Promise<void>
+}
+
+export function createEngine(issuer: string, keys: SigningKeys, dependencies: UnitDependencies): Engine {
+  const provider = new SecureProvider(
+    issuer,
+    engineConfiguration({ keys, store: dependencies.store, clock: dependencies.clock }),
+  )
+  // Host and scheme come from the request that `engineRequest` makes, which says what P is.
+  provider.proxy = true
+  provider.silent = true
+  provider.Client.prototype.redirectUriAllowed = createRedirectCheck(dependencies.registry)
+  for (const event of ['grant.error', 'revocation.error', 'authorization.error']) provider.on(event, noteRefusal)
+  provider.on('server_error', (_, error) => {
+    currentUnit().failure ??= error
+  })
+  // Composition is captured by `callback()`, so this has to come first.
+  provider.use((context, next) => transact(context, next, { ...dependencies, keys }))
+  const run = provider.callback()
+
+  return {
+    async answer(exchange, unit, url, form) {
+      const { request, response } = exchange
+      const before = response.getHeaders()
+      const made = engineRequest({
+        method: form === null ? 'GET' : 'POST',
+        url,
+        publicUrl: unit.snapshot.publicUrl,
+        cookie: request.headers.cookie,
+        authorization: form === null ? undefined : request.headers.authorization,
+        form,
+      })
+      await runUnit(unit, () => run(made, response))
+      if (unit.storeFailure === null && unit.failure === null) return
+      for (const name of response.getHeaderNames()) response.removeHeader(name)
+      for (const [name, value] of Object.entries(before)) if (value !== undefined) response.setHeader(name, value)
+      if (unit.storeFailure === null) throw unit.failure
+      answerNotAvailable(exchange, unit)
+    },
+    async interactionOf(exchange) {
+      try {
+        return await provider.interactionDetails(exchange.request, exchange.response)
+      } catch (error) {
+        if (error instanceof Error && error.name === 'SessionNotFound') return null
+        throw error
+      }
+    },
+    async endOtherLogin(exchange, accountId) {
+      const session = await provider.Session.get(provider.createContext(exchange.request, exchange.response))
+      if (session.accountId !== undefined && session.accountId !== accountId) await session.destroy()
+    },
+    async saveGrant({ grantId, accountId, clientId, resource, scopes, seconds }) {
+      const grant = new provider.Grant({ jti: grantId, accountId, clientId, expiresIn: seconds })
+      grant.addResourceScope(resource, scopes.join(' '))
+      await grant.save()
+    },
+  }
+}
+
+/** Sends Secure cookies on a loopback P without TLS as well: browsers treat loopback as trustworthy (DESIGN §7). */
+class SecureProvider extends Provider {
+  override createContext(request: IncomingMessage, response: ServerResponse): Context {
+    const context = super.createContext(request, response)
+    context.cookies.secure = true
+    return context
+  }
+}
+
+/** The engine answers in memory; this stores, and lets the answer go only then. */
+async function transact(context: Context, next: () => Promise<void>, dependencies: SettleDependencies): Promise<void> {
+  const unit = currentUnit()
+  const corsBefore = corsHeaders(context.res)
+  try {
+    await next()
+    if (unit.storeFailure === null && unit.failure === null) await settle(context, unit, dependencies)
+  } catch (error) {
+    unit.failure ??= error
+  }
+  if (unit.storeFailure !== null || unit.failure !== null) context.respond = false
+  // Which origins may read our answers is decided in http/cors.ts; the engine would let every one.
+  for (const name of context.res.getHeaderNames()) {
+    if (name.startsWith('access-control-') && !corsBefore.has(name)) context.res.removeHeader(name)
+  }
+}
+
+function corsHeaders(response: ServerResponse): ReadonlySet<string> {
+  return new Set(response.getHeaderNames().filter((name) => name.startsWith('access-control-')))
+}
+
+function noteRefusal(_: Context, error: Error): void {
+  // Guaranteed by the engine: these events carry its own errors.
+  const { error: code, error_detail: detail } = error as OIDCProviderError
+  currentUnit().refusal ??= { code, detail: detail ?? null }
+}
+
+function answerNotAvailable({ response }: HttpExchange, unit: UnitOfWork): void {
+  const headers = { 'retry-after': String(RETRY_AFTER_SECONDS) }
+  if (unit.endpoint === 'authorize' || unit.endpoint === 'resume') {
+    const html = errorPage({ ...NOT_AVAILABLE, requestId: unit.requestId })
+    sendHtml(response, 503, html, { ...pageHeaders(), ...headers })
+    return
+  }
+  sendJson(
+    response,
+    503,
+    { error: 'temporarily_unavailable', error_description: `Try again shortly (request ${unit.requestId})` },
+    headers,
+  )
+}

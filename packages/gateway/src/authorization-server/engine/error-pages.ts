@@ -1,0 +1,83 @@
+import type { Context, ErrorOut, OIDCProviderError } from 'oidc-provider'
+import { pageHeaders } from '#http/page-headers.ts'
+import type { ClientResolution } from '../clients/registry.ts'
+import { errorPage } from '../pages/error-page.ts'
+import { currentUnit } from './unit-of-work.ts'
+
+export interface Explanation {
+  readonly title: string
+  readonly whatHappened: string
+  readonly whatToDo: string
+}
+
+/** RFC 6749 §4.1.2.1: without a client and a redirect URI that we trust, the error stays here, on a page for the person. */
+export async function renderAuthorizationError(context: Context, out: ErrorOut, error: Error): Promise<void> {
+  const unit = currentUnit()
+  const clientId = context.oidc?.params?.['client_id']
+  const resolution = typeof clientId === 'string' ? unit.clientSeen(clientId) : null
+  for (const [name, value] of Object.entries(pageHeaders())) context.set(name, String(value))
+  context.type = 'html'
+  context.body = errorPage({ ...explain(out, error as OIDCProviderError, resolution), requestId: unit.requestId })
+}
+
+/** What to tell a person. Nothing of the request is repeated, except a fetch problem that the registry calls safe to show. */
+export function explain(out: ErrorOut, error: { readonly name: string }, client: ClientResolution | null): Explanation {
+  if (error.name === 'SessionNotFound') return STARTED_ELSEWHERE
+  if (client !== null && client.kind !== 'active') return explainClient(client)
+  if (out.error === 'invalid_redirect_uri') {
+    return {
+      title: 'This address was not registered',
+      whatHappened: 'The program wants its answer at an address that it has not registered. Nothing was sent there.',
+      whatToDo:
+        'If you started this yourself, remove the connection in the program and add it again. If you followed a link, close this page.',
+    }
+  }
+  if (out.error === 'invalid_client') return explainClient({ kind: 'unknown' })
+  return {
+    title: 'The request could not be understood',
+    whatHappened: `The program that sent you here made a request that is not complete or not allowed (${out.error}).`,
+    whatToDo: 'Go back to the program and try again. If it happens again, tell whoever makes the program.',
+  }
+}
+
+export const STARTED_ELSEWHERE: Explanation = {
+  title: 'Start again from your program',
+  whatHappened: 'This sign-in has ended, was already completed, or was started in another browser.',
+  whatToDo: 'Go back to the program that you want to connect, and connect again.',
+}
+
+export const NOT_AVAILABLE: Explanation = {
+  title: 'Not available at the moment',
+  whatHappened: 'The gateway cannot reach its own records right now. Nothing was changed.',
+  whatToDo: 'Try again in a minute. If it does not get better, tell your administrator.',
+}
+
+function explainClient(client: Exclude<ClientResolution, { readonly kind: 'active' }>): Explanation {
+  switch (client.kind) {
+    case 'pending':
+      return {
+        title: 'This program waits for approval',
+        whatHappened: `"${client.name}" has registered itself. An administrator has to approve it before anybody can use it here.`,
+        whatToDo: 'Ask your administrator to approve it (`sallyport client approve`), then connect again.',
+      }
+    case 'removed':
+      return {
+        title: 'This program was removed',
+        whatHappened: 'An administrator has removed this program. Its earlier connections have ended.',
+        whatToDo:
+          'If you still need it, remove the connection in the program and add it again; that registers it anew.',
+      }
+    case 'documentInvalid':
+      return {
+        title: 'This program could not be verified',
+        whatHappened: `The program names itself by a web address, and what is found there is not usable: ${client.problem}`,
+        whatToDo: 'Try again later. If it happens again, tell whoever makes the program.',
+      }
+    case 'unknown':
+      return {
+        title: 'This program is not known here',
+        whatHappened: 'The program uses a client id that this gateway has never given out, or no longer knows.',
+        whatToDo: 'Remove the connection in the program and add it again; that registers it anew.',
+      }
+  }
+}

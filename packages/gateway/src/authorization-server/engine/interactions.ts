@@ -1,0 +1,197 @@
+import type { Interaction as PendingInteraction } from 'oidc-provider'
+import type { AuditEvent } from '#audit/trail.ts'
+import { asClientId, asGrantId, asSubjectId } from '#core/ids.ts'
+import { type Random, uuidv7 } from '#core/random.ts'
+import type { ServerEntry, Snapshot, SnapshotSource } from '#core/snapshot.ts'
+import type { HttpExchange } from '#http/exchange.ts'
+import { scopesAllowed } from '#policy/decide.ts'
+import { splitScopes } from '#policy/scopes.ts'
+import { SCOPES_UNKNOWN_PARAMETER } from '../authorize-parameters.ts'
+import type { ResolvedClient } from '../clients/registry.ts'
+import type { Interaction, Interactions, LoginOutcome } from '../interactions.ts'
+import { isScopeOf } from '../requested-scopes.ts'
+import { acrOf } from './acr.ts'
+import { grantSeconds } from './configuration.ts'
+import type { Engine } from './create-engine.ts'
+import { runUnit, type UnitDependencies, UnitOfWork } from './unit-of-work.ts'
+
+/** One decision per interaction: the insert of this document decides between two submits of the same page. */
+const DECISION_MODEL = 'InteractionDecision'
+
+export interface InteractionsDependencies extends UnitDependencies {
+  readonly snapshots: SnapshotSource
+  readonly engineOf: (snapshot: Snapshot) => Engine
+  readonly random: Random
+}
+
+/** What a pending interaction is about, with the client and the server as they are now. */
+interface Matter {
+  readonly pending: PendingInteraction
+  readonly client: ResolvedClient
+  readonly server: ServerEntry
+}
+
+export function createInteractions(dependencies: InteractionsDependencies): Interactions {
+  const { snapshots, engineOf, store, clock, random } = dependencies
+
+  /** Runs one page's work on the interaction that this browser holds the cookie of; a stale or foreign one ends at the engine's own explanation. */
+  async function on<T>(
+    exchange: HttpExchange,
+    uid: string,
+    otherwise: (unit: UnitOfWork) => T,
+    work: (matter: Matter, unit: UnitOfWork, engine: Engine) => Promise<T>,
+  ): Promise<T> {
+    const snapshot = snapshots.current()
+    const { requestId, clientAddress } = exchange
+    const unit = new UnitOfWork(dependencies, { snapshot, endpoint: 'interaction', requestId, clientAddress })
+    return runUnit(unit, async () => {
+      const engine = engineOf(snapshot)
+      const matter = await matterOf(await engine.interactionOf(exchange), uid, unit)
+      return matter === null ? otherwise(unit) : work(matter, unit, engine)
+    })
+  }
+
+  return {
+    load: (exchange, uid) =>
+      on<Interaction | null>(
+        exchange,
+        uid,
+        () => null,
+        async (matter) => describe(matter),
+      ),
+
+    finishLogin: (exchange, { uid }, outcome) =>
+      on(exchange, uid, resumeUrl(uid), async ({ pending }, unit, engine) => {
+        // Also from the consent page, to change the account. Whoever used this browser before is logged out, and the interaction is not theirs any more.
+        await engine.endOtherLogin(exchange, outcome.subject)
+        if (pending.session?.accountId !== outcome.subject) delete pending.session
+        pending.result = { ...pending.lastSubmission, login: loginResult(outcome) }
+        await pending.save(secondsLeft(pending, unit))
+        await unit.commit([])
+        return resumeUrl(uid)(unit)
+      }),
+
+    finishConsent: (exchange, { uid }, scopes) =>
+      on(exchange, uid, resumeUrl(uid), async (matter, unit, engine) => {
+        const { pending, client, server } = matter
+        const accountId = pending.session?.accountId
+        if (pending.prompt.name !== 'consent' || accountId === undefined) return resumeUrl(uid)(unit)
+        const granted = [...new Set(scopes)]
+        const account = await unit.storing(() => store.accounts.find(unit.snapshot.tenant, asSubjectId(accountId)))
+        if (account === null || account.status !== 'active') return refuseConsent(matter, unit, 'accountNotActive')
+        if (granted.length === 0) return refuseConsent(matter, unit, 'noScopeGranted')
+        const allowed = scopesAllowed(unit.snapshot, account.roles, server)
+        // The page offers only these; a form that holds others was not made by it.
+        if (!granted.every((scope) => allowed.includes(scope))) return refuseConsent(matter, unit, 'scopeBeyondRole')
+
+        const grantId = asGrantId(uuidv7(random, clock.nowMs()))
+        const seconds = grantSeconds(unit.snapshot, client.metadata.grant_types.includes('refresh_token'))
+        const grant = { grantId, clientId: client.clientId, resource: server.resource, scopes: granted }
+        await engine.saveGrant({ ...grant, accountId, seconds })
+        unit.openGrant({
+          ...grant,
+          tenant: unit.snapshot.tenant,
+          subject: account.subject,
+          server: server.id,
+          createdAt: unit.now,
+          expiresAt: unit.now + seconds,
+        })
+        const asked = splitScopes(pending.params['scope'])
+        // The token carries what was requested and granted; the person's choice replaces the request, be it more or less.
+        pending.params['scope'] = granted.join(' ')
+        pending.result = { ...pending.lastSubmission, consent: { grantId } }
+        return decide(pending, unit, {
+          ...consentEvent(matter, unit, 'success'),
+          grantId,
+          scopesAsked: asked,
+          scopesGranted: granted,
+        })
+      }),
+
+    deny: (exchange, { uid }) =>
+      on(exchange, uid, resumeUrl(uid), async (matter, unit) => refuseConsent(matter, unit, 'deniedByPerson')),
+  }
+}
+
+/** Null unless the cookie names exactly this interaction and what it is about still exists. */
+async function matterOf(pending: PendingInteraction | null, uid: string, unit: UnitOfWork): Promise<Matter | null> {
+  const clientId = pending?.params['client_id']
+  if (pending === null || pending.uid !== uid || clientId === undefined) return null
+  const resolution = await unit.resolveClient(clientId)
+  if (resolution.kind !== 'active') return null
+  for (const server of unit.snapshot.servers.values()) {
+    if (server.resource === pending.params['resource']) return { pending, client: resolution.client, server }
+  }
+  return null
+}
+
+function describe({ pending, client, server }: Matter): Interaction | null {
+  const { name } = pending.prompt
+  const redirectUri = pending.params['redirect_uri']
+  if ((name !== 'login' && name !== 'consent') || redirectUri === undefined) return null
+  const subject = pending.session?.accountId
+  return {
+    uid: pending.uid,
+    prompt: name,
+    clientId: asClientId(client.clientId),
+    client: client.description,
+    redirectUri,
+    server,
+    scopesRequested: splitScopes(pending.params['scope']).filter((scope) => isScopeOf(scope, server)),
+    scopesUnknown: splitScopes(pending.params[SCOPES_UNKNOWN_PARAMETER]),
+    subject: name === 'login' || subject === undefined ? null : asSubjectId(subject),
+  }
+}
+
+/** RFC 6749 §4.1.2.1. The client learns that access was denied; why is in the audit log. */
+function refuseConsent(matter: Matter, unit: UnitOfWork, reason: string): Promise<string> {
+  const { pending } = matter
+  pending.result = { error: 'access_denied', error_description: 'The person did not give access' }
+  return decide(pending, unit, {
+    ...consentEvent(matter, unit, 'refused'),
+    reason,
+    scopesAsked: splitScopes(pending.params['scope']),
+  })
+}
+
+/**
+ * Stores the decision, once. A second submit of the same page is a duplicate, changes nothing and follows the first; an account or client
+ * that was switched off this moment changes nothing either, and the resumed interaction asks again.
+ */
+async function decide(pending: PendingInteraction, unit: UnitOfWork, event: AuditEvent): Promise<string> {
+  const seconds = secondsLeft(pending, unit)
+  unit.put('insert', DECISION_MODEL, pending.uid, {}, seconds)
+  await pending.save(seconds)
+  await unit.commit([event])
+  return resumeUrl(pending.uid)(unit)
+}
+
+function consentEvent(
+  { pending, client, server }: Matter,
+  unit: UnitOfWork,
+  outcome: 'success' | 'refused',
+): AuditEvent {
+  const subject = pending.session?.accountId
+  return {
+    tenant: unit.snapshot.tenant,
+    activity: 'consent',
+    outcome,
+    requestId: unit.requestId,
+    clientId: client.clientId,
+    server: server.id,
+    decision: { config: unit.snapshot.version },
+    ...(subject === undefined ? {} : { subject: asSubjectId(subject) }),
+  }
+}
+
+function loginResult(outcome: LoginOutcome): Record<string, unknown> {
+  return { accountId: outcome.subject, ts: outcome.authTime, amr: outcome.amr, acr: acrOf(outcome.amr), remember: true }
+}
+
+function resumeUrl(uid: string): (unit: UnitOfWork) => string {
+  return ({ snapshot }) => `${snapshot.publicUrl}/oauth/authorize/${encodeURIComponent(uid)}`
+}
+
+function secondsLeft(pending: PendingInteraction, unit: UnitOfWork): number {
+  return Math.max(1, pending.exp - unit.now)
+}

@@ -1,0 +1,45 @@
+import type { EngineRefusal } from './unit-of-work.ts'
+
+/**
+ * The engine's words for why it refused, as the reasons of our audit log. Its words may quote the request, so a phrase that is not listed
+ * here is recorded by its OAuth error code alone.
+ */
+const REASONS: Readonly<Record<string, string>> = {
+  'authorization code not found': 'codeUnknown',
+  'authorization code is expired': 'codeExpired',
+  'authorization code already consumed': 'codeReplayed',
+  'authorization code redirect_uri mismatch': 'redirectMismatch',
+  'authorization code invalid (referenced account not found)': 'accountNotActive',
+  'refresh token not found': 'refreshTokenUnknown',
+  'refresh token is expired': 'refreshTokenExpired',
+  'refresh token already used': 'refreshTokenReused',
+  'refresh token invalid (referenced account not found)': 'accountNotActive',
+  'code_verifier must be provided': 'pkceVerifierMissing',
+  'code_verifier does not match code_challenge': 'pkceVerifierWrong',
+  'client mismatch': 'clientMismatch',
+  'grant not found': 'grantUnknown',
+  'grant is expired': 'grantExpired',
+  'client not found': 'clientUnknown',
+  'invalid secret provided': 'clientSecretWrong',
+  'the provided authentication mechanism does not match the registered client authentication method':
+    'clientAuthMethodWrong',
+  'client assertion tokens must only be used once': 'clientAssertionReplayed',
+}
+
+/** Descriptions are looked at too: the engine puts some reasons only there. */
+const REASONS_BY_DESCRIPTION: Readonly<Record<string, string>> = {
+  'Authorization Server policy requires PKCE to be used for this request': 'pkceMissing',
+  'code_challenge_method must be provided': 'pkceMethodMissing',
+  'not supported value of code_challenge_method': 'pkceMethodWrong',
+}
+
+export function reasonOf(refusal: EngineRefusal, description: string | null): string {
+  const known =
+    (refusal.detail === null ? undefined : REASONS[refusal.detail]) ??
+    (description === null ? undefined : REASONS_BY_DESCRIPTION[description])
+  return known ?? camelCase(refusal.code)
+}
+
+function camelCase(code: string): string {
+  return code.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}

@@ -1,0 +1,270 @@
+import type { Context } from 'oidc-provider'
+import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
+import { asClientId, asGrantId, asSubjectId } from '#core/ids.ts'
+import { pageHeaders } from '#http/page-headers.ts'
+import type { SigningKeys } from '#keys/signing-keys.ts'
+import { splitScopes } from '#policy/scopes.ts'
+import type { EngineCommit, EngineOperation } from '#store/ports/engine.ts'
+import type { Store } from '#store/ports/store.ts'
+import { errorPage } from '../pages/error-page.ts'
+import { readRevocableToken } from '../revocation/read-revocable-token.ts'
+import { STARTED_ELSEWHERE } from './error-pages.ts'
+import { reasonOf } from './reasons.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
+
+export interface SettleDependencies {
+  readonly audit: AuditTrail
+  readonly store: Store
+  readonly keys: SigningKeys
+}
+
+/**
+ * Decides what becomes of a request that the engine has answered in memory: commits what it changed with its audit entries, and only then
+ * lets the answer go. An answer whose commit lost a race is replaced by a refusal.
+ */
+export async function settle(context: Context, unit: UnitOfWork, dependencies: SettleDependencies): Promise<void> {
+  const { audit } = dependencies
+  switch (unit.endpoint) {
+    case 'token':
+      return settleToken(context, unit, audit)
+    case 'revoke':
+      return settleRevocation(context, unit, dependencies)
+    case 'authorize':
+    case 'resume':
+      return settleAuthorization(context, unit, audit)
+    case 'interaction':
+      throw new Error('interactions are settled by themselves')
+  }
+}
+
+async function settleToken(context: Context, unit: UnitOfWork, audit: AuditTrail): Promise<void> {
+  if (unit.refusal !== null || context.status !== 200)
+    return settleRefusal(context, unit, audit, tokenActivity(context))
+  const entities = context.oidc?.entities
+  const token = entities?.AccessToken
+  if (token?.grantId === undefined) throw new Error('a token answer without an access token')
+  // The grant may have been revoked while the engine was at work; then nothing of this may come to be.
+  unit.requireLiveGrant(token.grantId)
+  const committed = await unit.commit([
+    {
+      ...base(context, unit, tokenActivity(context), 'success'),
+      grantId: asGrantId(token.grantId),
+      ...(token.accountId === undefined ? {} : { subject: asSubjectId(token.accountId) }),
+      ...serverOf(unit, token),
+      scopesGranted: splitScopes(token.scope),
+      detail: { tokenId: token.jti, withRefreshToken: entities?.RefreshToken !== undefined },
+    },
+  ])
+  if (committed.outcome !== 'committed') await refuseLostRace(context, unit, audit, committed)
+}
+
+/**
+ * Of a refused token request only two things last: revoked families, and the marks of client assertions that must not be used twice. A
+ * code or refresh token that was not redeemed is not used up.
+ */
+async function settleRefusal(
+  context: Context,
+  unit: UnitOfWork,
+  audit: AuditTrail,
+  activity: AuditEvent['activity'],
+): Promise<void> {
+  const kept = unit.operations.filter((operation) => operation.kind === 'revokeGrant' || operation.kind === 'insert')
+  const revoked = unit.operations.find((operation) => operation.kind === 'revokeGrant')
+  const event: AuditEvent = {
+    ...base(context, unit, activity, 'refused'),
+    reason: reason(context, unit),
+    ...(revoked === undefined ? {} : { grantId: revoked.grantId }),
+  }
+  await recordRefusal(unit, audit, kept, event)
+  nameRequest(context, unit)
+}
+
+/** RFC 7009 §2.2: 200 for a token that is revoked now, and for one that nobody knows. */
+async function settleRevocation(context: Context, unit: UnitOfWork, dependencies: SettleDependencies): Promise<void> {
+  const { audit, store, keys } = dependencies
+  const client = context.oidc?.client
+  const token = context.oidc?.params?.['token']
+  // The engine stores no access tokens and refuses JWTs here, but only after it has authenticated the client.
+  if (unit.refusal?.code === 'unsupported_token_type' && client !== undefined && typeof token === 'string') {
+    const revoked = await readRevocableToken(token, client.clientId, {
+      keys,
+      issuer: unit.snapshot.publicUrl,
+      now: unit.now,
+    })
+    if (revoked !== null) {
+      const event: AuditEvent = {
+        ...base(context, unit, 'token.revoke', 'success'),
+        reason: 'revokedByClient',
+        subject: revoked.subject,
+        grantId: revoked.grantId,
+        detail: { tokenId: revoked.tokenId },
+      }
+      const { tenant } = unit.snapshot
+      await unit.storing(() =>
+        store.grants.revokeToken(tenant, revoked.tokenId, revoked.expiresAt, unit.now, [audit.entry(event)]),
+      )
+    }
+    context.status = 200
+    context.body = ''
+    return
+  }
+  if (unit.refusal !== null) return settleRefusal(context, unit, audit, 'token.revoke')
+  const revoked = unit.operations.find((operation) => operation.kind === 'revokeGrant')
+  const events: AuditEvent[] =
+    revoked === undefined
+      ? []
+      : [
+          {
+            ...base(context, unit, 'token.revoke', 'success'),
+            reason: 'revokedByClient',
+            grantId: revoked.grantId,
+          },
+        ]
+  await unit.commit(events)
+}
+
+async function settleAuthorization(context: Context, unit: UnitOfWork, audit: AuditTrail): Promise<void> {
+  const grantId = context.oidc?.entities.AuthorizationCode?.grantId
+  if (grantId !== undefined) unit.requireLiveGrant(grantId)
+  const committed = await unit.commit([])
+  if (committed.outcome !== 'committed') {
+    showPage(context, unit)
+    await audit.refusedUnauthenticated(
+      {
+        ...base(context, unit, 'request.refused', 'refused'),
+        reason: committed.outcome,
+        detail: { endpoint: unit.endpoint },
+      },
+      unit.clientAddress,
+    )
+    return
+  }
+  if (unit.refusal === null) {
+    // Every way on is a redirect. A page here is the engine's own, for a browser that has logged in as somebody else meanwhile.
+    if (context.res.hasHeader('location')) context.body = ''
+    else showPage(context, unit)
+    return
+  }
+  nameRequest(context, unit)
+  await audit.refusedUnauthenticated(
+    {
+      ...base(context, unit, 'request.refused', 'refused'),
+      reason: reason(context, unit),
+      detail: { endpoint: unit.endpoint, error: unit.refusal.code },
+    },
+    unit.clientAddress,
+  )
+}
+
+/** Another request was first. Two uses of one code or refresh token mean that one of them is not its owner's: the family dies. */
+async function refuseLostRace(
+  context: Context,
+  unit: UnitOfWork,
+  audit: AuditTrail,
+  lost: Exclude<EngineCommit, { readonly outcome: 'committed' }>,
+): Promise<void> {
+  const base_ = base(context, unit, tokenActivity(context), 'refused')
+  if (lost.outcome === 'alreadyConsumed') {
+    const reason = lost.model === 'RefreshToken' ? 'refreshTokenReused' : 'codeReplayed'
+    const grantId = unit.grantOfStored(lost.model, lost.id)
+    if (grantId === null) throw new Error('a consumed document without a grant')
+    const revoke = { kind: 'revokeGrant', grantId, cause: reason, at: unit.now } as const
+    await unit.commit([{ ...base_, reason, grantId }], [revoke])
+    refuse(context, unit, 400, 'invalid_grant')
+    return
+  }
+  if (lost.outcome === 'grantNotLive') {
+    await unit.commit([{ ...base_, reason: 'grantRevoked', grantId: lost.grantId }], [])
+    refuse(context, unit, 400, 'invalid_grant')
+    return
+  }
+  // Only client assertions are inserted: somebody else used this one first.
+  await audit.refusedUnauthenticated({ ...base_, reason: 'clientAssertionReplayed' }, unit.clientAddress)
+  refuse(context, unit, 401, 'invalid_client')
+}
+
+/** Refusals that change something are committed with it; all others are coalesced, so that a flood cannot fill the log. */
+async function recordRefusal(
+  unit: UnitOfWork,
+  audit: AuditTrail,
+  kept: readonly EngineOperation[],
+  event: AuditEvent,
+): Promise<void> {
+  if (kept.length > 0) {
+    const committed = await unit.commit([event], kept)
+    if (committed.outcome === 'committed') return
+  }
+  await audit.refusedUnauthenticated(event, unit.clientAddress)
+}
+
+function base(
+  context: Context,
+  unit: UnitOfWork,
+  activity: AuditEvent['activity'],
+  outcome: AuditEvent['outcome'],
+): AuditEvent {
+  const clientId = context.oidc?.client?.clientId
+  return {
+    tenant: unit.snapshot.tenant,
+    activity,
+    outcome,
+    requestId: unit.requestId,
+    decision: { config: unit.snapshot.version },
+    ...(clientId === undefined ? {} : { clientId: asClientId(clientId) }),
+  }
+}
+
+function tokenActivity(context: Context): AuditEvent['activity'] {
+  return context.oidc?.params?.['grant_type'] === 'refresh_token' ? 'token.refresh' : 'token.issue'
+}
+
+function serverOf(unit: UnitOfWork, token: { readonly aud?: unknown }): Pick<AuditEvent, 'server'> {
+  for (const server of unit.snapshot.servers.values()) {
+    if (server.resource === token.aud) return { server: server.id }
+  }
+  return {}
+}
+
+function reason(context: Context, unit: UnitOfWork): string {
+  if (unit.refusal === null) return 'refused'
+  return reasonOf(unit.refusal, describedBy(context.body))
+}
+
+function describedBy(body: unknown): string | null {
+  return isErrorBody(body) ? (body.error_description ?? null) : null
+}
+
+function isErrorBody(body: unknown): body is { error: string; error_description?: string } {
+  return typeof body === 'object' && body !== null && 'error' in body
+}
+
+/** RFC 6749 §5.2, with the request id that the operator can explain. */
+function refuse(context: Context, unit: UnitOfWork, status: number, error: string): void {
+  context.status = status
+  context.body = { error, error_description: 'grant request is invalid' }
+  nameRequest(context, unit)
+}
+
+/** Adds the request id to the description, in the body or in the redirect back to the client. */
+function nameRequest(context: Context, unit: UnitOfWork): void {
+  const suffix = `(request ${unit.requestId})`
+  if (isErrorBody(context.body)) {
+    context.body = { ...context.body, error_description: `${context.body.error_description ?? ''} ${suffix}`.trim() }
+    return
+  }
+  const location = context.res.getHeader('location')
+  const url = typeof location === 'string' ? URL.parse(location) : null
+  if (url === null || !url.searchParams.has('error')) return
+  const description = `${url.searchParams.get('error_description') ?? ''} ${suffix}`.trim()
+  url.searchParams.set('error_description', description)
+  context.set('Location', url.href)
+  context.body = ''
+}
+
+function showPage(context: Context, unit: UnitOfWork): void {
+  context.res.removeHeader('location')
+  context.status = 400
+  for (const [name, value] of Object.entries(pageHeaders())) context.set(name, String(value))
+  context.type = 'html'
+  context.body = errorPage({ ...STARTED_ELSEWHERE, requestId: unit.requestId })
+}

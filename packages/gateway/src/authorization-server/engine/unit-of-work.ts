@@ -1,0 +1,207 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Payload } from 'oidc-provider'
+import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
+import type { Clock } from '#core/clock.ts'
+import { asClientId, asGrantId, type ClientId, type GrantId, type RequestId } from '#core/ids.ts'
+import type { Snapshot } from '#core/snapshot.ts'
+import type { Sealer } from '#keys/sealer.ts'
+import type { EngineCommit, EngineOperation } from '#store/ports/engine.ts'
+import type { NewGrant } from '#store/ports/grants.ts'
+import type { Store } from '#store/ports/store.ts'
+import type { ClientRegistry, ClientResolution } from '../clients/registry.ts'
+import { documentOf, payloadOf, storedId } from './documents.ts'
+
+export type Endpoint = 'authorize' | 'resume' | 'token' | 'revoke' | 'interaction'
+
+export interface UnitDependencies {
+  readonly store: Store
+  readonly sealer: Sealer
+  readonly registry: ClientRegistry
+  readonly audit: AuditTrail
+  readonly clock: Clock
+}
+
+/** A code or refresh token that was found already used: the request repeats it, and its family must die (RFC 9700 §4.14.2). */
+export interface Replay {
+  readonly model: string
+  readonly grantId: GrantId
+}
+
+/** The engine's error, without what it says to the client. */
+export interface EngineRefusal {
+  readonly code: string
+  readonly detail: string | null
+}
+
+const ONCE_ONLY: ReadonlySet<string> = new Set(['AuthorizationCode', 'RefreshToken'])
+
+/**
+ * Everything one request changes. The engine reads and writes document by document; here its writes wait, later reads of the same request
+ * see them, and one `commit` stores them together with their audit entries, before a byte of the answer leaves. Two requests that redeem
+ * the same token therefore meet in the store's conditional consume, not in the engine's find-then-consume.
+ */
+export class UnitOfWork {
+  readonly snapshot: Snapshot
+  readonly endpoint: Endpoint
+  readonly requestId: RequestId
+  readonly clientAddress: string
+  readonly operations: EngineOperation[] = []
+  /** Set when the store could not be used: the answer is 503, whatever the engine makes of it. */
+  storeFailure: unknown = null
+  /** Set when the engine failed in a way that is a bug. */
+  failure: unknown = null
+  refusal: EngineRefusal | null = null
+  replay: Replay | null = null
+
+  readonly #dependencies: UnitDependencies
+  readonly #overlay = new Map<string, Payload | null>()
+  readonly #grantOf = new Map<string, GrantId>()
+  readonly #revoked = new Set<string>()
+  readonly #clients = new Map<ClientId, ClientResolution>()
+
+  constructor(
+    dependencies: UnitDependencies,
+    request: {
+      readonly snapshot: Snapshot
+      readonly endpoint: Endpoint
+      readonly requestId: RequestId
+      readonly clientAddress: string
+    },
+  ) {
+    this.#dependencies = dependencies
+    this.snapshot = request.snapshot
+    this.endpoint = request.endpoint
+    this.requestId = request.requestId
+    this.clientAddress = request.clientAddress
+  }
+
+  get now(): number {
+    return this.#dependencies.clock.nowSeconds()
+  }
+
+  /** Resolved once per request, so that every step of it judges the same client. */
+  async resolveClient(id: string): Promise<ClientResolution> {
+    const clientId = asClientId(id)
+    const known = this.#clients.get(clientId)
+    if (known !== undefined) return known
+    const resolution = await this.storing(() => this.#dependencies.registry.resolve(clientId, this.requestId))
+    this.#clients.set(clientId, resolution)
+    return resolution
+  }
+
+  /** What `resolveClient` answered earlier in this request, or null. */
+  clientSeen(id: string): ClientResolution | null {
+    return this.#clients.get(asClientId(id)) ?? null
+  }
+
+  async find(model: string, id: string): Promise<Payload | undefined> {
+    const key = storedId(model, id)
+    const waiting = this.#overlay.get(place(model, key))
+    if (waiting !== undefined) return waiting === null || this.#isRevoked(waiting) ? undefined : { ...waiting, jti: id }
+    const { store, sealer } = this.#dependencies
+    const document = await this.storing(() => store.engine.find(this.snapshot.tenant, model, key, this.now))
+    if (document === null || (document.grantId !== null && this.#revoked.has(document.grantId))) return undefined
+    if (document.grantId !== null) {
+      this.#grantOf.set(place(model, key), asGrantId(document.grantId))
+      if (document.consumedAt !== null && ONCE_ONLY.has(model)) {
+        this.replay = { model, grantId: asGrantId(document.grantId) }
+      }
+    }
+    return payloadOf({ tenant: this.snapshot.tenant, sealer }, document, id)
+  }
+
+  async findByUid(model: string, uid: string): Promise<Payload | undefined> {
+    for (const [key, waiting] of this.#overlay) {
+      if (key.startsWith(`${model} `) && waiting?.['uid'] === uid) return waiting
+    }
+    const { store, sealer } = this.#dependencies
+    const document = await this.storing(() => store.engine.findByUid(this.snapshot.tenant, model, uid, this.now))
+    if (document === null || this.#overlay.get(place(model, document.id)) === null) return undefined
+    return payloadOf({ tenant: this.snapshot.tenant, sealer }, document, null)
+  }
+
+  put(kind: 'upsert' | 'insert', model: string, id: string, payload: Payload, expiresIn: number | undefined): void {
+    const { sealer } = this.#dependencies
+    const document = documentOf({ tenant: this.snapshot.tenant, sealer, now: this.now }, model, id, payload, expiresIn)
+    this.operations.push({ kind, document })
+    this.#overlay.set(place(model, document.id), payload)
+  }
+
+  consume(model: string, id: string): void {
+    this.operations.push({ kind: 'consume', model, id: storedId(model, id), at: this.now })
+  }
+
+  destroy(model: string, id: string): void {
+    const key = storedId(model, id)
+    this.operations.push({ kind: 'destroy', model, id: key })
+    this.#overlay.set(place(model, key), null)
+  }
+
+  /** The engine revokes a grant model by model; the first of these calls does all of it. */
+  revokeGrant(grantId: string, cause: string): void {
+    if (this.#revoked.has(grantId)) return
+    this.#revoked.add(grantId)
+    this.operations.push({ kind: 'revokeGrant', grantId: asGrantId(grantId), cause, at: this.now })
+  }
+
+  openGrant(grant: NewGrant): void {
+    this.operations.push({ kind: 'openGrant', grant })
+  }
+
+  /** The commit fails with `grantNotLive` if the grant has been revoked or has expired by then. */
+  requireLiveGrant(grantId: string): void {
+    this.operations.unshift({ kind: 'requireLiveGrant', grantId: asGrantId(grantId), at: this.now })
+  }
+
+  /** The grant of a document that this request has read. `id` is the stored one, as the commit names it. */
+  grantOfStored(model: string, id: string): GrantId | null {
+    return this.#grantOf.get(place(model, id)) ?? null
+  }
+
+  /** Stores the operations given (by default all of them) with these events. Anything but `committed` stored nothing. */
+  async commit(
+    events: readonly AuditEvent[],
+    operations: readonly EngineOperation[] = this.operations,
+  ): Promise<EngineCommit> {
+    const { store, audit } = this.#dependencies
+    if (operations.length === 0 && events.length === 0) return { outcome: 'committed' }
+    return this.storing(() =>
+      store.engine.commit(
+        this.snapshot.tenant,
+        operations,
+        events.map((event) => audit.entry(event)),
+      ),
+    )
+  }
+
+  /** Notes that the store failed, so that the answer becomes 503. */
+  async storing<T>(use: () => Promise<T>): Promise<T> {
+    try {
+      return await use()
+    } catch (cause) {
+      this.storeFailure ??= cause
+      throw cause
+    }
+  }
+
+  #isRevoked(payload: Payload): boolean {
+    return typeof payload['grantId'] === 'string' && this.#revoked.has(payload['grantId'])
+  }
+}
+
+const units = new AsyncLocalStorage<UnitOfWork>()
+
+export function runUnit<T>(unit: UnitOfWork, work: () => Promise<T>): Promise<T> {
+  return units.run(unit, work)
+}
+
+/** The unit of the request under way. Without one nothing could be committed, so the engine must not run: throws. */
+export function currentUnit(): UnitOfWork {
+  const unit = units.getStore()
+  if (unit === undefined) throw new Error('the engine ran outside of a request')
+  return unit
+}
+
+function place(model: string, storedId: string): string {
+  return `${model} ${storedId}`
+}

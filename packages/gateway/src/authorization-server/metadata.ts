@@ -1,0 +1,53 @@
+import type { Snapshot } from '#core/snapshot.ts'
+import { baselineScopes } from '#policy/decide.ts'
+
+/** How clients may authenticate at the token and revocation endpoints. */
+export const CLIENT_AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
+/** Algorithms accepted for `private_key_jwt`; none and HMAC are not among them. */
+export const CLIENT_ASSERTION_ALGORITHMS = ['ES256', 'RS256', 'PS256', 'Ed25519', 'EdDSA'] as const
+
+/**
+ * RFC 8414 metadata, built from the snapshot alone: no header of the request can change an endpoint in it.
+ * The issuer is always P, in every form of the URL that clients try: RFC 8414 §3.3 makes a client that took another issuer for ours
+ * refuse the document, which is what it should do.
+ */
+export function authorizationServerMetadata(snapshot: Snapshot): Record<string, unknown> {
+  const at = (path: string) => `${snapshot.publicUrl}${path}`
+  return {
+    issuer: snapshot.publicUrl,
+    authorization_endpoint: at('/oauth/authorize'),
+    token_endpoint: at('/oauth/token'),
+    // Dynamic registration is left out where nobody may register; clients then ask their user for a client id.
+    ...(snapshot.registration.mode === 'closed' ? {} : { registration_endpoint: at('/oauth/register') }),
+    revocation_endpoint: at('/oauth/revoke'),
+    jwks_uri: at('/oauth/jwks'),
+    scopes_supported: scopesSupported(snapshot),
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    grant_types_supported: ['authorization_code', 'refresh_token'],
+    token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS,
+    token_endpoint_auth_signing_alg_values_supported: CLIENT_ASSERTION_ALGORITHMS,
+    revocation_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS,
+    revocation_endpoint_auth_signing_alg_values_supported: CLIENT_ASSERTION_ALGORITHMS,
+    code_challenge_methods_supported: ['S256'],
+    authorization_response_iss_parameter_supported: true,
+    client_id_metadata_document_supported: snapshot.registration.metadataDocuments,
+  }
+}
+
+/** The same document with what OpenID Connect Discovery §3 demands, for clients that look only there. We issue no ID tokens. */
+export function openidConfiguration(snapshot: Snapshot): Record<string, unknown> {
+  return {
+    ...authorizationServerMetadata(snapshot),
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['ES256'],
+  }
+}
+
+/**
+ * Baseline scopes of all servers, and `offline_access`: it grants nothing here (refresh tokens follow the client's registered grant
+ * types), but clients look for it before they ask for a refresh token.
+ */
+function scopesSupported(snapshot: Snapshot): string[] {
+  return [...[...snapshot.servers.values()].flatMap((server) => baselineScopes(server)), 'offline_access']
+}

@@ -1,0 +1,35 @@
+import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import { parseScope } from '#policy/scopes.ts'
+
+/**
+ * The configured server that a `resource` value (RFC 8707 §2) means, or null. Clients write our identifier with a trailing slash, other
+ * case or the default port; all of these are the same resource, and tokens always carry our own spelling of it. Anything else, a query
+ * or user information included, means nothing here.
+ */
+export function serverOfResource(resource: string, snapshot: Snapshot): ServerEntry | null {
+  const url = URL.parse(resource)
+  if (url === null || url.search !== '' || resource.includes('#') || url.username !== '' || url.password !== '')
+    return null
+  // Server ids are lower case only, so lower-casing the path cannot make two servers one.
+  const path = url.pathname.toLowerCase()
+  const spelling = `${url.protocol}//${url.host}${path.endsWith('/') ? path.slice(0, -1) : path}`
+  for (const server of snapshot.servers.values()) {
+    if (server.resource === spelling) return server
+  }
+  return null
+}
+
+/**
+ * The server that a request without `resource` means (2025-03-26 clients send none): the one that all known scopes name, else the only
+ * one configured. Null when that leaves a choice: guessing would mint a token for a server that nobody asked for.
+ */
+export function serverOfScopes(scopes: readonly string[], snapshot: Snapshot): ServerEntry | null {
+  const named = new Set<ServerEntry>()
+  for (const text of scopes) {
+    const scope = parseScope(text)
+    const server = scope === null ? undefined : snapshot.servers.get(scope.server)
+    if (server !== undefined) named.add(server)
+  }
+  const candidates = named.size > 0 ? [...named] : [...snapshot.servers.values()]
+  return candidates.length === 1 ? (candidates[0] ?? null) : null
+}

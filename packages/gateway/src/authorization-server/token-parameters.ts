@@ -1,0 +1,64 @@
+import type { Snapshot } from '#core/snapshot.ts'
+import { parseScope, splitScopes } from '#policy/scopes.ts'
+import { isScopeOf } from './requested-scopes.ts'
+import { serverOfResource } from './resource.ts'
+
+const TOKEN_PARAMETERS = [
+  'grant_type',
+  'code',
+  'redirect_uri',
+  'code_verifier',
+  'refresh_token',
+  'scope',
+  'resource',
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+]
+
+const REVOCATION_PARAMETERS = [
+  'token',
+  'token_type_hint',
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+]
+
+/**
+ * The token request as the engine gets it. Scopes that nobody knows are dropped (clients repeat the `offline_access` of their
+ * authorization request); known ones beyond the grant stay, and the engine refuses them (RFC 6749 §6). An unknown resource stays as well,
+ * and is refused as `invalid_target`.
+ */
+export function tokenParameters(form: URLSearchParams, snapshot: Snapshot): URLSearchParams {
+  const passed = pick(form, TOKEN_PARAMETERS)
+  const resource = passed.get('resource')
+  if (resource !== null) passed.set('resource', serverOfResource(resource, snapshot)?.resource ?? resource)
+  const scope = passed.get('scope')
+  if (scope !== null) {
+    const known = splitScopes(scope).filter((text) => isKnown(text, snapshot))
+    if (known.length > 0) passed.set('scope', known.join(' '))
+    else passed.delete('scope')
+  }
+  return passed
+}
+
+export function revocationParameters(form: URLSearchParams): URLSearchParams {
+  return pick(form, REVOCATION_PARAMETERS)
+}
+
+function pick(form: URLSearchParams, names: readonly string[]): URLSearchParams {
+  const passed = new URLSearchParams()
+  for (const name of names) {
+    const value = form.get(name)
+    if (value !== null) passed.set(name, value)
+  }
+  return passed
+}
+
+function isKnown(text: string, snapshot: Snapshot): boolean {
+  const scope = parseScope(text)
+  const server = scope === null ? undefined : snapshot.servers.get(scope.server)
+  return server !== undefined && isScopeOf(text, server)
+}
