@@ -49,7 +49,7 @@ body { margin: 0; min-height: 100vh; background: var(--ground); color: var(--tex
 .brand { display: flex; align-items: center; gap: .5rem; margin: 0 0 1rem; color: var(--muted); font-size: .9375rem; font-weight: 600; }
 .brand svg { width: 1.5rem; height: 1.5rem; flex: none; color: var(--accent); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: clamp(1.125rem, 5vw, 2rem); }
-h1 { margin: 0 0 .5rem; font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; font-weight: 650; text-wrap: balance; }
+h1 { margin: 0 0 .75rem; font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; font-weight: 650; text-wrap: balance; }
 h2 { margin: 1.5rem 0 .5rem; font-size: 1rem; line-height: 1.4; font-weight: 650; }
 p { margin: 0 0 .75rem; }
 .lead { color: var(--muted); margin-bottom: 1.25rem; }
@@ -89,7 +89,7 @@ button.quiet:hover { background: var(--tint); color: var(--text); border-color: 
 .note.bad a { color: inherit; }
 .note ul { margin: 0; padding-left: 1.125rem; }
 
-.facts { margin: 0 0 1.25rem; border: 1px solid var(--line); border-radius: 11px; }
+.facts { margin: 1rem 0 1.5rem; border: 1px solid var(--line); border-radius: 11px; }
 .facts > div { padding: .75rem 1rem; }
 .facts > div + div { border-top: 1px solid var(--line); }
 .facts dt { color: var(--muted); font-size: .8125rem; }
@@ -97,6 +97,13 @@ button.quiet:hover { background: var(--tint); color: var(--text); border-color: 
 .facts .main { font-size: 1.0625rem; font-weight: 650; line-height: 1.4; }
 .facts code { color: var(--muted); font-size: .8125rem; }
 .key { background: var(--tint); border-radius: 10px 10px 0 0; }
+@media (min-width: 32rem) {
+  .facts > div { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr); }
+  .facts dt { grid-row: 1 / span 3; padding-top: .1875rem; }
+  .facts dd { grid-column: 2; }
+}
+.facts .main .muted { font-weight: 400; }
+.left-out { margin-top: .875rem; }
 
 fieldset { margin: 0; padding: 0; border: 0; min-width: 0; }
 legend { padding: 0; margin: 0 0 .5rem; font-weight: 650; }

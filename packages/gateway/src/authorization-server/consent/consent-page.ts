@@ -34,6 +34,8 @@ export function consentPage(input: ConsentPageInput): string {
   const client = html`<bdi>${name}</bdi>`
   const ticked = input.ticked ?? new Set(choices.asked.map(({ scope }) => scope))
   const moreIsOpen = choices.more.some(({ scope }) => ticked.has(scope))
+  // Where the name may be a trick, no button is made the obvious one.
+  const isDoubtful = interaction.client.lookalikes.length > 0
   const hasChoice = choices.asked.length + choices.more.length > 0
   const question = sayPlainly('consent.title', { client: name, server: interaction.server.title })
   return layout({
@@ -62,7 +64,7 @@ ${choices.more.map((choice) => scopeRow(choice, ticked))}</fieldset>
 }
 <div class="choice">
 <button class="quiet" name="decision" value="deny">${say('consent.deny')}</button>
-${hasChoice ? html`<button name="decision" value="allow">${say('consent.allow')}</button>` : null}
+${hasChoice ? html`<button${attributes({ class: isDoubtful ? 'quiet' : null })} name="decision" value="allow">${say('consent.allow')}</button>` : null}
 </div>
 </form>
 <p class="foot">${say('consent.foot', { duration: sayDuration(snapshot.lifetimes.refreshTokenSeconds) })}</p>`,
@@ -119,7 +121,7 @@ function scopeRow(choice: ScopeChoice, ticked: ReadonlySet<string>): Html {
   const what = meaning.kind === 'class' ? say(`scope.${meaning.toolClass}.what`) : say('scope.tool.what')
   return html`<label class="scope" for="${id}">
 <input type="checkbox" name="scope" id="${id}" value="${scope}"${attributes({ checked: ticked.has(scope) })}>
-<span class="name">${name}${choice.isFarReaching ? html` <span class="risk">${say('consent.highRisk')}</span>` : null} <code>${scope}</code></span>
+<span class="name"><span>${name}</span>${choice.isFarReaching ? html` <span class="risk">${say('consent.highRisk')}</span>` : null} <code>${scope}</code></span>
 <span class="what">${what}</span>
 </label>`
 }

@@ -16,7 +16,7 @@ export function consentWarnings(client: ClientDescription, clientName: HtmlValue
   if (client.isLocalhostOnly) warnings.push(say('consent.warnLocalhost', { client: clientName }))
   if (client.kind === 'dynamic' && client.registeredAt !== null) {
     const age = Math.max(1, nowSeconds - client.registeredAt)
-    if (age < NEW_CLIENT_SECONDS) warnings.push(say('consent.warnNew', { age: sayDuration(age) }))
+    if (age < NEW_CLIENT_SECONDS) warnings.push(say('consent.warnNew', { age: sayDuration(age, 'down') }))
   }
   return warnings
 }

@@ -3,7 +3,7 @@ import { clientName } from '../consent/consent-page.ts'
 import type { Interaction } from '../interactions.ts'
 import { TOKEN_FIELD } from '../pages/accept-form.ts'
 import { field } from '../pages/field.ts'
-import { errorSummary, layout } from '../pages/layout.ts'
+import { errorSummary, layout, PROBLEMS_ID } from '../pages/layout.ts'
 import { say, sayDuration, sayPlainly } from '../pages/say.ts'
 
 export type LoginProblem =
@@ -31,8 +31,9 @@ export function loginPage(input: LoginPageInput): string {
     server: html`<strong><bdi>${interaction.server.title}</bdi></strong>`,
   }
   const fieldUrl = problem?.kind === 'throttled' ? null : safeUrl(`${input.path}#username`, input.publicUrl)
-  // Which of the two is wrong is not said, so both are marked and both are described by the one sentence.
-  const wrong = problem !== undefined && problem.kind !== 'throttled' ? problemText(problem) : null
+  // Which of the two is wrong is not said, so both are marked, and described by the one sentence at the top.
+  const problemId = problem !== undefined && problem.kind !== 'throttled' ? PROBLEMS_ID : null
+  const isSecondTry = problem?.kind === 'wrong'
   return layout({
     title: problem ? `${sayPlainly('form.problem')}: ${title}` : title,
     card: html`<h1>${title}</h1>
@@ -40,8 +41,8 @@ export function loginPage(input: LoginPageInput): string {
 ${problem ? errorSummary([{ text: problemText(problem), fieldUrl }]) : null}
 <form method="post" action="${here}">
 <input type="hidden" name="${TOKEN_FIELD}" value="${input.formToken}">
-${field({ id: 'username', type: 'text', label: say('form.username'), autocomplete: 'username', value: input.username ?? '', problem: wrong, isFirst: true })}
-${field({ id: 'password', type: 'password', label: say('form.password'), autocomplete: 'current-password', problem: wrong })}
+${field({ id: 'username', type: 'text', label: say('form.username'), autocomplete: 'username', value: input.username ?? '', problemId, isFirst: !isSecondTry })}
+${field({ id: 'password', type: 'password', label: say('form.password'), autocomplete: 'current-password', problemId, isFirst: isSecondTry })}
 <button class="wide">${say('login.submit')}</button>
 </form>
 <p class="foot">${say('login.foot')}</p>`,

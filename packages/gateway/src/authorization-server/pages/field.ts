@@ -9,16 +9,19 @@ export interface FieldInput {
   readonly value?: string
   readonly hint?: HtmlValue
   readonly problem?: HtmlValue
+  /** Id of the element that says what is wrong, when it is said once for several fields. */
+  readonly problemId?: string | null
   readonly isFirst?: boolean
 }
 
 /** A labelled text field; hint and problem are tied to it, so that they are read out with it. */
 export function field(input: FieldInput): HtmlValue {
-  const described = [input.hint ? `${input.id}-hint` : '', input.problem ? `${input.id}-wrong` : ''].filter(Boolean)
+  const problemId = input.problem ? `${input.id}-wrong` : (input.problemId ?? null)
+  const described = [input.hint ? `${input.id}-hint` : null, problemId].filter((id) => id !== null)
   const list = attributes({
     value: input.value ?? null,
     'aria-describedby': described.length > 0 ? described.join(' ') : null,
-    'aria-invalid': input.problem ? 'true' : null,
+    'aria-invalid': problemId === null ? null : 'true',
     autofocus: input.isFirst === true,
     autocapitalize: input.type === 'text' ? 'none' : null,
     spellcheck: input.type === 'text' ? 'false' : null,

@@ -35,12 +35,15 @@ export function withCode(text: string): Html {
   return html`${text.split('`').map((part, index) => (index % 2 === 0 ? part : html`<code>${part}</code>`))}`
 }
 
+/** Id of the summary, for fields that are described by it. */
+export const PROBLEMS_ID = 'problems'
+
 /** What stopped the form, at its top, with a link to the field. WCAG 2.2, 3.3.1. */
 export function errorSummary(
   problems: readonly { readonly text: HtmlValue; readonly fieldUrl: SafeUrl | null }[],
 ): HtmlValue {
   if (problems.length === 0) return null
-  return html`<div class="note bad" role="alert" id="problems">
+  return html`<div class="note bad" role="alert" id="${PROBLEMS_ID}">
 <h2>${say('form.problem')}</h2>
 <ul>${problems.map(({ text, fieldUrl }) => html`<li>${fieldUrl ? html`<a href="${fieldUrl}">${text}</a>` : text}</li>`)}</ul>
 </div>`

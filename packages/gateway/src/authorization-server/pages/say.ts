@@ -11,8 +11,8 @@ export function sayPlainly<Key extends TextKey>(key: Key, ...[values]: TextValue
   return parts(key, values ?? {}).join('')
 }
 
-/** A length of time in the largest unit that loses little: 90 s is 2 minutes. Rounds up, so that waiting that long is enough. */
-export function sayDuration(seconds: number): string {
+/** A length of time in the largest unit that loses little: up for waits, so that waiting that long is enough; down for ages. */
+export function sayDuration(seconds: number, rounding: 'up' | 'down' = 'up'): string {
   const units = [
     { size: 86_400, from: 172_800, one: 'time.days.one', other: 'time.days.other' },
     { size: 3_600, from: 3_600, one: 'time.hours.one', other: 'time.hours.other' },
@@ -20,7 +20,7 @@ export function sayDuration(seconds: number): string {
     { size: 1, from: 0, one: 'time.seconds.one', other: 'time.seconds.other' },
   ] as const
   const unit = units.find(({ from }) => seconds >= from) ?? units[3]
-  const count = Math.max(1, Math.ceil(seconds / unit.size))
+  const count = Math.max(1, (rounding === 'up' ? Math.ceil : Math.floor)(seconds / unit.size))
   return count === 1 ? sayPlainly(unit.one) : sayPlainly(unit.other, { count })
 }
 

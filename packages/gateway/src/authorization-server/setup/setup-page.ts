@@ -23,7 +23,7 @@ export function setupPage(input: SetupPageInput): string {
   const text = problem ? say(`setup.${problem}`) : null
   const at = problem === undefined ? null : fieldOf(problem)
   const fieldUrl = at === null ? null : safeUrl(`/setup#${at}`, input.publicUrl)
-  const problemAt = (id: string) => (at === id ? text : null)
+  const stateOf = (id: string) => ({ problem: at === id ? text : null, isFirst: id === (at ?? 'username') })
   return layout({
     title: problem ? `${sayPlainly('form.problem')}: ${title}` : title,
     card: html`<h1>${title}</h1>
@@ -32,9 +32,9 @@ ${text ? errorSummary([{ text, fieldUrl }]) : null}
 <form method="post" action="${safeUrl('/setup', input.publicUrl)}">
 <input type="hidden" name="${TOKEN_FIELD}" value="${input.formToken}">
 <input type="hidden" name="token" value="${input.linkToken}">
-${field({ id: 'username', type: 'text', label: say('form.username'), hint: say('setup.usernameHint'), autocomplete: 'username', value: input.username ?? '', problem: problemAt('username'), isFirst: true })}
-${field({ id: 'password', type: 'password', label: say('form.password'), hint: say('setup.passwordHint'), autocomplete: 'new-password', problem: problemAt('password') })}
-${field({ id: 'repeat', type: 'password', label: say('setup.repeat'), autocomplete: 'new-password', problem: problemAt('repeat') })}
+${field({ id: 'username', type: 'text', label: say('form.username'), hint: say('setup.usernameHint'), autocomplete: 'username', value: input.username ?? '', ...stateOf('username') })}
+${field({ id: 'password', type: 'password', label: say('form.password'), hint: say('setup.passwordHint'), autocomplete: 'new-password', ...stateOf('password') })}
+${field({ id: 'repeat', type: 'password', label: say('setup.repeat'), autocomplete: 'new-password', ...stateOf('repeat') })}
 <button class="wide">${say('setup.submit')}</button>
 </form>`,
   })
