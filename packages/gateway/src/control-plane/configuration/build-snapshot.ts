@@ -1,0 +1,63 @@
+import { asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
+import type { RolePolicy, ServerEntry, Snapshot, UpstreamSpec } from '#core/snapshot.ts'
+import { DEFAULT_ROLES } from './default-roles.ts'
+import type { EffectiveGateway } from './effective.ts'
+import type { Configuration, RoleSection, ServerSection } from './schema.ts'
+
+/** Pure: everything was read and checked before. `number` is 0; the holder counts. */
+export function buildSnapshot(
+  configuration: Configuration,
+  effective: EffectiveGateway,
+  upstreams: ReadonlyMap<string, UpstreamSpec>,
+  version: string,
+): Snapshot {
+  const { gateway, registration, lifetimes } = configuration
+  const servers = new Map<ServerId, ServerEntry>()
+  for (const [id, section] of Object.entries(configuration.servers)) {
+    const upstream = upstreams.get(id)
+    if (upstream !== undefined) servers.set(asServerId(id), buildServer(id, section, upstream, effective.publicUrl))
+  }
+  return Object.freeze({
+    version,
+    number: 0,
+    tenant: DEFAULT_TENANT,
+    publicUrl: effective.publicUrl,
+    isLoopback: effective.isLoopback,
+    allowedOrigins: new Set(gateway.allowedOrigins),
+    trustedProxies: gateway.trustedProxies,
+    registration: { ...registration, mode: registration.mode ?? (effective.isLoopback ? 'open' : 'approval') },
+    servers,
+    roles: new Map(
+      Object.entries(configuration.roles ?? DEFAULT_ROLES).map(([name, role]) => [name, buildRole(name, role)]),
+    ),
+    lifetimes,
+    dangerousOptions: gateway.dangerouslyListenBeyondLoopbackWithoutTls
+      ? ['gateway.dangerouslyListenBeyondLoopbackWithoutTls']
+      : [],
+  })
+}
+
+function buildServer(id: string, section: ServerSection, upstream: UpstreamSpec, publicUrl: string): ServerEntry {
+  const tools = Object.entries(section.tools)
+  return {
+    id: asServerId(id),
+    title: section.title ?? id,
+    description: section.description,
+    resource: `${publicUrl}/mcp/${id}`,
+    upstream,
+    baselineClasses: [...new Set(section.baseline)],
+    toolClasses: new Map(tools.map(([name, tool]) => [name, tool.class])),
+    toolScopes: new Set(tools.filter(([, tool]) => tool.scope).map(([name]) => name)),
+    limits: section.limits,
+  }
+}
+
+function buildRole(name: string, role: RoleSection): RolePolicy {
+  return {
+    name,
+    admin: role.admin ?? null,
+    allow: new Map(
+      Object.entries(role.allow).map(([id, classes]) => [id === '*' ? id : asServerId(id), new Set(classes)]),
+    ),
+  }
+}

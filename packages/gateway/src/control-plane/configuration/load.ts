@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto'
+import { resolve } from 'node:path'
+import { ok, type Result, refused } from '#core/result.ts'
+import type { Snapshot, UpstreamSpec } from '#core/snapshot.ts'
+import { buildSnapshot } from './build-snapshot.ts'
+import { crossCheck } from './cross-checks.ts'
+import { describeIssue } from './describe-issue.ts'
+import { effectiveGateway, type FixedAtStart } from './effective.ts'
+import type { ConfigurationProblem } from './problem.ts'
+import { resolveHttp, resolveStdio, type Resolving } from './resolve-server.ts'
+import { resolveTls, type TlsMaterial } from './resolve-tls.ts'
+import { type Configuration, configurationSchema } from './schema.ts'
+import { readSource, type Source } from './source.ts'
+
+export interface LoadOptions {
+  readonly file: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stateDir: string
+  /** From `--port`: replaces the listening port, and the port of a loopback publicUrl. */
+  readonly port?: number
+  /** The Node.js binary that `command: node` means. */
+  readonly execPath?: string
+  /** While running: what cannot change without a restart. */
+  readonly fixed?: FixedAtStart
+}
+
+export interface LoadedConfiguration {
+  readonly snapshot: Snapshot
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly tls: TlsMaterial | null
+  readonly warnings: readonly ConfigurationProblem[]
+  /** Absolute paths of the file and of every file it refers to: a change of one is a change of the configuration. */
+  readonly files: readonly string[]
+}
+
+/** Reads, checks and builds. Answers either a whole configuration or every problem found, in the order of the file. */
+export async function loadConfiguration(
+  options: LoadOptions,
+): Promise<Result<LoadedConfiguration, ConfigurationProblem[]>> {
+  const source = await readSource(resolve(options.file))
+  if (!source.ok) return source
+  const configuration = configurationSchema.safeParse(source.value.value)
+  if (!configuration.success) {
+    return refused(inFileOrder(configuration.error.issues.flatMap((issue) => describeIssue(issue, source.value))))
+  }
+  return complete(configuration.data, source.value, options)
+}
+
+async function complete(
+  configuration: Configuration,
+  source: Source,
+  options: LoadOptions,
+): Promise<Result<LoadedConfiguration, ConfigurationProblem[]>> {
+  const effective = effectiveGateway(configuration, source, options.port ?? null, options.fixed ?? null)
+  const checked = crossCheck(configuration, effective.gateway, source)
+  const resolving: Resolving = {
+    source,
+    env: options.env,
+    execPath: options.execPath ?? process.execPath,
+    isLoopback: effective.gateway.isLoopback,
+    problems: [...checked.problems],
+    warnings: [...effective.warnings, ...checked.warnings],
+    files: new Set([source.file]),
+  }
+  const upstreams = new Map<string, UpstreamSpec>()
+  for (const [id, section] of Object.entries(configuration.servers)) {
+    const path = ['servers', id]
+    if (section.stdio !== undefined) upstreams.set(id, await resolveStdio(section.stdio, [...path, 'stdio'], resolving))
+    else if (section.http !== undefined)
+      upstreams.set(id, await resolveHttp(section.http, [...path, 'http'], resolving))
+  }
+  const tls = await resolveTls(configuration.gateway, resolving)
+  if (resolving.problems.length > 0) return refused(inFileOrder(resolving.problems))
+  const version = createHash('sha256').update(source.bytes).digest('hex')
+  return ok({
+    snapshot: buildSnapshot(configuration, effective.gateway, upstreams, version),
+    listen: { host: effective.gateway.listenHost, port: effective.gateway.listenPort },
+    // Whether the listener speaks TLS is fixed since the start.
+    tls: effective.gateway.hasTls ? tls : null,
+    warnings: inFileOrder(resolving.warnings),
+    files: [...resolving.files],
+  })
+}
+
+function inFileOrder(problems: readonly ConfigurationProblem[]): ConfigurationProblem[] {
+  return [...problems].sort((a, b) => a.line - b.line || a.column - b.column)
+}
