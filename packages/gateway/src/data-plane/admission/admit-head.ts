@@ -1,0 +1,104 @@
+import type { IncomingMessage } from 'node:http'
+import { asServerId, NAME_PATTERN } from '#core/ids.ts'
+import { ok, type Result, refused } from '#core/result.ts'
+import { Secret } from '#core/secret.ts'
+import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import { originIsAllowed } from '#http/cors.ts'
+import type { HttpExchange } from '#http/exchange.ts'
+import { isLegacyRevision, isRevisionSyntax } from '#wire/mcp/revisions.ts'
+import { isSessionIdSyntax } from '#wire/mcp/session-id.ts'
+import type { Refusal } from '../refusal.ts'
+import { accepts, isJsonContentType } from './media-types.ts'
+import { type RequestHead, repeatedHeader, singleHeader } from './request-head.ts'
+import { holdsToken } from './token-in-query.ts'
+
+const PATH_PREFIX = '/mcp/'
+const METHODS = ['POST', 'GET', 'DELETE'] as const
+const LAST_EVENT_ID_CHARACTERS_MAX = 256
+/** Headers besides Authorization that carry a credential for us. RFC 6750 §2: a request uses one method only. */
+const OTHER_CREDENTIAL_HEADERS = ['x-api-key', 'api-key', 'x-access-token', 'x-auth-token'] as const
+
+/**
+ * First step of the road. Judges the request line and headers, reads no body and knows no caller: everything it refuses, it refuses
+ * alike with and without a token. A revision that we do not speak passes here on POST, so that its sender learns first how to log in;
+ * `admitMessages` refuses it with the message's own id.
+ */
+export function admitHead(exchange: HttpExchange, snapshot: Snapshot): Result<RequestHead, Refusal> {
+  const { request } = exchange
+  const server = findServer(exchange.path, snapshot)
+  if (server === null) return refused({ name: 'serverUnknown' })
+  const repeated = repeatedHeader(request)
+  if (repeated !== null) return refused({ name: 'headerMalformed', reason: `${repeated} is sent twice` })
+  // 2025-11-25, transports §Security Warning: an Origin that is present and not allowed gets 403.
+  const origin = singleHeader(request, 'origin')
+  if (origin !== null && !originIsAllowed(origin, snapshot)) return refused({ name: 'originForbidden' })
+  if (holdsToken(exchange.query)) return refused({ name: 'tokenInQuery' })
+  const method = METHODS.find((name) => name === request.method)
+  if (method === undefined) return refused({ name: 'methodNotAllowed', allow: METHODS })
+  const framing = framingProblem(request, method)
+  if (framing !== null) return refused({ name: 'headerMalformed', reason: framing })
+  const media = mediaProblem(request, method)
+  if (media !== null) return refused(media)
+  const sessionId = singleHeader(request, 'mcp-session-id')
+  if (sessionId !== null && !isSessionIdSyntax(sessionId)) {
+    return refused({ name: 'headerMalformed', reason: 'Mcp-Session-Id must be visible ASCII' })
+  }
+  const lastEventId = singleHeader(request, 'last-event-id')
+  if (lastEventId !== null && lastEventId.length > LAST_EVENT_ID_CHARACTERS_MAX) {
+    return refused({ name: 'headerMalformed', reason: 'Last-Event-ID is too long' })
+  }
+  const revisionHeader = singleHeader(request, 'mcp-protocol-version')
+  const revision = revisionProblem(revisionHeader, method)
+  if (revision !== null) return refused(revision)
+  const authorization = singleHeader(request, 'authorization')
+  return ok({
+    requestId: exchange.requestId,
+    clientAddress: exchange.clientAddress,
+    method,
+    server,
+    snapshot,
+    authorization: authorization === null ? null : new Secret(authorization),
+    hasOtherCredential: OTHER_CREDENTIAL_HEADERS.some((name) => request.headers[name] !== undefined),
+    sessionId,
+    revisionHeader,
+    lastEventId,
+  })
+}
+
+/** The segment is compared as sent, without percent-decoding: the resource identifier has one spelling. */
+function findServer(path: string, snapshot: Snapshot): ServerEntry | null {
+  if (!path.startsWith(PATH_PREFIX)) return null
+  const id = path.slice(PATH_PREFIX.length)
+  return NAME_PATTERN.test(id) ? (snapshot.servers.get(asServerId(id)) ?? null) : null
+}
+
+/** RFC 9112 §6.3: a message framed in two ways is smuggling. Node's parser refuses most of these already; this does not lean on it. */
+function framingProblem(request: IncomingMessage, method: RequestHead['method']): string | null {
+  const length = singleHeader(request, 'content-length')
+  const coding = singleHeader(request, 'transfer-encoding')
+  if (length !== null && coding !== null) return 'Content-Length and Transfer-Encoding exclude each other'
+  if (length !== null && !/^\d{1,15}$/.test(length)) return 'Content-Length must be a number'
+  if (coding !== null && coding.toLowerCase() !== 'chunked') return 'the only Transfer-Encoding is chunked'
+  if (method !== 'POST' && (coding !== null || (length !== null && Number(length) > 0))) return `${method} has no body`
+  return null
+}
+
+function mediaProblem(request: IncomingMessage, method: RequestHead['method']): Refusal | null {
+  if (method === 'DELETE') return null
+  const accept = singleHeader(request, 'accept')
+  if (method === 'GET') return accepts(accept, 'text/event-stream') ? null : { name: 'notAcceptable' }
+  const encoding = singleHeader(request, 'content-encoding')
+  // Inflating is work an attacker gets for free, and hides the size from the bound.
+  if (encoding !== null && encoding.toLowerCase() !== 'identity') return { name: 'mediaTypeUnsupported' }
+  if (!isJsonContentType(singleHeader(request, 'content-type'))) return { name: 'mediaTypeUnsupported' }
+  // 2025-03-26 and later: the client MUST list both, because we choose which one to answer with.
+  return accepts(accept, 'application/json') && accepts(accept, 'text/event-stream') ? null : { name: 'notAcceptable' }
+}
+
+function revisionProblem(header: string | null, method: RequestHead['method']): Refusal | null {
+  if (header === null) return null
+  if (!isRevisionSyntax(header)) return { name: 'headerMalformed', reason: 'MCP-Protocol-Version must be a date' }
+  // GET and DELETE carry no message, so there is no later place to say it.
+  if (method !== 'POST' && !isLegacyRevision(header)) return { name: 'revisionUnsupported', requested: header, id: null }
+  return null
+}

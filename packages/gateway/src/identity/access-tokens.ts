@@ -1,0 +1,164 @@
+import { hash } from 'node:crypto'
+import { type CryptoKey, compactVerify, errors, type JWK } from 'jose'
+import type { Clock } from '#core/clock.ts'
+import { DEFAULT_TENANT, type TenantId } from '#core/ids.ts'
+import { ok, type Result, refused } from '#core/result.ts'
+import type { GrantsPort, StoredGrant } from '#store/ports/grants.ts'
+import { parseJson } from '#wire/jsonrpc/parse-strict.ts'
+import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
+import { createBoundedMap } from './bounded-map.ts'
+import type { Revocations } from './live-ports.ts'
+import type { Principal } from './principal.ts'
+import { readClaims, type TokenClaims } from './read-claims.ts'
+import { readTokenHeader } from './read-token.ts'
+import { createVerificationKeys } from './verification-keys.ts'
+
+/** About 1 KiB each. One live agent holds one token. */
+const VERIFIED_TOKENS_MAX = 50_000
+/** A verified token is looked at afresh after this long, its grant row included, whatever the feed said. */
+const VERIFIED_TOKEN_MS = 60_000
+/** So that repeating one bad token costs a hash and not a signature check. */
+const REFUSED_TOKENS_MAX = 10_000
+const REFUSED_TOKEN_MS = 10_000
+
+export interface TokenProblem {
+  /** `unavailable`: nothing is known about the token; answer 503, never a challenge. */
+  readonly kind: 'invalid' | 'unavailable'
+  /** camelCase, for the audit record. */
+  readonly reason: string
+}
+
+export interface AccessTokenVerifier {
+  /** `resource` is the identifier of the door the token is shown at. */
+  verify(token: string, resource: string): Promise<Result<Principal, TokenProblem>>
+}
+
+export interface AccessTokenVerifierOptions {
+  /** Every key a token still alive may be signed with. */
+  readonly publicJwks: readonly JWK[]
+  /** `P`, byte for byte. */
+  readonly issuer: string
+  readonly store: { readonly grants: Pick<GrantsPort, 'find'> }
+  readonly revocations: Revocations & { ensureFresh?(): Promise<boolean> }
+  readonly clock: Clock
+  readonly tenant?: TenantId
+}
+
+/**
+ * Verifies our own access tokens (RFC 9068). What is kept of a token is its SHA-256 and its claims, never itself.
+ * The kept part is only what cannot change: signature, claims and the grant's number. Expiry, revocation, freshness of the feed and the
+ * audience are judged on every call, hit or miss.
+ */
+export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): AccessTokenVerifier {
+  const { clock, revocations } = options
+  const verified = createBoundedMap<string, { readonly principal: Principal; readonly untilMs: number }>(
+    VERIFIED_TOKENS_MAX,
+  )
+  const refusedTokens = createBoundedMap<string, { readonly reason: string; readonly untilMs: number }>(
+    REFUSED_TOKENS_MAX,
+  )
+  const underWay = new Map<string, Promise<Result<Principal, TokenProblem>>>()
+  const load = createLoader(options)
+
+  const loadOnce = (token: string, key: string) => {
+    const known = underWay.get(key)
+    if (known !== undefined) return known
+    const loading = load(token)
+      .then(({ result, isFinal }) => {
+        const nowMs = clock.monotonicMs()
+        if (result.ok) verified.set(key, { principal: result.value, untilMs: nowMs + VERIFIED_TOKEN_MS })
+        else if (isFinal) refusedTokens.set(key, { reason: result.refusal.reason, untilMs: nowMs + REFUSED_TOKEN_MS })
+        return result
+      })
+      .finally(() => underWay.delete(key))
+    underWay.set(key, loading)
+    return loading
+  }
+
+  return {
+    verify: async (token, resource) => {
+      const isFresh = revocations.ensureFresh === undefined ? !revocations.isStale() : await revocations.ensureFresh()
+      if (!isFresh) return unavailable('revocationsStale')
+      const key = hash('sha256', token, 'base64url')
+      const nowMs = clock.monotonicMs()
+      const refusal = refusedTokens.get(key)
+      if (refusal !== undefined && nowMs < refusal.untilMs) return invalid(refusal.reason)
+      const hit = verified.get(key)
+      const result = hit !== undefined && nowMs < hit.untilMs ? ok(hit.principal) : await loadOnce(token, key)
+      if (!result.ok) return result
+      const principal = result.value
+      // Loading takes time in which the feed may have spoken, or fallen silent.
+      if (revocations.isStale()) return unavailable('revocationsStale')
+      if (revocations.isRevoked(principal)) return invalid('revoked')
+      if (principal.expiresAt <= clock.nowSeconds()) return invalid('expired')
+      // RFC 8707, RFC 9068 §4: a token of one server is refused at every other.
+      return principal.resource === resource ? ok(principal) : invalid('audienceMismatch')
+    },
+  }
+}
+
+/** `isFinal`: this token can never become valid, so the refusal may be kept. */
+interface Loaded {
+  readonly result: Result<Principal, TokenProblem>
+  readonly isFinal: boolean
+}
+
+/** The slow road: header, key, signature, claims, grant row. */
+function createLoader(options: AccessTokenVerifierOptions): (token: string) => Promise<Loaded> {
+  const { issuer, store, clock } = options
+  const tenant = options.tenant ?? DEFAULT_TENANT
+  const keys = createVerificationKeys(options.publicJwks)
+  const final = (reason: string): Loaded => ({ result: invalid(reason), isFinal: true })
+  const notNow = (result: Result<Principal, TokenProblem>): Loaded => ({ result, isFinal: false })
+
+  return async (token) => {
+    if (keys.isEmpty) return notNow(unavailable('noKeys'))
+    const header = readTokenHeader(token)
+    if (!header.ok) return notNow(invalid(header.refusal))
+    const key = keys.find(header.value.kid)
+    if (key === null) return notNow(invalid('keyUnknown'))
+    const payload = await verifySignature(token, await key)
+    if (payload === null) return final('signatureInvalid')
+    const parsed = parseJson(payload, { depthMax: 8, numbers: 'request' })
+    if (!parsed.ok || !isJsonObject(parsed.value)) return final('payloadNotJson')
+    const claims = readClaims(parsed.value, issuer, clock.nowSeconds())
+    if (!claims.ok) return PASSING.has(claims.refusal) ? notNow(invalid(claims.refusal)) : final(claims.refusal)
+    let grant: StoredGrant | null
+    try {
+      grant = await store.grants.find(tenant, claims.value.grantId)
+    } catch {
+      return notNow(unavailable('storeUnavailable'))
+    }
+    if (grant === null) return notNow(invalid('grantUnknown'))
+    if (grant.revokedAt !== null) return final('grantRevoked')
+    if (grant.expiresAt <= clock.nowSeconds()) return final('grantExpired')
+    if (!grantMatches(grant, claims.value)) return final('grantMismatch')
+    return notNow(ok({ tenant, kind: 'user', grantNumber: grant.number, ...claims.value }))
+  }
+}
+
+/** Refusals that time alone undoes. */
+const PASSING: ReadonlySet<string> = new Set(['issuedInFuture', 'notYetValid'])
+
+function grantMatches(grant: StoredGrant, claims: TokenClaims): boolean {
+  return grant.subject === claims.subject && grant.clientId === claims.clientId && grant.resource === claims.resource
+}
+
+/** The payload's bytes; null if the signature is not by this key. Anything else that goes wrong is a bug and throws. */
+async function verifySignature(token: string, key: CryptoKey): Promise<Uint8Array | null> {
+  try {
+    const { payload } = await compactVerify(token, key, { algorithms: ['ES256'] })
+    return payload
+  } catch (cause) {
+    if (cause instanceof errors.JOSEError) return null
+    throw cause
+  }
+}
+
+function invalid(reason: string): Result<never, TokenProblem> {
+  return refused({ kind: 'invalid', reason })
+}
+
+function unavailable(reason: string): Result<never, TokenProblem> {
+  return refused({ kind: 'unavailable', reason })
+}

@@ -1,0 +1,69 @@
+import type { SubjectId, TenantId } from '#core/ids.ts'
+import type { AccountsPort } from '#store/ports/accounts.ts'
+import type { FeedEntry } from '#store/ports/feed.ts'
+import { createBoundedMap } from './bounded-map.ts'
+import type { Memberships } from './live-ports.ts'
+
+/** Subjects whose roles are kept; the least recently used go first and are loaded again. */
+const SUBJECTS_MAX = 10_000
+
+type Membership = { readonly roles: readonly string[]; readonly version: number }
+
+export interface MembershipsOptions {
+  readonly accounts: Pick<AccountsPort, 'find'>
+  /** The feed that says whose roles changed: `startRevocations(…)`. */
+  readonly changes: {
+    onEntries(listener: (entries: readonly FeedEntry[]) => void): () => void
+    position(): number
+  }
+  readonly subjectsMax?: number
+}
+
+/**
+ * Roles of active accounts, kept until the feed names the subject. `version` is the feed number that the roles are at least as new as.
+ * Stale feeds are refused at authentication, before anyone asks for roles.
+ */
+export function createMemberships(options: MembershipsOptions): Memberships {
+  const kept = createBoundedMap<string, { readonly membership: Membership | null }>(options.subjectsMax ?? SUBJECTS_MAX)
+  const loading = new Map<string, Promise<Membership | null>>()
+  options.changes.onEntries((entries) => {
+    for (const entry of entries) {
+      if (entry.kind === 'tenant') {
+        kept.clear()
+        loading.clear()
+      } else if (entry.kind === 'subject' || entry.kind === 'membership') {
+        const key = keyOf(entry.tenant, entry.id)
+        kept.delete(key)
+        // A load that began before the change may bring the old roles: it is disowned, and the next caller starts another.
+        loading.delete(key)
+      }
+    }
+  })
+  const load = (tenant: TenantId, subject: SubjectId, key: string) => {
+    const version = options.changes.position()
+    const promise = options.accounts
+      .find(tenant, subject)
+      .then((account): Membership | null => {
+        const membership = account?.status === 'active' ? { roles: account.roles, version } : null
+        if (loading.get(key) === promise) kept.set(key, { membership })
+        return membership
+      })
+      .finally(() => {
+        if (loading.get(key) === promise) loading.delete(key)
+      })
+    loading.set(key, promise)
+    return promise
+  }
+  return {
+    rolesOf: async (tenant, subject) => {
+      const key = keyOf(tenant, subject)
+      const found = kept.get(key)
+      return found === undefined ? (loading.get(key) ?? load(tenant, subject, key)) : found.membership
+    },
+  }
+}
+
+/** Neither part can hold a space. */
+function keyOf(tenant: string, subject: string): string {
+  return `${tenant} ${subject}`
+}
