@@ -5,7 +5,7 @@ import type { StoredClient } from '#store/ports/clients.ts'
 
 /** Binds a sealed secret to its place, so that one client's secret moved to another's row does not open. */
 export function clientSecretContext(tenant: TenantId, clientId: ClientId): string {
-  return `client-secret:${tenant}:${clientId}`
+  return `${tenant}|client-secret|${clientId}`
 }
 
 export function openClientSecret(client: StoredClient, sealer: Sealer): Secret | null {
