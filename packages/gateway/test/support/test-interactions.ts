@@ -68,6 +68,12 @@ export class TestInteractions implements Interactions {
     })
   }
 
+  /** As if another account had signed in to the same authorization. */
+  replaceSubject(uid: string, subject: SubjectId): void {
+    const held = this.#open.get(uid)
+    if (held !== undefined) this.#open.set(uid, { ...held, interaction: { ...held.interaction, subject } })
+  }
+
   async load(exchange: HttpExchange, uid: string): Promise<Interaction | null> {
     const held = this.#open.get(uid)
     const cookies = (exchange.request.headers.cookie ?? '').split('; ')
