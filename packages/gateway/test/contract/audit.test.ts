@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { onEveryEngine } from './engines.ts'
+import { onEveryEngine } from './on-every-engine.ts'
 import { ACME, entry, NOW, OTHER } from './samples.ts'
 
 onEveryEngine('audit', (store) => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { EngineOperation } from '#store/ports/engine.ts'
-import { onEveryEngine } from './engines.ts'
+import { onEveryEngine } from './on-every-engine.ts'
 import { ACME, auditIds, document, entry, feedOf, grant, NOW, newGrantId, OTHER, openGrant, race } from './samples.ts'
 
 onEveryEngine('engine', (store) => {

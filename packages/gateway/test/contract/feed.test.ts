@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { onEveryEngine } from './engines.ts'
+import { onEveryEngine } from './on-every-engine.ts'
 import { ACME, NOW, newGrantId, newSubject, OTHER, openGrant } from './samples.ts'
 
 onEveryEngine('feed', (store) => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { NewGrant } from '#store/ports/grants.ts'
-import { onEveryEngine } from './engines.ts'
+import { onEveryEngine } from './on-every-engine.ts'
 import {
   ACME,
   auditIds,

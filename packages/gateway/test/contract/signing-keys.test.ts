@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { StoredSigningKey } from '#store/ports/signing-keys.ts'
-import { onEveryEngine } from './engines.ts'
+import { onEveryEngine } from './on-every-engine.ts'
 import { ACME, auditIds, entry, NOW, OTHER } from './samples.ts'
 
 function key(changes: Partial<StoredSigningKey> = {}): StoredSigningKey {

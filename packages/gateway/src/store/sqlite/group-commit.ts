@@ -19,9 +19,20 @@ export async function commitTogether(
     return outcomes
   } catch (error) {
     if (db.isTransaction) db.exec('rollback')
-    return calls.map(() => ({ ok: false, error }))
+    if (error instanceof Abandoned && calls.length > 1) return oneByOne(db, calls)
+    return calls.map(() => ({ ok: false, error: error instanceof Abandoned ? error.cause : error }))
   }
 }
+
+/** So that a call too large for the disk fails alone. None was answered yet, and all their writes are undone: they may run again. */
+async function oneByOne(db: DatabaseSync, calls: readonly (() => Promise<unknown>)[]): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = []
+  for (const call of calls) outcomes.push(...(await commitTogether(db, [call])))
+  return outcomes
+}
+
+/** SQLite has rolled back the whole transaction by itself, the earlier calls' writes included. */
+class Abandoned extends Error {}
 
 async function runInSavepoint(db: DatabaseSync, call: () => Promise<unknown>): Promise<Outcome> {
   db.exec('savepoint call')
@@ -30,8 +41,8 @@ async function runInSavepoint(db: DatabaseSync, call: () => Promise<unknown>): P
     db.exec('release call')
     return { ok: true, value }
   } catch (error) {
-    // On a full disk or an I/O error SQLite may give up the whole transaction, and then the earlier calls are undone as well.
-    if (!db.isTransaction) throw error
+    // It does so on a full disk in the midst of a large row, and on some I/O errors.
+    if (!db.isTransaction) throw new Abandoned('transaction abandoned', { cause: error })
     db.exec('rollback to call; release call')
     return error instanceof RollBack ? { ok: true, value: error.outcome } : { ok: false, error }
   }
