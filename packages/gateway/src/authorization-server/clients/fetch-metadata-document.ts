@@ -66,7 +66,7 @@ export function judgeDocument(
   if (document === null) return no('notJson', 'The client metadata document is not a JSON object.')
   // §4: simple string comparison, so that nobody's document can speak for another URL.
   if (document['client_id'] !== url)
-    return no('clientIdMismatch', 'The client_id in the metadata document is not its own URL.')
+    return no('clientIdMismatch', 'The client metadata document names another client_id than its own URL.')
   if (typeof document['client_name'] !== 'string' || document['client_name'].trim() === '')
     return no('nameMissing', 'The client metadata document has no client_name.')
   // §4.1: everybody can read it, so nothing in it is secret.
