@@ -1,0 +1,352 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { asGrantId, asSubjectId, DEFAULT_TENANT } from '#core/ids.ts'
+import type { FeedEntry } from '#store/ports/feed.ts'
+import type { StoredGrant } from '#store/ports/grants.ts'
+import {
+  createMint,
+  FILES,
+  type FakeClock,
+  fakeClock,
+  ISSUER,
+  NOTES,
+  openGrant,
+  type TokenMint,
+  testGrant,
+} from '../../test/support/tokens.ts'
+import { openTestStore } from '../../test/support/store.ts'
+import { type AccessTokenVerifier, createAccessTokenVerifier } from './access-tokens.ts'
+import { type LiveRevocations, startRevocations } from './revocations.ts'
+
+type TestStore = Awaited<ReturnType<typeof openTestStore>>
+
+let opened: TestStore
+let clock: FakeClock
+let mint: TokenMint
+let revocations: LiveRevocations
+let verifier: AccessTokenVerifier
+let grantReads: number
+
+beforeAll(async () => {
+  opened = await openTestStore()
+  clock = fakeClock()
+  await openGrant(opened.store, testGrant(clock))
+})
+
+afterAll(() => opened.close())
+
+beforeEach(async () => {
+  clock = fakeClock()
+  mint = await createMint(clock)
+  revocations = startRevocations({ feed: opened.store.feed, clock })
+  await revocations.poll()
+  grantReads = 0
+  const grants = {
+    find: (...of: Parameters<typeof opened.store.grants.find>) => {
+      grantReads += 1
+      return opened.store.grants.find(...of)
+    },
+  }
+  verifier = createAccessTokenVerifier({
+    publicJwks: mint.publicJwks,
+    issuer: ISSUER,
+    store: { grants },
+    revocations,
+    clock,
+  })
+  return () => revocations.stop()
+})
+
+const reasonOf = async (token: string, resource = FILES) => {
+  const result = await verifier.verify(token, resource)
+  return result.ok ? 'accepted' : `${result.refusal.kind}: ${result.refusal.reason}`
+}
+
+describe('access tokens', () => {
+  it('become a principal that knows its grant', async () => {
+    const token = await mint.mint({ jti: 'j', acr: 'pwd', auth_time: 1_799_999_990 })
+    const result = await verifier.verify(token, FILES)
+    expect(result).toEqual({
+      ok: true,
+      value: {
+        tenant: 'default',
+        subject: 'subject-1',
+        kind: 'user',
+        clientId: 'client-1',
+        scopes: ['files:read', 'files:write'],
+        resource: FILES,
+        acr: 'pwd',
+        authTime: 1_799_999_990,
+        grantId: 'grant-1',
+        grantNumber: expect.any(Number),
+        tokenId: 'j',
+        expiresAt: clock.nowSeconds() + 900,
+      },
+    })
+  })
+
+  it('may spell their type in full (RFC 9068 §2.1)', async () => {
+    expect(await reasonOf(await mint.mint({}, { typ: 'application/at+jwt' }))).toBe('accepted')
+  })
+
+  it.each([
+    ['another issuer', { iss: 'http://127.0.0.1:8701' }, 'issuerMismatch'],
+    ['the issuer with a slash', { iss: `${ISSUER}/` }, 'issuerMismatch'],
+    ['no issuer', { iss: undefined }, 'issuerMismatch'],
+    ['two audiences', { aud: [FILES, NOTES] }, 'audienceNotSingle'],
+    ['a list of one audience', { aud: [FILES] }, 'audienceNotSingle'],
+    ['no audience', { aud: undefined }, 'audienceNotSingle'],
+    ['no subject', { sub: undefined }, 'claimMissing'],
+    ['an empty subject', { sub: '' }, 'claimMissing'],
+    ['no client', { client_id: undefined }, 'claimMissing'],
+    ['no grant', { gid: undefined }, 'claimMissing'],
+    ['no token id', { jti: undefined }, 'claimMissing'],
+    ['no scope', { scope: undefined }, 'claimMissing'],
+    ['scopes as a list', { scope: ['files:read'] }, 'claimMissing'],
+    ['no expiry', { exp: undefined }, 'claimMissing'],
+    ['no time of issue', { iat: undefined }, 'claimMissing'],
+    ['a day of life', { exp: 1_800_086_400 }, 'livesTooLong'],
+    ['expiry this very second', { iat: 1_799_999_100, exp: 1_800_000_000 }, 'expired'],
+    ['issue in six seconds', { iat: 1_800_000_006 }, 'issuedInFuture'],
+    ['validity in six seconds', { nbf: 1_800_000_006 }, 'notYetValid'],
+    ['a key it is bound to', { cnf: { jkt: 'x' } }, 'boundToKey'],
+    ['a numeric acr', { acr: 1 }, 'claimMalformed'],
+    ['an unknown grant', { gid: 'grant-2' }, 'grantUnknown'],
+    ['another subject than its grant', { sub: 'subject-2' }, 'grantMismatch'],
+    ['another client than its grant', { client_id: 'client-2' }, 'grantMismatch'],
+    ['another server than its grant', { aud: NOTES }, 'grantMismatch'],
+  ])('with %s are invalid', async (_name, claims, reason) => {
+    const token = await mint.mint(claims)
+    expect(await reasonOf(token)).toBe(`invalid: ${reason}`)
+    expect(await reasonOf(token)).toBe(`invalid: ${reason}`)
+  })
+
+  it('issued five seconds ahead of us are valid', async () => {
+    expect(await reasonOf(await mint.mint({ iat: 1_800_000_005, nbf: 1_800_000_005 }))).toBe('accepted')
+  })
+
+  it('that were too early are judged again later', async () => {
+    const token = await mint.mint({ nbf: 1_800_000_030 })
+    expect(await reasonOf(token)).toBe('invalid: notYetValid')
+    clock.advanceMs(30_000)
+    expect(await reasonOf(token)).toBe('accepted')
+  })
+
+  it('are refused at another server, fresh and cached', async () => {
+    const token = await mint.mint()
+    expect(await reasonOf(token, NOTES)).toBe('invalid: audienceMismatch')
+    expect(await reasonOf(token, FILES)).toBe('accepted')
+    expect(await reasonOf(token, NOTES)).toBe('invalid: audienceMismatch')
+    expect(await reasonOf(token, `${FILES}/`)).toBe('invalid: audienceMismatch')
+  })
+})
+
+describe('the cache of verified tokens', () => {
+  it('asks the store once a minute per token, however many callers come at once', async () => {
+    const token = await mint.mint()
+    const answers = await Promise.all(Array.from({ length: 50 }, () => reasonOf(token)))
+    expect(new Set(answers)).toEqual(new Set(['accepted']))
+    expect(grantReads).toBe(1)
+    clock.advanceMs(59_999)
+    await reasonOf(token)
+    expect(grantReads).toBe(1)
+    clock.advanceMs(1)
+    await reasonOf(token)
+    expect(grantReads).toBe(2)
+  })
+
+  it('does not outlive the token', async () => {
+    const token = await mint.mint({ exp: clock.nowSeconds() + 30 })
+    expect(await reasonOf(token)).toBe('accepted')
+    clock.advanceMs(29_999)
+    expect(await reasonOf(token)).toBe('accepted')
+    clock.advanceMs(1)
+    expect(await reasonOf(token)).toBe('invalid: expired')
+  })
+
+  it('does not mistake one token for another', async () => {
+    const good = await mint.mint()
+    expect(await reasonOf(good)).toBe('accepted')
+    const flipped = good.at(-2) === 'A' ? 'B' : 'A'
+    expect(await reasonOf(`${good.slice(0, -2)}${flipped}${good.slice(-1)}`)).toBe('invalid: signatureInvalid')
+    expect(await reasonOf(good)).toBe('accepted')
+  })
+})
+
+describe('keys', () => {
+  it('are unavailable, not invalid, when there are none', async () => {
+    verifier = createAccessTokenVerifier({ publicJwks: [], issuer: ISSUER, store: opened.store, revocations, clock })
+    expect(await reasonOf(await mint.mint())).toBe('unavailable: noKeys')
+  })
+
+  it('of other algorithms and curves are never used', async () => {
+    const [jwk] = mint.publicJwks
+    for (const changed of [{ alg: 'HS256' }, { kty: 'oct', k: 'c2VjcmV0' }, { crv: 'P-384' }, { kty: 'RSA' }]) {
+      const publicJwks = [{ ...jwk, ...changed }]
+      verifier = createAccessTokenVerifier({ publicJwks, issuer: ISSUER, store: opened.store, revocations, clock })
+      expect(await reasonOf(await mint.mint())).toBe('unavailable: noKeys')
+    }
+  })
+})
+
+describe('a store that cannot answer', () => {
+  it('makes tokens unavailable, and is asked again', async () => {
+    let isBroken = true
+    const grants = {
+      find: async (...of: Parameters<typeof opened.store.grants.find>) => {
+        if (isBroken) throw new Error('disk gone')
+        return opened.store.grants.find(...of)
+      },
+    }
+    verifier = createAccessTokenVerifier({
+      publicJwks: mint.publicJwks,
+      issuer: ISSUER,
+      store: { grants },
+      revocations,
+      clock,
+    })
+    const token = await mint.mint()
+    expect(await reasonOf(token)).toBe('unavailable: storeUnavailable')
+    isBroken = false
+    expect(await reasonOf(token)).toBe('accepted')
+  })
+})
+
+describe('races with the change feed', () => {
+  /** A store whose grant read and feed the test opens by hand. */
+  function held() {
+    let release: (grant: StoredGrant) => void = () => {}
+    let entries: FeedEntry[] = []
+    const feed = {
+      head: async () => 0,
+      since: async () => {
+        const now = entries
+        entries = []
+        return now
+      },
+    }
+    const grants = {
+      find: () =>
+        new Promise<StoredGrant>((resolve) => {
+          release = resolve
+        }),
+    }
+    return {
+      feed,
+      grants,
+      publish: (entry: FeedEntry) => entries.push(entry),
+      answer: (grant: StoredGrant) => release(grant),
+    }
+  }
+  const live = (): StoredGrant => ({ ...testGrant(clock), number: 7, revokedAt: null, revokedCause: null })
+  const until = async (condition: () => boolean) => {
+    for (let turn = 0; turn < 1_000 && !condition(); turn += 1) await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  it.each([
+    ['grant', 'grant-1', null],
+    ['subject', 'subject-1', 8],
+    ['client', 'client-1', 8],
+    ['tenant', 'default', 8],
+    ['token', 'jti-race', null],
+    // A missing bound revokes everything.
+    ['subject', 'subject-1', null],
+  ] as const)('a %s revoked while its grant is being read is refused, and stays so', async (kind, id, grantsBelow) => {
+    const { feed, grants, publish, answer } = held()
+    let isReading = false
+    const spied = {
+      find: () => {
+        isReading = true
+        return grants.find()
+      },
+    }
+    const raced = startRevocations({ feed, clock })
+    await raced.poll()
+    verifier = createAccessTokenVerifier({
+      publicJwks: mint.publicJwks,
+      issuer: ISSUER,
+      store: { grants: spied },
+      revocations: raced,
+      clock,
+    })
+    const token = await mint.mint({ jti: 'jti-race' })
+    const pending = reasonOf(token)
+    await until(() => isReading)
+    publish({ number: 1, tenant: DEFAULT_TENANT, kind, id, at: clock.nowSeconds(), grantsBelow })
+    await raced.poll()
+    answer(live())
+    expect(await pending).toBe('invalid: revoked')
+    expect(await reasonOf(token)).toBe('invalid: revoked')
+    raced.stop()
+  })
+
+  it('a subject revoked before the grant was opened does not touch it', async () => {
+    const { feed, grants, publish, answer } = held()
+    publish({
+      number: 1,
+      tenant: DEFAULT_TENANT,
+      kind: 'subject',
+      id: 'subject-1',
+      at: clock.nowSeconds(),
+      grantsBelow: 7,
+    })
+    const raced = startRevocations({ feed, clock })
+    await raced.poll()
+    verifier = createAccessTokenVerifier({
+      publicJwks: mint.publicJwks,
+      issuer: ISSUER,
+      store: { grants },
+      revocations: raced,
+      clock,
+    })
+    const pending = reasonOf(await mint.mint())
+    const answering = setInterval(() => answer(live()), 1)
+    expect(await pending).toBe('accepted')
+    clearInterval(answering)
+    raced.stop()
+  })
+
+  it('a feed that falls silent while the grant is read makes the token unavailable', async () => {
+    let isSilent = false
+    const feed = {
+      head: async () => 0,
+      since: async () => {
+        if (isSilent) throw new Error('gone')
+        return []
+      },
+    }
+    const grants = {
+      find: async () => {
+        isSilent = true
+        clock.advanceMs(1_000)
+        return live()
+      },
+    }
+    const silent = startRevocations({ feed, clock })
+    await silent.poll()
+    verifier = createAccessTokenVerifier({
+      publicJwks: mint.publicJwks,
+      issuer: ISSUER,
+      store: { grants },
+      revocations: silent,
+      clock,
+    })
+    expect(await reasonOf(await mint.mint())).toBe('unavailable: revocationsStale')
+    silent.stop()
+  })
+})
+
+describe('revocation in the real store', () => {
+  it('of a grant bites on a cached token at the next poll, and on a fresh one at once', async () => {
+    await openGrant(
+      opened.store,
+      testGrant(clock, { grantId: asGrantId('grant-r'), subject: asSubjectId('subject-r') }),
+    )
+    const claims = { gid: 'grant-r', sub: 'subject-r' }
+    const cached = await mint.mint(claims)
+    expect(await reasonOf(cached)).toBe('accepted')
+    await opened.store.grants.revoke(DEFAULT_TENANT, { grantId: asGrantId('grant-r') }, 'test', clock.nowSeconds(), [])
+    expect(await reasonOf(await mint.mint(claims))).toBe('invalid: grantRevoked')
+    await revocations.poll()
+    expect(await reasonOf(cached)).toBe('invalid: revoked')
+  })
+})
