@@ -72,7 +72,7 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     )
     if (limit.kind === 'exceeded') return tooMany(exchange, limit.retryAfterSeconds)
     const query = authorizeParameters(exchange.query, snapshot)
-    await engineOf(snapshot).answer(exchange, unit, `/oauth/authorize?${query}`, null)
+    await engineOf(snapshot).answer(exchange, unit, `/oauth/authorize?${query.toString()}`, null)
   }
 
   const resume = async (exchange: HttpExchange, uid: string) => {

@@ -51,6 +51,7 @@ export interface AuthorizationServerUnderTest {
   resource(server: string): string
   setSnapshot(change: Partial<Snapshot>): void
   addAccount(username: string, roles: readonly string[]): Promise<SubjectId>
+  /** Rejects if a handler threw: no test expects a bug. */
   close(): Promise<void>
 }
 
@@ -103,6 +104,7 @@ export async function startAuthorizationServer(
       await trail.close()
       await opened.close()
       await rm(folder, { recursive: true, force: true })
+      if (failures.length > 0) throw new AggregateError(failures, 'handlers failed during the test')
     },
   }
   const subject = await under.addAccount('maria', ['member'])
@@ -174,7 +176,7 @@ export function authorizeUrl(
   }
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(parameters)) if (value !== null) query.set(name, value)
-  return `${url}/oauth/authorize?${query}`
+  return `${url}/oauth/authorize?${query.toString()}`
 }
 
 /** Runs an authorization to its end and answers the redirect to the client. */

@@ -13,6 +13,7 @@ export const REDIRECT = 'https://client.example/callback'
 export class TestRegistry implements ClientRegistry {
   readonly resolutions = new Map<string, ClientResolution>()
   readonly registrations: unknown[] = []
+  refusesRedirects = false
 
   add(
     clientId: string,
@@ -56,6 +57,7 @@ export class TestRegistry implements ClientRegistry {
   }
 
   redirectIsAllowed(client: ClientMetadataWire, redirectUri: string): boolean {
+    if (this.refusesRedirects) return false
     return client.redirect_uris.some((allowed) => allowed === redirectUri || sameButPort(allowed, redirectUri))
   }
 }

@@ -122,8 +122,8 @@ function corsHeaders(response: ServerResponse): ReadonlySet<string> {
 
 function noteRefusal(_: Context, error: Error): void {
   // Guaranteed by the engine: these events carry its own errors.
-  const { error: code, error_detail: detail } = error as OIDCProviderError
-  currentUnit().refusal ??= { code, detail: detail ?? null }
+  const { error: code, error_description: description, error_detail: detail } = error as OIDCProviderError
+  currentUnit().refusal ??= { code, description: description ?? null, detail: detail ?? null }
 }
 
 function answerNotAvailable({ response }: HttpExchange, unit: UnitOfWork): void {

@@ -33,10 +33,10 @@ const REASONS_BY_DESCRIPTION: Readonly<Record<string, string>> = {
   'not supported value of code_challenge_method': 'pkceMethodWrong',
 }
 
-export function reasonOf(refusal: EngineRefusal, description: string | null): string {
+export function reasonOf(refusal: EngineRefusal): string {
   const known =
     (refusal.detail === null ? undefined : REASONS[refusal.detail]) ??
-    (description === null ? undefined : REASONS_BY_DESCRIPTION[description])
+    (refusal.description === null ? undefined : REASONS_BY_DESCRIPTION[refusal.description])
   return known ?? camelCase(refusal.code)
 }
 

@@ -72,7 +72,7 @@ async function settleRefusal(
   const revoked = unit.operations.find((operation) => operation.kind === 'revokeGrant')
   const event: AuditEvent = {
     ...base(context, unit, activity, 'refused'),
-    reason: reason(context, unit),
+    reason: reason(unit),
     ...(revoked === undefined ? {} : { grantId: revoked.grantId }),
   }
   await recordRefusal(unit, audit, kept, event)
@@ -149,7 +149,7 @@ async function settleAuthorization(context: Context, unit: UnitOfWork, audit: Au
   await audit.refusedUnauthenticated(
     {
       ...base(context, unit, 'request.refused', 'refused'),
-      reason: reason(context, unit),
+      reason: reason(unit),
       detail: { endpoint: unit.endpoint, error: unit.refusal.code },
     },
     unit.clientAddress,
@@ -225,13 +225,8 @@ function serverOf(unit: UnitOfWork, token: { readonly aud?: unknown }): Pick<Aud
   return {}
 }
 
-function reason(context: Context, unit: UnitOfWork): string {
-  if (unit.refusal === null) return 'refused'
-  return reasonOf(unit.refusal, describedBy(context.body))
-}
-
-function describedBy(body: unknown): string | null {
-  return isErrorBody(body) ? (body.error_description ?? null) : null
+function reason(unit: UnitOfWork): string {
+  return unit.refusal === null ? 'refused' : reasonOf(unit.refusal)
 }
 
 function isErrorBody(body: unknown): body is { error: string; error_description?: string } {
@@ -254,11 +249,21 @@ function nameRequest(context: Context, unit: UnitOfWork): void {
   }
   const location = context.res.getHeader('location')
   const url = typeof location === 'string' ? URL.parse(location) : null
-  if (url === null || !url.searchParams.has('error')) return
-  const description = `${url.searchParams.get('error_description') ?? ''} ${suffix}`.trim()
-  url.searchParams.set('error_description', description)
+  if (url === null) return
+  if (url.searchParams.has('error')) describeWith(url.searchParams, suffix)
+  else {
+    // RFC 6749 §4.2.2.1: whoever asked for a token in the response, which we do not do, reads errors in the fragment.
+    const fragment = new URLSearchParams(url.hash.slice(1))
+    if (!fragment.has('error')) return
+    describeWith(fragment, suffix)
+    url.hash = fragment.toString()
+  }
   context.set('Location', url.href)
   context.body = ''
+}
+
+function describeWith(parameters: URLSearchParams, suffix: string): void {
+  parameters.set('error_description', `${parameters.get('error_description') ?? ''} ${suffix}`.trim())
 }
 
 function showPage(context: Context, unit: UnitOfWork): void {

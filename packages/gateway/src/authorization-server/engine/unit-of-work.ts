@@ -27,9 +27,10 @@ export interface Replay {
   readonly grantId: GrantId
 }
 
-/** The engine's error, without what it says to the client. */
+/** The engine's error: the OAuth code, what the client is told, and what only we know. */
 export interface EngineRefusal {
   readonly code: string
+  readonly description: string | null
   readonly detail: string | null
 }
 

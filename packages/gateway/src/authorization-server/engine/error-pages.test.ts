@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest'
+import { explain } from './error-pages.ts'
+import { reasonOf } from './reasons.ts'
+
+describe('what a person is told', () => {
+  it.each([
+    [{ kind: 'pending', name: 'Editor' } as const, 'This program waits for approval'],
+    [{ kind: 'removed' } as const, 'This program was removed'],
+    [{ kind: 'unknown' } as const, 'This program is not known here'],
+    [{ kind: 'documentInvalid', problem: 'it is too large' } as const, 'This program could not be verified'],
+  ])('a client that is %j', (client, title) => {
+    expect(explain({ error: 'invalid_client' }, { name: 'InvalidClient' }, client).title).toBe(title)
+  })
+
+  it.each([
+    ['invalid_redirect_uri', 'InvalidRedirectUri', 'This address was not registered'],
+    ['invalid_request', 'SessionNotFound', 'Start again from your program'],
+    ['invalid_client', 'InvalidClient', 'This program is not known here'],
+    ['invalid_request', 'InvalidRequest', 'The request could not be understood'],
+  ])('%s (%s)', (error, name, title) => {
+    expect(explain({ error, error_description: 'quotes the <request>' }, { name }, null).title).toBe(title)
+  })
+
+  it('never repeats the description, which may quote the request', () => {
+    const told = explain({ error: 'invalid_request', error_description: 'EVIL' }, { name: 'InvalidRequest' }, null)
+    expect(JSON.stringify(told)).not.toContain('EVIL')
+  })
+})
+
+describe('what the audit log is told', () => {
+  it.each([
+    [{ code: 'invalid_grant', description: 'x', detail: 'authorization code already consumed' }, 'codeReplayed'],
+    [{ code: 'invalid_grant', description: 'x', detail: 'something with the request in it' }, 'invalidGrant'],
+    [{ code: 'invalid_request', description: 'something with the request in it', detail: null }, 'invalidRequest'],
+    [{ code: 'unsupported_response_type', description: null, detail: null }, 'unsupportedResponseType'],
+  ])('%j is %s', (refusal, reason) => {
+    expect(reasonOf(refusal)).toBe(reason)
+  })
+})

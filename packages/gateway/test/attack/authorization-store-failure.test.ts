@@ -1,0 +1,110 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Store } from '#store/ports/store.ts'
+import {
+  type AuthorizationServerUnderTest,
+  authorize,
+  authorizeUrl,
+  pkce,
+  redeem,
+  refresh,
+  startAuthorizationServer,
+} from '../support/authorization-server.ts'
+import { OAuthBrowser, send } from '../support/oauth-browser.ts'
+
+describe('a store that fails', () => {
+  let server: AuthorizationServerUnderTest
+  let broken: 'no' | 'find' | 'commit' = 'no'
+  afterEach(async () => {
+    broken = 'no'
+    await server.close()
+  })
+
+  const wrapStore = (store: Store): Store => ({
+    ...store,
+    engine: {
+      ...store.engine,
+      find: (...given) => {
+        if (broken === 'find') return Promise.reject(new Error('database /secret/path/store.db is locked'))
+        return store.engine.find(...given)
+      },
+      commit: (...given) => {
+        if (broken === 'commit') return Promise.reject(new Error('database /secret/path/store.db is full'))
+        return store.engine.commit(...given)
+      },
+    },
+  })
+
+  it.each(['find', 'commit'] as const)(
+    'at %s: no token leaves, nothing is used up, and the client may retry',
+    async (where) => {
+      server = await startAuthorizationServer({ wrapStore })
+      const { code, verifier } = await authorize(server)
+      broken = where
+      const refused = await redeem(server, code, verifier)
+      expect(refused.status).toBe(503)
+      expect(refused.body['error']).toBe('temporarily_unavailable')
+      expect(JSON.stringify(refused.body)).not.toMatch(/secret|database|access_token/)
+      broken = 'no'
+      const issued = await redeem(server, code, verifier)
+      expect(issued.status).toBe(200)
+      broken = where
+      expect((await refresh(server, String(issued.body['refresh_token']))).status).toBe(503)
+      broken = 'no'
+      expect((await refresh(server, String(issued.body['refresh_token']))).status).toBe(200)
+      expect(server.failures).toEqual([])
+    },
+  )
+
+  it('during an authorization: a page with 503, no code, no cookie', async () => {
+    server = await startAuthorizationServer({ wrapStore })
+    const browser = new OAuthBrowser(server.url)
+    await authorize(server, { browser })
+    const start = await browser.get(authorizeUrl(server.url, pkce().challenge))
+    const consented = await browser.get(start.headers.location ?? '')
+    broken = 'commit'
+    const resumed = await browser.get(consented.headers.location ?? '')
+    expect(resumed.status).toBe(503)
+    expect(resumed.headers.location).toBeUndefined()
+    expect(resumed.headers['set-cookie']).toBeUndefined()
+    expect(resumed.headers['retry-after']).toBeDefined()
+    expect(resumed.text).not.toMatch(/secret|database/)
+    expect((await send(authorizeUrl(server.url, pkce().challenge))).status).toBe(503)
+  })
+})
+
+describe('a copy of the database', () => {
+  it('holds no code, token, cookie, verifier or state in the clear', async () => {
+    const written: string[] = []
+    const server = await startAuthorizationServer({
+      wrapStore: (store) => ({
+        ...store,
+        engine: {
+          ...store.engine,
+          commit: (tenant, operations, audit) => {
+            written.push(JSON.stringify({ operations, audit }))
+            return store.engine.commit(tenant, operations, audit)
+          },
+        },
+      }),
+    })
+    const browser = new OAuthBrowser(server.url)
+    const { code, verifier } = await authorize(server, { browser, change: { state: 'a-state-to-look-for' } })
+    const { body } = await redeem(server, code, verifier)
+    const again = await refresh(server, String(body['refresh_token']))
+    await server.close()
+    const secrets = [
+      code,
+      verifier,
+      body['refresh_token'],
+      again.body['refresh_token'],
+      body['access_token'],
+      browser.cookiesFor('/').get('__Host-sallyport-session'),
+      'a-state-to-look-for',
+    ]
+    expect(written.length).toBeGreaterThan(4)
+    for (const secret of secrets) {
+      expect(String(secret).length).toBeGreaterThan(10)
+      expect(written.filter((text) => text.includes(String(secret)))).toEqual([])
+    }
+  })
+})

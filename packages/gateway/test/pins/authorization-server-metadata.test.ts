@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import { authorizationServerMetadata, openidConfiguration } from '#authorization-server/metadata.ts'
+import { asServerId, DEFAULT_TENANT } from '#core/ids.ts'
+import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+
+const server = (id: string, baselineClasses: ServerEntry['baselineClasses']): [ServerEntry['id'], ServerEntry] => [
+  asServerId(id),
+  {
+    id: asServerId(id),
+    title: id,
+    description: '',
+    resource: `https://gateway.example/mcp/${id}`,
+    upstream: { kind: 'stdio', command: 'false', args: [], env: new Map(), cwd: null },
+    baselineClasses,
+    toolClasses: new Map(),
+    toolScopes: new Set(),
+    limits: {
+      requestBytesMax: 1,
+      responseBytesMax: 1,
+      callTimeoutSeconds: 1,
+      sessionsPerSubjectMax: 1,
+      idleSeconds: 1,
+    },
+  },
+]
+
+const snapshot: Snapshot = {
+  version: 'v',
+  number: 1,
+  tenant: DEFAULT_TENANT,
+  publicUrl: 'https://gateway.example',
+  isLoopback: false,
+  allowedOrigins: new Set(),
+  trustedProxies: [],
+  registration: { mode: 'approval', clientsMax: 1, perAddressPerHour: 1, metadataDocuments: true },
+  servers: new Map([server('files', ['read']), server('notes', ['read', 'write'])]),
+  roles: new Map(),
+  lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
+  dangerousOptions: [],
+}
+
+describe('metadata documents, as clients have read them before', () => {
+  it('RFC 8414', () => {
+    expect(JSON.parse(JSON.stringify(authorizationServerMetadata(snapshot)))).toEqual({
+      issuer: 'https://gateway.example',
+      authorization_endpoint: 'https://gateway.example/oauth/authorize',
+      token_endpoint: 'https://gateway.example/oauth/token',
+      registration_endpoint: 'https://gateway.example/oauth/register',
+      revocation_endpoint: 'https://gateway.example/oauth/revoke',
+      jwks_uri: 'https://gateway.example/oauth/jwks',
+      scopes_supported: ['files:read', 'notes:read', 'notes:write', 'offline_access'],
+      response_types_supported: ['code'],
+      response_modes_supported: ['query'],
+      grant_types_supported: ['authorization_code', 'refresh_token'],
+      token_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+      token_endpoint_auth_signing_alg_values_supported: ['ES256', 'RS256', 'PS256', 'Ed25519', 'EdDSA'],
+      revocation_endpoint_auth_methods_supported: [
+        'none',
+        'client_secret_basic',
+        'client_secret_post',
+        'private_key_jwt',
+      ],
+      revocation_endpoint_auth_signing_alg_values_supported: ['ES256', 'RS256', 'PS256', 'Ed25519', 'EdDSA'],
+      code_challenge_methods_supported: ['S256'],
+      authorization_response_iss_parameter_supported: true,
+      client_id_metadata_document_supported: true,
+    })
+  })
+
+  it('OpenID Connect Discovery adds what it demands', () => {
+    const { subject_types_supported, id_token_signing_alg_values_supported, ...rest } = openidConfiguration(snapshot)
+    expect(subject_types_supported).toEqual(['public'])
+    expect(id_token_signing_alg_values_supported).toEqual(['ES256'])
+    expect(rest).toEqual(authorizationServerMetadata(snapshot))
+  })
+
+  it('without registration, no endpoint is named; without metadata documents, none are promised', () => {
+    const registration = { ...snapshot.registration, mode: 'closed', metadataDocuments: false } as const
+    const document = authorizationServerMetadata({ ...snapshot, registration })
+    expect('registration_endpoint' in document).toBe(false)
+    expect(document['client_id_metadata_document_supported']).toBe(false)
+  })
+})
