@@ -21,29 +21,25 @@ export interface ProtectedResourceMetadataWire {
  * RFC 9728 §3.1: one document per server, at the path-inserted form. The root form exists while there is exactly one server: with more it
  * could only name a wrong one. Nothing in a request changes what is answered.
  */
-export function createProtectedResourceMetadata({ snapshots }: { readonly snapshots: SnapshotSource }): {
-  readonly routes: Route[]
-} {
-  return {
-    routes: [
-      {
-        method: 'GET',
-        path: `${PATH}/mcp/:server`,
-        handler: async (exchange, parameters) => {
-          const snapshot = snapshots.current()
-          answer(exchange, findServer(parameters['server'] ?? '', exchange.path, snapshot), snapshot)
-        },
+export function protectedResourceRoutes(snapshots: SnapshotSource): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: `${PATH}/mcp/:server`,
+      handler: async (exchange, parameters) => {
+        const snapshot = snapshots.current()
+        answer(exchange, findServer(parameters['server'] ?? '', exchange.path, snapshot), snapshot)
       },
-      {
-        method: 'GET',
-        path: PATH,
-        handler: async (exchange) => {
-          const snapshot = snapshots.current()
-          answer(exchange, onlyServer(snapshot), snapshot)
-        },
+    },
+    {
+      method: 'GET',
+      path: PATH,
+      handler: async (exchange) => {
+        const snapshot = snapshots.current()
+        answer(exchange, onlyServer(snapshot), snapshot)
       },
-    ],
-  }
+    },
+  ]
 }
 
 /** Pure. `scopes_supported` is the baseline, not the catalogue (MCP authorization §Scope Selection); `offline_access` is never in it. */
