@@ -8,12 +8,12 @@ import type { Log } from '#core/log.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { StdioUpstream } from '#core/snapshot.ts'
 import type { JsonObject } from '#wire/jsonrpc/message.ts'
+import { printJson } from '#wire/jsonrpc/parse-strict.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import { type ChildOwner, childEnvironment, userDirectory, usesUserDirectory } from './child-environment.ts'
 import type { UpstreamConnection, UpstreamEvents, UpstreamFailure } from './connection.ts'
 import { LineReader } from './line-reader.ts'
 import type { ProcessGroups } from './process-group.ts'
-import { printJson } from '#wire/jsonrpc/parse-strict.ts'
 import { readUpstreamMessage } from './read-message.ts'
 
 export interface StdioHost {
@@ -71,10 +71,10 @@ class StdioConnection implements UpstreamConnection {
   readonly #events: UpstreamEvents
   readonly #lines: LineReader
   #junkLines = 0
-  #second = 0
+  #second = Number.NEGATIVE_INFINITY
   #linesThisSecond = 0
   #stderrLines: LineReader
-  #stderrSecond = 0
+  #stderrSecond = Number.NEGATIVE_INFINITY
   #stderrThisSecond = 0
   readonly #redactor = createLineRedactor()
   #isPausedByOwner = false
@@ -96,9 +96,9 @@ class StdioConnection implements UpstreamConnection {
     // A child that closed its stdin makes writes fail (EPIPE); its exit tells the rest.
     child.stdin.on('error', () => this.#fail('stdinClosed'))
     child.stdout.on('error', () => this.#fail('stdoutBroken'))
-    child.stdout.once('end', () => setImmediate(() => this.#fail('stdoutEnded')))
+    child.stdout.once('end', () => setImmediate(() => this.#sayLastWords('stdoutEnded')))
     // `close` comes after the last byte of stdout. What escaped the process group may hold stdout open, so its time is bounded.
-    child.once('close', () => this.#fail('processExited'))
+    child.once('close', () => this.#sayLastWords('processExited'))
     child.once('exit', () => setTimeout(() => this.#fail('processExited'), LAST_WORDS_MS).unref())
   }
 
@@ -213,6 +213,14 @@ class StdioConnection implements UpstreamConnection {
       if (this.#stderrThisSecond > limits.stderrBytesPerSecondMax || text === null || text.trim() === '') continue
       log.info('upstream stderr', { server: this.#owner.server, text })
     }
+  }
+
+  /** What was read before the end is still delivered, whatever the rate: it is at most one chunk. */
+  #sayLastWords(reason: string): void {
+    for (const line of this.#isPausedByOwner ? [] : this.#waiting.splice(0)) {
+      if (!this.#isClosed) this.#take(line)
+    }
+    this.#fail(reason)
   }
 
   #fail(reason: string): void {

@@ -1,0 +1,98 @@
+import type { AuditTrail } from '#audit/trail.ts'
+import type { Clock } from '#core/clock.ts'
+import type { Log } from '#core/log.ts'
+import type { Random } from '#core/random.ts'
+import type { Snapshot, SnapshotSource } from '#core/snapshot.ts'
+import type { Route } from '#http/exchange.ts'
+import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
+import type { Memberships, Revocations } from '#identity/live-ports.ts'
+import { DATA_PLANE_LIMITS, type DataPlaneLimits } from './limits.ts'
+import { travel } from './pipeline.ts'
+import { describeEvent } from './record.ts'
+import type { Road } from './road.ts'
+import type { Session } from './sessions/session.ts'
+import { SessionTable } from './sessions/session-table.ts'
+import { createConnector } from './upstream/connect.ts'
+import { sameUpstream } from './upstream/same-upstream.ts'
+
+export interface McpEndpointDeps {
+  readonly snapshots: SnapshotSource
+  readonly verifier: AccessTokenVerifier
+  readonly memberships: Memberships
+  readonly revocations: Revocations
+  readonly audit: AuditTrail
+  readonly clock: Clock
+  readonly random: Random
+  /** Private folders of child processes and users' folders are made under it. */
+  readonly stateDir: string
+  readonly log: Log
+  /** PATH for child processes. */
+  readonly searchPath?: string | undefined
+  /** For tests; everything not named keeps its value. */
+  readonly limits?: Partial<DataPlaneLimits> | undefined
+}
+
+export interface McpEndpoint {
+  readonly routes: Route[]
+  /** Refuses what comes, ends every stream and session, and resolves when no child process is left. */
+  close(): Promise<void>
+}
+
+/** The MCP endpoint of every server: `P/mcp/{server}`. */
+export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
+  const { snapshots, audit, clock, log, revocations } = deps
+  const limits = { ...DATA_PLANE_LIMITS, ...deps.limits }
+  const connector = createConnector({ stateDir: deps.stateDir, searchPath: deps.searchPath, limits, clock, log })
+  let isClosing = false
+
+  const endSession = async (session: Session, reason: string): Promise<void> => {
+    await session.end(reason)
+    const { principal, server, recordId } = session
+    const context = { snapshot: snapshots.current(), requestId: null, principal, server: server.id, session: recordId }
+    try {
+      await audit.record(describeEvent(context, { activity: 'session.close', outcome: 'success', reason }))
+    } catch (cause) {
+      log.error('the end of a session could not be recorded', { server: server.id, cause })
+    }
+  }
+  const sessions = new SessionTable(limits.sessionsMax, endSession)
+  const road: Road = { ...deps, limits, connector, sessions, isClosing: () => isClosing }
+
+  const reap = setInterval(
+    () => void sessions.endWhere((session) => isForgotten(session, clock.nowMs()), 'idle'),
+    limits.reapEveryMs,
+  )
+  reap.unref()
+  const stopWatchingRevocations = revocations.onChange(() => endRevoked(sessions, revocations))
+  const stopWatchingSnapshots = snapshots.onSwap((snapshot) => {
+    void sessions.endWhere((session) => !isStillServed(session, snapshot), 'serverChanged')
+  })
+
+  const handler: Route['handler'] = (exchange) => travel(exchange, road)
+  return {
+    routes: ['POST', 'GET', 'DELETE'].map((method) => ({ method, path: '/mcp/:server', handler })),
+    close: async () => {
+      isClosing = true
+      clearInterval(reap)
+      stopWatchingRevocations()
+      stopWatchingSnapshots()
+      await sessions.endWhere(() => true, 'shutdown')
+      await connector.close()
+    },
+  }
+}
+
+function isForgotten(session: Session, nowMs: number): boolean {
+  return session.isIdle && nowMs - session.usedAtMs >= session.server.limits.idleSeconds * 1000
+}
+
+/** A session dies with the grant it was last used under; streams of other grants that died are cut. */
+function endRevoked(sessions: SessionTable, revocations: Revocations): void {
+  void sessions.endWhere((session) => revocations.isRevoked(session.principal), 'grantRevoked')
+  for (const session of sessions.all()) session.streams.endWhere((principal) => revocations.isRevoked(principal))
+}
+
+function isStillServed(session: Session, snapshot: Snapshot): boolean {
+  const server = snapshot.servers.get(session.server.id)
+  return server !== undefined && sameUpstream(server.upstream, session.server.upstream)
+}

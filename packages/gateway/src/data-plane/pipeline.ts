@@ -1,0 +1,186 @@
+import { ok, type Result, refused } from '#core/result.ts'
+import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import type { HttpExchange } from '#http/exchange.ts'
+import { sendEmpty } from '#http/respond.ts'
+import { allowsBatches } from '#wire/mcp/revisions.ts'
+import { parseBearer } from '#wire/oauth/bearer.ts'
+import { admitHead } from './admission/admit-head.ts'
+import { admitMessages, type Envelope } from './admission/admit-messages.ts'
+import { type Authenticated, authenticate } from './authentication/authenticate.ts'
+import { authorize, type ToolLookup } from './authorization/authorize.ts'
+import { type Cleared, inspectArguments } from './inspection/inspect-arguments.ts'
+import { contextOf, describeEvent } from './record.ts'
+import type { Refusal } from './refusal.ts'
+import { respond } from './respond.ts'
+import type { Road } from './road.ts'
+import { carry } from './sessions/carry.ts'
+import { initialize } from './sessions/initialize.ts'
+import { bindingOf, type Session } from './sessions/session.ts'
+
+/**
+ * The road of one message: admission -> authentication -> admission of the body -> session -> authorization -> inspection -> upstream,
+ * and back through inspection of the result. Every exit is recorded. There is no other way to an upstream.
+ */
+export async function travel(exchange: HttpExchange, road: Road): Promise<void> {
+  const snapshot = road.snapshots.current()
+  if (road.isClosing()) return respond(exchange, { name: 'shuttingDown' }, null, snapshot)
+  const head = admitHead(exchange, snapshot)
+  if (!head.ok) return await turnAwayStranger(exchange, head.refusal, null, snapshot, road)
+  const authenticated = await authenticate(head.value, road.verifier)
+  const { server } = head.value
+  if (!authenticated.ok) return await turnAwayStranger(exchange, authenticated.refusal, server, snapshot, road)
+  const caller = authenticated.value
+
+  const refusal =
+    head.value.method === 'POST'
+      ? await post(exchange, caller, road)
+      : head.value.method === 'GET'
+        ? listen(exchange, caller, road)
+        : await end(exchange, caller, road)
+  if (refusal !== null) await turnAway(exchange, refusal, caller, road)
+}
+
+async function post(exchange: HttpExchange, caller: Authenticated, road: Road): Promise<Refusal | null> {
+  const envelope = await admitMessages(caller.head, caller, exchange)
+  if (!envelope.ok) return envelope.refusal
+  if (opensSession(envelope.value)) {
+    const cleared = await clearAll(envelope.value, null, road)
+    const [first] = cleared.ok ? cleared.value : []
+    if (!cleared.ok) return cleared.refusal
+    return first === undefined ? NOTHING_SENT : await initialize(exchange, first, road)
+  }
+  const session = findSession(caller, road)
+  if (!session.ok) return session.refusal
+  // The header may be missing; what was negotiated is what counts.
+  if (envelope.value.isBatch && !allowsBatches(session.value.revision)) return { name: 'batchNotAllowed' }
+  const cleared = await clearAll(envelope.value, session.value, road)
+  if (!cleared.ok) return cleared.refusal
+  const { isBatch } = envelope.value
+  return await carry({ exchange, cleared: cleared.value, isBatch, session: session.value }, road)
+}
+
+/** Authorization and inspection of every message, before any of them is sent. */
+async function clearAll(
+  envelope: Envelope,
+  session: Session | null,
+  road: Road,
+): Promise<Result<readonly Cleared[], Refusal>> {
+  const { authenticated, messages } = envelope
+  const { authorization, snapshot } = authenticated.head
+  const bearer = parseBearer(authorization?.reveal())
+  // It was read the same way when the caller was authenticated.
+  if (bearer.kind !== 'token') return refused({ name: 'tokenMissing' })
+  const context = { bearer: bearer.token, credentialTexts: session?.credentialTexts ?? [] }
+  const cleared: Cleared[] = []
+  for (const message of messages) {
+    const tools = session?.inventory ?? NO_TOOLS
+    const permit = await authorize(authenticated, message, tools, snapshot, road.memberships)
+    if (!permit.ok) return permit
+    const one = inspectArguments(permit.value, context)
+    if (!one.ok) return one
+    cleared.push(one.value)
+  }
+  return ok(cleared)
+}
+
+/** A GET stream for what the server says on its own, or for what a broken stream still owes. */
+function listen(exchange: HttpExchange, caller: Authenticated, road: Road): Refusal | null {
+  const session = findSession(caller, road)
+  if (!session.ok) return session.refusal
+  const { streams } = session.value
+  const { lastEventId } = caller.head
+  const attached =
+    lastEventId === null
+      ? streams.listen(exchange.response, caller.principal)
+      : streams.resume(exchange.response, lastEventId, caller.principal)
+  if (attached.ok) return null
+  return attached.refusal === 'eventUnknown'
+    ? { name: 'headerMalformed', reason: 'Last-Event-ID names nothing that can be resumed' }
+    : { name: 'rateLimited', retryAfterSeconds: LISTENER_RETRY_SECONDS, id: null }
+}
+
+async function end(exchange: HttpExchange, caller: Authenticated, road: Road): Promise<Refusal | null> {
+  const session = findSession(caller, road)
+  if (!session.ok) return session.refusal
+  await road.sessions.end(session.value, 'endedByClient')
+  sendEmpty(exchange.response, 204)
+  return null
+}
+
+/** The id names a session; that it is the caller's own is checked against the token, on every request. */
+function findSession({ head, principal }: Authenticated, road: Road): Result<Session, Refusal> {
+  if (head.sessionId === null) return refused({ name: 'sessionRequired' })
+  const found = road.sessions.find(head.sessionId, bindingOf(principal, head.server))
+  if (!found.ok) return refused({ name: 'sessionUnknown', reason: found.refusal })
+  found.value.use(principal, road.clock.nowMs())
+  return found
+}
+
+function opensSession({ authenticated, messages }: Envelope): boolean {
+  const [first] = messages
+  return authenticated.head.sessionId === null && first?.kind === 'request' && first.method === 'initialize'
+}
+
+/** Refuses somebody known: one durable record, then the answer. */
+async function turnAway(exchange: HttpExchange, refusal: Refusal, caller: Authenticated, road: Road): Promise<void> {
+  const { server, snapshot } = caller.head
+  try {
+    await road.audit.record(
+      describeEvent(contextOf(caller, null), {
+        activity: 'request.refused',
+        outcome: 'refused',
+        reason: reasonOf(refusal),
+        scopesAsked: refusal.name === 'scopeInsufficient' ? refusal.scopes : undefined,
+        method: refusal.name === 'methodUnmapped' ? refusal.method : undefined,
+        tool: refusal.name === 'toolUnknown' ? refusal.tool : undefined,
+        detail: { refusal: refusal.name },
+      }),
+    )
+    respond(exchange, refusal, server, snapshot)
+  } catch {
+    respond(exchange, { name: 'auditUnavailable' }, server, snapshot)
+  }
+}
+
+/** Refuses somebody nobody vouches for: equal refusals share a record, so that a flood cannot fill the disk. */
+async function turnAwayStranger(
+  exchange: HttpExchange,
+  refusal: Refusal,
+  server: ServerEntry | null,
+  snapshot: Snapshot,
+  road: Road,
+): Promise<void> {
+  const event = {
+    tenant: snapshot.tenant,
+    activity: server === null ? ('request.refused' as const) : ('authenticate' as const),
+    outcome: 'refused' as const,
+    reason: reasonOf(refusal),
+    requestId: exchange.requestId,
+    ...(server === null ? {} : { server: server.id }),
+  }
+  try {
+    await road.audit.refusedUnauthenticated(event, exchange.clientAddress)
+    respond(exchange, refusal, server, snapshot)
+  } catch {
+    respond(exchange, { name: 'auditUnavailable' }, server, snapshot)
+  }
+}
+
+/** The inward reason: the finest name there is. Never the caller's own text. */
+function reasonOf(refusal: Refusal): string {
+  switch (refusal.name) {
+    case 'tokenInvalid':
+    case 'verifierUnavailable':
+    case 'sessionUnknown':
+    case 'argumentsRefused':
+    case 'resultRefused':
+    case 'upstreamUnavailable':
+      return `${refusal.name}: ${refusal.reason}`
+    default:
+      return refusal.name
+  }
+}
+
+const LISTENER_RETRY_SECONDS = 5
+const NOTHING_SENT: Refusal = { name: 'messageInvalid', reason: 'nothing was sent', id: null }
+const NO_TOOLS: ToolLookup = { classOf: async () => null }

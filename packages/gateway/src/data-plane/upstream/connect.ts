@@ -1,0 +1,66 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '#core/clock.ts'
+import type { Log } from '#core/log.ts'
+import { ok } from '#core/result.ts'
+import type { HttpUpstream, ServerEntry } from '#core/snapshot.ts'
+import { openUpstreamPool, type UpstreamPool } from '#net/upstream-pool.ts'
+import type { DataPlaneLimits } from '../limits.ts'
+import { type ChildOwner, DEFAULT_SEARCH_PATH } from './child-environment.ts'
+import type { OpenConnection } from './connection.ts'
+import { openHttp } from './http.ts'
+import { ProcessGroups } from './process-group.ts'
+import { openStdio } from './stdio.ts'
+
+export interface ConnectorOptions {
+  readonly stateDir: string
+  /** PATH for child processes; a plain default when the gateway has none. */
+  readonly searchPath: string | undefined
+  readonly limits: DataPlaneLimits
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Opens connections to upstreams, and ends whatever is left of them with the gateway. */
+export interface Connector {
+  connectTo(server: ServerEntry, owner: ChildOwner): OpenConnection
+  close(): Promise<void>
+}
+
+export function createConnector(options: ConnectorOptions): Connector {
+  const { stateDir, limits, clock, log } = options
+  const groups = new ProcessGroups(limits.killAfterMs)
+  const pools = new Map<string, UpstreamPool>()
+  // The last resort: a process that ends without closing takes its children with it.
+  const killAll = () => groups.killAll()
+  process.on('exit', killAll)
+  // Private folders of children that a killed gateway left behind.
+  const swept = rm(join(stateDir, 'run'), { recursive: true, force: true })
+
+  const poolFor = (spec: HttpUpstream): UpstreamPool => {
+    const { origin } = new URL(spec.url)
+    const key = `${spec.network} ${origin}`
+    const pool = pools.get(key) ?? openUpstreamPool({ origin, network: spec.network })
+    pools.set(key, pool)
+    return pool
+  }
+
+  return {
+    connectTo: (server, owner) => async (events) => {
+      const { upstream, limits: own } = server
+      if (upstream.kind === 'stdio') {
+        await swept
+        const searchPath = options.searchPath ?? DEFAULT_SEARCH_PATH
+        return await openStdio(upstream, owner, { stateDir, searchPath, groups, limits, clock, log }, events)
+      }
+      const callTimeoutMs = own.callTimeoutSeconds * 1000
+      const { responseBytesMax } = own
+      return ok(openHttp(upstream, { pool: poolFor(upstream), responseBytesMax, callTimeoutMs, limits, log }, events))
+    },
+    close: async () => {
+      process.off('exit', killAll)
+      await Promise.all([...pools.values()].map((pool) => pool.close()))
+      groups.killAll()
+    },
+  }
+}

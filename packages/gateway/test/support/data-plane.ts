@@ -1,0 +1,239 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
+import { systemClock } from '#core/clock.ts'
+import {
+  asClientId,
+  asGrantId,
+  asRequestId,
+  asServerId,
+  asSubjectId,
+  asTenantId,
+  asTokenId,
+  DEFAULT_TENANT,
+} from '#core/ids.ts'
+import type { Log } from '#core/log.ts'
+import { systemRandom, uuidv7 } from '#core/random.ts'
+import { ok, refused } from '#core/result.ts'
+import type { ServerEntry, ServerLimits, Snapshot, UpstreamSpec } from '#core/snapshot.ts'
+import { TOOL_CLASSES, type ToolClass } from '#core/tool-classes.ts'
+import { createMcpEndpoint, type McpEndpoint } from '#data-plane/endpoint.ts'
+import type { DataPlaneLimits } from '#data-plane/limits.ts'
+import { createRouter } from '#http/router.ts'
+import type { Principal } from '#identity/principal.ts'
+
+export interface TestServer {
+  readonly upstream: UpstreamSpec
+  readonly limits?: Partial<ServerLimits>
+  readonly toolClasses?: Readonly<Record<string, ToolClass>>
+}
+
+export interface GatewayOptions {
+  readonly servers: Readonly<Record<string, TestServer>>
+  readonly limits?: Partial<DataPlaneLimits>
+  /** Classes that the one role allows everywhere; all by default. */
+  readonly roleClasses?: readonly ToolClass[]
+}
+
+/**
+ * The data plane alone behind a listener on loopback. Tokens are `token-{subject}[.client={id}][.scopes={class+class}][.ttl={seconds}]`
+ * and verified by a stand-in, so that these tests are about sessions and streams.
+ */
+export interface DataPlaneGateway {
+  readonly url: (server: string) => string
+  readonly records: AuditEvent[]
+  readonly logged: { readonly message: string; readonly fields: unknown }[]
+  readonly endpoint: McpEndpoint
+  readonly stateDir: string
+  /** Subjects revoked from now on. */
+  revoke(subject: string): void
+  /** Makes the audit log fail for events that match, from now on; null heals it. */
+  failAudit(matches: ((event: AuditEvent) => boolean) | null): void
+  setSnapshot(change: (snapshot: Snapshot) => Snapshot): void
+  close(): Promise<void>
+}
+
+export async function startDataPlane(options: GatewayOptions): Promise<DataPlaneGateway> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'data-plane-'))
+  const records: AuditEvent[] = []
+  const logged: { message: string; fields: unknown }[] = []
+  let failing: ((event: AuditEvent) => boolean) | null = null
+  const write = async (event: AuditEvent) => {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (failing?.(event)) throw new Error('the disk is full')
+    records.push(event)
+  }
+  const audit: AuditTrail = {
+    entry: () => {
+      throw new Error('not used by the data plane')
+    },
+    record: write,
+    refusedUnauthenticated: write,
+  }
+  const log = collect(logged)
+  const revoked = new Set<string>()
+  const revocationListeners = new Set<() => void>()
+  let snapshot = await new Promise<Snapshot>((resolve) => resolve(snapshotOf('http://127.0.0.1', options)))
+  const swapListeners = new Set<(snapshot: Snapshot) => void>()
+
+  const endpoint = createMcpEndpoint({
+    snapshots: { current: () => snapshot, onSwap: subscribe(swapListeners) },
+    verifier: {
+      verify: async (token, resource) => {
+        const principal = principalOf(token, resource)
+        if (principal === null || revoked.has(principal.subject)) return refused({ kind: 'invalid', reason: 'revoked' })
+        return principal.expiresAt <= systemClock.nowSeconds()
+          ? refused({ kind: 'invalid', reason: 'expired' })
+          : ok(principal)
+      },
+    },
+    memberships: { rolesOf: async () => ({ roles: ['tester'], version: 1 }) },
+    revocations: {
+      isStale: () => false,
+      isRevoked: ({ subject }) => revoked.has(subject),
+      onChange: subscribe(revocationListeners),
+    },
+    audit,
+    clock: systemClock,
+    random: systemRandom,
+    stateDir,
+    log,
+    ...(process.env['PATH'] === undefined ? {} : { searchPath: process.env['PATH'] }),
+    limits: options.limits,
+  })
+  const { server, origin } = await listen(endpoint)
+  snapshot = snapshotOf(origin, options)
+  return {
+    url: (name) => `${origin}/mcp/${name}`,
+    records,
+    logged,
+    endpoint,
+    stateDir,
+    revoke: (subject) => {
+      revoked.add(subject)
+      for (const listener of revocationListeners) listener()
+    },
+    failAudit: (matches) => {
+      failing = matches
+    },
+    setSnapshot: (change) => {
+      snapshot = change(snapshot)
+      for (const listener of swapListeners) listener(snapshot)
+    },
+    close: async () => {
+      await endpoint.close()
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await rm(stateDir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function listen(endpoint: McpEndpoint): Promise<{ server: Server; origin: string }> {
+  const router = createRouter(endpoint.routes)
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://127.0.0.1')
+    const requestId = asRequestId(uuidv7(systemRandom, Date.now()))
+    const exchange = { request, response, requestId, path: url.pathname, query: url.searchParams }
+    router({ ...exchange, clientAddress: '127.0.0.1' }).catch((cause: unknown) => {
+      process.stderr.write(`handler failed: ${cause instanceof Error ? cause.stack : String(cause)}\n`)
+      response.destroy()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return { server, origin: `http://127.0.0.1:${address.port}` }
+}
+
+function snapshotOf(origin: string, options: GatewayOptions): Snapshot {
+  const servers = Object.entries(options.servers).map(
+    ([name, server]): [ReturnType<typeof asServerId>, ServerEntry] => [
+      asServerId(name),
+      {
+        id: asServerId(name),
+        title: name,
+        description: '',
+        resource: `${origin}/mcp/${name}`,
+        upstream: server.upstream,
+        baselineClasses: ['read'],
+        toolClasses: new Map(Object.entries(server.toolClasses ?? {})),
+        toolScopes: new Set(),
+        limits: {
+          requestBytesMax: 1024 * 1024,
+          responseBytesMax: 8 * 1024 * 1024,
+          callTimeoutSeconds: 20,
+          sessionsPerSubjectMax: 8,
+          idleSeconds: 600,
+          ...server.limits,
+        },
+      },
+    ],
+  )
+  return {
+    version: 'test',
+    number: 1,
+    tenant: DEFAULT_TENANT,
+    publicUrl: origin,
+    isLoopback: true,
+    allowedOrigins: new Set(),
+    trustedProxies: [],
+    registration: { mode: 'open', clientsMax: 10, perAddressPerHour: 10, metadataDocuments: false },
+    servers: new Map(servers),
+    roles: new Map([
+      [
+        'tester',
+        { name: 'tester', admin: null, allow: new Map([['*', new Set(options.roleClasses ?? TOOL_CLASSES)]]) },
+      ],
+    ]),
+    lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 14_400 },
+    dangerousOptions: [],
+  }
+}
+
+function principalOf(token: string, resource: string): Principal | null {
+  const [name, ...rest] = token.split('.')
+  if (!name?.startsWith('token-')) return null
+  const options = new Map(rest.map((part): [string, string] => [part.split('=')[0] ?? '', part.split('=')[1] ?? '']))
+  const subject = name.slice('token-'.length)
+  const server = resource.slice(resource.lastIndexOf('/') + 1)
+  const classes = options.get('scopes')?.split('+') ?? [...TOOL_CLASSES]
+  return {
+    tenant: asTenantId('default'),
+    subject: asSubjectId(subject),
+    kind: 'user',
+    clientId: asClientId(options.get('client') ?? 'client-1'),
+    scopes: classes.map((toolClass) => `${server}:${toolClass}`),
+    resource,
+    acr: null,
+    authTime: null,
+    grantId: asGrantId(`grant-${subject}`),
+    grantNumber: 1,
+    tokenId: asTokenId(token),
+    expiresAt: expiryOf(token, Number(options.get('ttl') ?? 900)),
+  }
+}
+
+/** A token's end does not move while it is used. */
+const expiries = new Map<string, number>()
+function expiryOf(token: string, ttlSeconds: number): number {
+  const known = expiries.get(token) ?? systemClock.nowSeconds() + ttlSeconds
+  expiries.set(token, known)
+  return known
+}
+
+function subscribe<T>(listeners: Set<T>): (listener: T) => () => void {
+  return (listener) => {
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  }
+}
+
+function collect(logged: { message: string; fields: unknown }[]): Log {
+  const at = (message: string, fields?: unknown) => {
+    logged.push({ message, fields })
+  }
+  return { debug: at, info: at, warn: at, error: at }
+}
