@@ -21,8 +21,10 @@ export interface ProtectedResourceMetadataWire {
  * RFC 9728 §3.1: one document per server, at the path-inserted form. The root form exists while there is exactly one server: with more it
  * could only name a wrong one. Nothing in a request changes what is answered.
  */
-export function protectedResourceRoutes(snapshots: SnapshotSource): Route[] {
-  return [
+export function createProtectedResourceMetadata({ snapshots }: { readonly snapshots: SnapshotSource }): {
+  readonly routes: Route[]
+} {
+  const routes: Route[] = [
     {
       method: 'GET',
       path: `${PATH}/mcp/:server`,
@@ -40,6 +42,7 @@ export function protectedResourceRoutes(snapshots: SnapshotSource): Route[] {
       },
     },
   ]
+  return { routes }
 }
 
 /** Pure. `scopes_supported` is the baseline, not the catalogue (MCP authorization §Scope Selection); `offline_access` is never in it. */
