@@ -1,0 +1,228 @@
+import { createAuditTrail } from '#audit/create-trail.ts'
+import { createClientRegistry } from '#authorization-server/clients/create-registry.ts'
+import { createAuthorizationServer } from '#authorization-server/create.ts'
+import { createPages } from '#authorization-server/pages/routes.ts'
+import { openLogOperations } from '#control-plane/admin-api/open-log-operations.ts'
+import { createAdminApi } from '#control-plane/admin-api/routes.ts'
+import { listenOnSocket } from '#control-plane/admin-api/socket.ts'
+import { openSnapshotHolder, type SnapshotHolder } from '#control-plane/configuration/holder.ts'
+import { type ConfigurationProblem, printProblem } from '#control-plane/configuration/problem.ts'
+import { systemClock } from '#core/clock.ts'
+import { DEFAULT_TENANT } from '#core/ids.ts'
+import type { Log } from '#core/log.ts'
+import { systemRandom } from '#core/random.ts'
+import type { Snapshot } from '#core/snapshot.ts'
+import { createMcpEndpoint } from '#data-plane/endpoint.ts'
+import { createProtectedResourceMetadata } from '#data-plane/protected-resource-metadata.ts'
+import { withCors } from '#http/cors.ts'
+import { createListener, type Listener } from '#http/listener.ts'
+import { createRouter } from '#http/router.ts'
+import { createAccessTokenVerifier } from '#identity/access-tokens.ts'
+import { createMemberships } from '#identity/memberships.ts'
+import { startRevocations } from '#identity/revocations.ts'
+import { openSealer } from '#keys/sealer.ts'
+import { loadSigningKeys } from '#keys/signing-keys.ts'
+import { openSqliteStore } from '#store/sqlite/open.ts'
+import { openAuditLog } from './serve/audit-log.ts'
+import { Closers } from './serve/closers.ts'
+import { healthRoutes } from './serve/health.ts'
+import { startHousekeeping } from './serve/housekeeping.ts'
+import { issueSetupLink } from './serve/setup-link.ts'
+import { openStateFolder } from './serve/state-folder.ts'
+
+export interface GatewayOptions {
+  readonly configurationFile: string
+  readonly stateDir: string
+  /** Replaces the port to listen on, and the port of a loopback public URL. */
+  readonly port?: number
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The Node.js binary that `command: node` means. */
+  readonly execPath: string
+  readonly log: Log
+}
+
+export interface Gateway {
+  /** The configuration in force when it was started. */
+  readonly snapshot: Snapshot
+  /** While nobody has an account: where the first one is created. */
+  readonly setupLink: string | null
+  /** Reads the configuration again (SIGHUP). */
+  reload(): Promise<void>
+  /** Refuses new work, lets answers under way finish, ends every process it started, keeps everything acknowledged. */
+  close(): Promise<void>
+}
+
+/** The configuration cannot be used; nothing was started. */
+export class ConfigurationInvalid extends Error {
+  override readonly name = 'ConfigurationInvalid'
+  readonly problems: readonly ConfigurationProblem[]
+
+  constructor(problems: readonly ConfigurationProblem[]) {
+    super('the configuration cannot be used')
+    this.problems = problems
+  }
+}
+
+/**
+ * Puts the gateway together and opens its door.
+ * @throws ConfigurationInvalid, StoreInUse, StoreTooNew, LogTampered, or what the machine says (port taken, folder not ours).
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const closers = new Closers(options.log)
+  try {
+    return await assemble(options, closers)
+  } catch (cause) {
+    await closers.closeAll()
+    throw cause
+  }
+}
+
+async function assemble(options: GatewayOptions, closers: Closers): Promise<Gateway> {
+  const { log } = options
+  const clock = systemClock
+  const random = systemRandom
+  const folder = await openStateFolder(options.stateDir)
+  const sealer = await openSealer(folder.sealingKey)
+  const store = closers.add('store', await openSqliteStore({ file: folder.database }))
+  const audit = closers.add('audit trail', createAuditTrail({ port: store.audit, sealer, clock, random }))
+  const snapshots = closers.add('configuration', await loadSnapshots(options, folder.path, audit))
+  const snapshot = snapshots.current()
+  const { sequencer, signer } = await openAuditLog(store, folder, snapshot, { clock, random, log })
+  closers.add('audit log', sequencer)
+
+  const keys = await loadSigningKeys(store.signingKeys, sealer, snapshot.tenant, clock, random, audit)
+  const revocations = startRevocations({ feed: store.feed, clock })
+  closers.add('revocations', { close: async () => revocations.stop() })
+  await revocations.poll()
+  const memberships = createMemberships({ accounts: store.accounts, changes: revocations })
+  const verifier = createAccessTokenVerifier({
+    publicJwks: keys.publicJwks,
+    issuer: snapshot.publicUrl,
+    store,
+    revocations,
+    clock,
+  })
+
+  const onFailure = (requestId: string, cause: unknown) =>
+    log.error('a request failed on our side', { requestId, cause })
+  const registry = createClientRegistry({ store, snapshots, sealer, audit, clock, random })
+  const authorization = closers.add(
+    'authorization server',
+    createAuthorizationServer({ snapshots, store, sealer, keys, registry, audit, clock, random }),
+  )
+  const pages = createPages({
+    interactions: authorization.interactions,
+    snapshots,
+    store,
+    audit,
+    clock,
+    random,
+    sealer,
+    onFailure,
+  })
+  const mcp = createMcpEndpoint({
+    snapshots,
+    verifier,
+    memberships,
+    revocations,
+    audit,
+    clock,
+    random,
+    stateDir: folder.path,
+    log,
+  })
+  const admin = createAdminApi(
+    {
+      store,
+      snapshots,
+      audit,
+      clock,
+      random,
+      log,
+      logOperations: openLogOperations({ port: store.audit, tenant: snapshot.tenant, sequencer, signer }),
+      configuration: { health: () => snapshots.health(), warnings: () => snapshots.loaded().warnings },
+    },
+    { verifier, memberships },
+  )
+  const socket = { routes: admin.localRoutes, stateDir: folder.path, clock, random, log }
+  closers.add('admin socket', await listenOnSocket(socket))
+
+  let isClosing = false
+  const health = healthRoutes({
+    isFeedFresh: () => !revocations.isStale(),
+    configuration: () => snapshots.health().state,
+    isClosing: () => isClosing,
+  })
+  const current = () => snapshots.current()
+  const isPage = (path: string) =>
+    path === '/oauth/authorize' || path.startsWith('/oauth/authorize/') || path === '/authorize'
+  const browserReadable = authorization.routes.filter(({ path }) => !isPage(path))
+  const router = createRouter([
+    ...withCors([...browserReadable, ...createProtectedResourceMetadata({ snapshots }).routes, ...mcp.routes], current),
+    ...authorization.routes.filter(({ path }) => isPage(path)),
+    ...pages.routes,
+    ...admin.routes,
+    ...health,
+  ])
+  const loaded = snapshots.loaded()
+  const listener = createListener({ current, router, clock, random, tls: loaded.tls, onFailure })
+  await listener.listen(loaded.listen.host, loaded.listen.port)
+  closers.add('listener', listener)
+  closers.add('MCP endpoint', mcp)
+  followCertificates(snapshots, listener)
+  const stopHousekeeping = startHousekeeping(store, clock, log)
+  closers.add('housekeeping', { close: async () => stopHousekeeping() })
+
+  await audit.record({
+    tenant: DEFAULT_TENANT,
+    activity: 'system.start',
+    outcome: 'success',
+    requestId: null,
+    detail: { dangerousOptions: snapshot.dangerousOptions.join(' '), servers: snapshot.servers.size },
+  })
+  for (const option of snapshot.dangerousOptions) log.warn('a dangerous option is in force', { option })
+  return {
+    snapshot,
+    setupLink: await issueSetupLink(store, snapshot, clock, random),
+    reload: async () => {
+      await snapshots.reload()
+    },
+    close: async () => {
+      if (isClosing) return
+      isClosing = true
+      await audit
+        .record({ tenant: DEFAULT_TENANT, activity: 'system.stop', outcome: 'success', requestId: null })
+        .catch((cause: unknown) => log.error('the stop could not be recorded', { cause }))
+      await closers.closeAll()
+    },
+  }
+}
+
+async function loadSnapshots(
+  options: GatewayOptions,
+  stateDir: string,
+  audit: ReturnType<typeof createAuditTrail>,
+): Promise<SnapshotHolder & { close(): void }> {
+  const holder = await openSnapshotHolder({
+    file: options.configurationFile,
+    env: options.env,
+    stateDir,
+    ...(options.port === undefined ? {} : { port: options.port }),
+    execPath: options.execPath,
+    audit,
+    log: options.log,
+  })
+  if (!holder.ok) throw new ConfigurationInvalid(holder.refusal)
+  for (const warning of holder.value.loaded().warnings) {
+    options.log.warn('the configuration could be better', { warning: printProblem(warning) })
+  }
+  return holder.value
+}
+
+/** Certificates are files; a swap of the configuration has read them anew. */
+function followCertificates(snapshots: SnapshotHolder, listener: Listener): void {
+  snapshots.onSwap(() => {
+    const { tls } = snapshots.loaded()
+    if (tls !== null) listener.replaceCertificate(tls)
+  })
+}
