@@ -38,7 +38,7 @@ export interface GatewayOptions {
 }
 
 /**
- * The data plane alone behind a listener on loopback. Tokens are `token-{subject}[.client={id}][.scopes={class+class}][.ttl={seconds}]`
+ * The data plane alone behind a listener on loopback. Tokens are `token-{subject}[.client~{id}][.scopes~{class+class}][.ttl~{seconds}]`
  * and verified by a stand-in, so that these tests are about sessions and streams.
  */
 export interface DataPlaneGateway {
@@ -196,7 +196,7 @@ function snapshotOf(origin: string, options: GatewayOptions): Snapshot {
 function principalOf(token: string, resource: string): Principal | null {
   const [name, ...rest] = token.split('.')
   if (!name?.startsWith('token-')) return null
-  const options = new Map(rest.map((part): [string, string] => [part.split('=')[0] ?? '', part.split('=')[1] ?? '']))
+  const options = new Map(rest.map((part): [string, string] => [part.split('~')[0] ?? '', part.split('~')[1] ?? '']))
   const subject = name.slice('token-'.length)
   const server = resource.slice(resource.lastIndexOf('/') + 1)
   const classes = options.get('scopes')?.split('+') ?? [...TOOL_CLASSES]
