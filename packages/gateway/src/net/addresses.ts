@@ -132,7 +132,7 @@ function v6Words(address: string): readonly number[] {
   const [head = '', tail] = canonical.split('::')
   const left = head === '' ? [] : head.split(':')
   const right = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = new Array<string>(8 - left.length - right.length).fill('0')
+  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0')
   return [...left, ...zeros, ...right].map((word) => Number.parseInt(word, 16))
 }
 

@@ -25,7 +25,12 @@ describe('a name is allowed by all of its addresses', () => {
 
   test('no address, too many, or something that is not an address refuses', async () => {
     expect(await outcome([], 'public')).toBe('nameNotResolved')
-    expect(await outcome(new Array<string>(65).fill('8.8.8.8'), 'public')).toBe('nameNotResolved')
+    expect(
+      await outcome(
+        Array.from({ length: 65 }, () => '8.8.8.8'),
+        'public',
+      ),
+    ).toBe('nameNotResolved')
     expect(await outcome(['8.8.8.8', 'evil.example'], 'public')).toBe('addressNotAllowed')
   })
 

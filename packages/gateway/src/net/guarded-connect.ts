@@ -40,11 +40,23 @@ export interface GuardedConnectOptions {
  */
 export function createGuardedConnector(options: GuardedConnectOptions): buildConnector.connector {
   return (target, callback) => {
-    openConnection(target, options).then(
-      (socket) => callback(null, socket),
-      (error: unknown) => callback(asFailure(error), null),
-    )
+    void connectAndTell(target, options, callback)
   }
+}
+
+async function connectAndTell(
+  target: buildConnector.Options,
+  options: GuardedConnectOptions,
+  callback: buildConnector.Callback,
+): Promise<void> {
+  let socket: Socket
+  try {
+    socket = await openConnection(target, options)
+  } catch (error) {
+    callback(asFailure(error), null)
+    return
+  }
+  callback(null, socket)
 }
 
 /** Every address of the host, all judged. A literal is judged as it is. */

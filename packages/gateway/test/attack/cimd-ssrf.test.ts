@@ -206,8 +206,17 @@ describe('a name that leads to this machine', () => {
 
 /** From here on the fetcher may reach the hostile server, as it would reach one on the public network. */
 describe('a host that answers to do harm', () => {
+  const fetchOptions = { timeoutMs: 5_000 }
+  let t: TestRegistry
+  beforeAll(async () => {
+    t = await openTestRegistry({ snapshot: LOOPBACK_SNAPSHOT, policy: { mode: 'open' }, fetchOptions })
+  })
+  afterAll(async () => {
+    await t.close()
+  })
+
   async function attempt(server: CountingServer, timeoutMs = 5_000): Promise<string> {
-    const t = await open({ snapshot: LOOPBACK_SNAPSHOT, policy: { mode: 'open' }, fetchOptions: { timeoutMs } })
+    fetchOptions.timeoutMs = timeoutMs
     const problem = await problemOf(t, `${server.origin}/client.json`)
     expect((await t.store.clients.list(DEFAULT_TENANT, {}, { cursor: null, limit: 10 })).items).toEqual([])
     return problem
@@ -383,8 +392,8 @@ describe('a host that answers to do harm', () => {
         }),
       ),
     )
-    const t = await open({ snapshot: LOOPBACK_SNAPSHOT, policy: { mode: 'open' } })
-    expect(await problemOf(t, `${server.origin}/client.json`)).toBe('active')
+    const own = await open({ snapshot: LOOPBACK_SNAPSHOT, policy: { mode: 'open' } })
+    expect(await problemOf(own, `${server.origin}/client.json`)).toBe('active')
     expect(target.connections()).toBe(0)
   })
 
@@ -434,6 +443,7 @@ describe('client_id URLs that are refused by their text (nobody is asked)', () =
     const t = sharedRegistry
     const resolved = await t.registry.resolve(asClientId(url), null)
     expect(['documentInvalid', 'unknown']).toContain(resolved.kind)
+    expect(fetches).toBe(0)
   })
 
   let sharedRegistry: TestRegistry
@@ -447,7 +457,6 @@ describe('client_id URLs that are refused by their text (nobody is asked)', () =
     })
   })
   afterAll(async () => {
-    expect(fetches).toBe(0)
     await sharedRegistry.close()
   })
 })

@@ -1,6 +1,20 @@
-/** Invisible or reordering characters: controls, format (bidi, zero-width, tags), private use, unassigned, line separators, fillers. */
-const INVISIBLE =
-  /[\p{C}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}]/gu
+/**
+ * Invisible or reordering characters: controls, format (bidi, zero-width, tags), private use, unassigned, line separators, fillers of
+ * several scripts, the combining grapheme joiner and variation selectors.
+ */
+const INVISIBLE = new RegExp(
+  [
+    '\\p{C}',
+    '\\p{Zl}',
+    '\\p{Zp}',
+    '\\u034f',
+    '[\\u115f\\u1160\\u2800\\u3164\\uffa0]',
+    '[\\u17b4-\\u17b5]',
+    '[\\ufe00-\\ufe0f]',
+    '[\\u{e0100}-\\u{e01ef}]',
+  ].join('|'),
+  'gu',
+)
 /** More than two marks on one letter grow over the neighbouring lines. */
 const STACKED_MARKS = /(\p{M}{2})\p{M}+/gu
 

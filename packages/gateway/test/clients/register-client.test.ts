@@ -1,11 +1,12 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { asClientId, asRequestId, DEFAULT_TENANT } from '#core/ids.ts'
+import { StoreFailure } from '#store/errors.ts'
 import {
   LOOPBACK_SNAPSHOT,
   openTestRegistry,
   type TestRegistry,
   type TestRegistryOptions,
-} from '../../../test/support/client-registry.ts'
+} from '../support/client-registry.ts'
 
 let opened: TestRegistry[] = []
 afterEach(async () => {
@@ -184,7 +185,7 @@ describe('modes', () => {
     const { registry, store, audit, caller } = await open(OPEN)
     audit.entry = () => ({ ...sealedEntry, id: 'not unique' })
     await registry.register(CLAUDE_CODE, caller)
-    await expect(registry.register(CLAUDE_CODE, caller)).rejects.toThrow()
+    await expect(registry.register(CLAUDE_CODE, caller)).rejects.toThrow(StoreFailure)
     expect((await store.clients.list(DEFAULT_TENANT, {}, { cursor: null, limit: 10 })).items).toHaveLength(1)
   })
 })
@@ -192,6 +193,15 @@ describe('modes', () => {
 const sealedEntry = { tenant: DEFAULT_TENANT, timeMs: 1, requestId: asRequestId('r'), body: '{}', personal: null }
 
 describe('what is refused, with a text that helps', () => {
+  let t: TestRegistry
+  let attempts = 0
+  beforeAll(async () => {
+    t = await openTestRegistry(OPEN)
+  })
+  afterAll(async () => {
+    await t.close()
+  })
+
   const good = { redirect_uris: ['https://client.example/cb'] }
   test.each<[string, unknown, string]>([
     ['not an object', 'text', 'invalid_client_metadata'],
@@ -226,12 +236,14 @@ describe('what is refused, with a text that helps', () => {
     ],
     ['a private key', { ...good, jwks: { keys: [{ kty: 'EC', d: 'x' }] } }, 'invalid_client_metadata'],
   ])('%s', async (_name, body, error) => {
-    const { registry, store, records, caller } = await open(OPEN)
-    const answer = await registry.register(body, caller)
+    attempts += 1
+    // An address of its own, so that no refusal shares another one's record.
+    const caller = { address: `198.51.100.${attempts}`, requestId: asRequestId(`request-${attempts}`) }
+    const answer = await t.registry.register(body, caller)
     expect(answer.status).toBe(400)
     expect(answer.body['error']).toBe(error)
     expect(String(answer.body['error_description'])).toMatch(/\.$/)
-    expect((await store.clients.list(DEFAULT_TENANT, {}, { cursor: null, limit: 10 })).items).toEqual([])
-    expect(await records()).toHaveLength(1)
+    expect((await t.store.clients.list(DEFAULT_TENANT, {}, { cursor: null, limit: 10 })).items).toEqual([])
+    expect(await t.store.audit.byRequest(DEFAULT_TENANT, caller.requestId)).toHaveLength(1)
   })
 })

@@ -6,7 +6,7 @@ import {
   openTestRegistry,
   type TestRegistry,
   type TestRegistryOptions,
-} from '../../../test/support/client-registry.ts'
+} from '../support/client-registry.ts'
 
 const opened: TestRegistry[] = []
 afterEach(async () => {
