@@ -113,9 +113,12 @@ describe('one opener', () => {
     )
     const holder = spawn(process.execPath, ['--conditions=source', script], { stdio: ['ignore', 'pipe', 'inherit'] })
     const exited = once(holder, 'exit')
-    await once(holder.stdout, 'data')
-    await expect(openSqliteStore({ file })).rejects.toThrow(StoreInUse)
-    holder.kill('SIGKILL')
+    try {
+      await once(holder.stdout, 'data')
+      await expect(openSqliteStore({ file })).rejects.toThrow(StoreInUse)
+    } finally {
+      holder.kill('SIGKILL')
+    }
     await exited
     const store = await openSqliteStore({ file })
     await store.close()
