@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { asClientId, DEFAULT_TENANT } from '#core/ids.ts'
 import { ok, refused } from '#core/result.ts'
@@ -32,7 +33,8 @@ function host(): {
     asked: [],
     fetch: async (url, { network, bytesMax }) => {
       state.asked.push({ url, network, bytesMax })
-      await Promise.resolve()
+      // Long enough for others to ask meanwhile.
+      await setTimeout(50)
       if (state.failure !== null) return refused({ reason: state.failure })
       const body = new TextEncoder().encode(JSON.stringify(state.document))
       return ok({ status: state.status, headers: state.headers, body })
