@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { installIfNeeded, run, say } from './workspace.mjs'
+import { installIfNeeded, root, run, say } from './workspace.mjs'
 
 const CHROMIUM_NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 const PUBLISHED = ['packages/gateway', 'packages/inspect']
@@ -11,6 +11,8 @@ const isFull = process.argv.includes('--full')
 
 try {
   installIfNeeded()
+  // Real clients, which nobody but these tests installs.
+  installIfNeeded(join(root, 'packages', 'gateway', 'test', 'e2e'))
   const chromium = findChromium() ?? installChromium()
   const environment = { CHROMIUM_PATH: chromium, ...(isFull ? { SALLYPORT_TEST_FULL: '1' } : {}) }
   const steps = [

@@ -2,30 +2,33 @@
 // them. Plain JavaScript for Node.js 20, because it runs before anything is installed.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 const NODE_MAJOR_MIN = 24
 
-/** Runs `npm ci` when node_modules is missing or holds something else than the lockfile says. Throws when that fails. */
-export function installIfNeeded() {
-  if (isInstalled()) return
-  say('Installing what package-lock.json names')
+/**
+ * Runs `npm ci` in a folder that has a lockfile, when its node_modules is missing or holds something else than the
+ * lockfile says. Throws when that fails.
+ */
+export function installIfNeeded(folder = root) {
+  if (isInstalled(folder)) return
+  say(`Installing what ${relative(root, join(folder, 'package-lock.json'))} names`)
   // Under npm its own path is known; otherwise the one on PATH will do.
   const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm']
   const [command, ...prefix] = npm
   // No package of ours needs an install script, so none may run one.
   const args = [...prefix, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+  const result = spawnSync(command, args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] })
   if (result.status !== 0) throw new Error('npm ci failed; its own message stands above')
 }
 
 /** Compares versions entry by entry: file times say nothing after a checkout. */
-function isInstalled() {
-  const installed = readPackages(join(root, 'node_modules', '.package-lock.json'))
+function isInstalled(folder) {
+  const installed = readPackages(join(folder, 'node_modules', '.package-lock.json'))
   if (installed === null) return false
-  const wanted = readPackages(join(root, 'package-lock.json')) ?? {}
+  const wanted = readPackages(join(folder, 'package-lock.json')) ?? {}
   return Object.entries(wanted).every(([path, entry]) => {
     if (!path.startsWith('node_modules/')) return true
     const found = installed[path]
