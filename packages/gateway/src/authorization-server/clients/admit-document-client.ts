@@ -83,8 +83,8 @@ export async function admitDocumentClient(
       status: client.status,
       authMethod: document.value.metadata.token_endpoint_auth_method,
       redirects: document.value.metadata.redirect_uris.length,
-      config: snapshot.version,
     },
+    decision: { config: snapshot.version },
     personal: {
       name: document.value.metadata.client_name,
       redirects: document.value.metadata.redirect_uris.join(' '),

@@ -83,8 +83,8 @@ export async function registerClient(
       status,
       authMethod: metadata.token_endpoint_auth_method,
       redirects: metadata.redirect_uris.length,
-      config: snapshot.version,
     },
+    decision: { config: snapshot.version },
     personal: { name: metadata.client_name, address: caller.address, redirects: metadata.redirect_uris.join(' ') },
   })
   const outcome = await store.clients.register(client, clientsMax, [entry])
