@@ -118,10 +118,7 @@ describe('the snapshot holder', () => {
 
   it('takes up a referenced secret when its file appears after the configuration was refused', async () => {
     const source = await open(20)
-    writeFileSync(
-      file,
-      `version: 1\nservers:\n  b:\n    stdio: { command: node, env: { K: "\${file:secret}" } }\n`,
-    )
+    writeFileSync(file, `version: 1\nservers:\n  b:\n    stdio: { command: node, env: { K: "\${file:secret}" } }\n`)
     await vi.waitFor(() => expect(source.health().state).toBe('stale'), { timeout: 10_000 })
     writeFileSync(join(folder, 'secret'), 'x', { mode: 0o600 })
     await vi.waitFor(() => expect(serversOf(source)).toEqual(['b']), { timeout: 10_000 })

@@ -1,0 +1,88 @@
+import { once } from 'node:events'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type { RequestId } from '#core/ids.ts'
+import { ok, type Result, refused } from '#core/result.ts'
+import type { HttpExchange } from '#http/exchange.ts'
+import { readBody } from '#http/read-body.ts'
+import { sendJson } from '#http/respond.ts'
+import { type AdminError, adminError, ERROR_STATUS, type ErrorBody } from './errors.ts'
+import type { Answer, RawRequest } from './operation.ts'
+
+const BODY_BYTES_MAX = 64 * 1024
+
+/** Reads what an operation may look at. A body, if there is one, is JSON. */
+export async function readRequest(
+  { request, query }: HttpExchange,
+  params: Readonly<Record<string, string>>,
+): Promise<Result<RawRequest, AdminError>> {
+  const fields: Record<string, string> = {}
+  for (const [name, value] of query) {
+    if (Object.hasOwn(fields, name))
+      return refused(adminError('invalidInput', 'A query field was sent more than once.'))
+    Object.defineProperty(fields, name, { value, enumerable: true })
+  }
+  const body = await readJson(request)
+  if (!body.ok) return body
+  return ok({
+    params,
+    query: fields,
+    body: body.value,
+    ifMatch: request.headers['if-match'] ?? null,
+    idempotencyKey: oneHeader(request, 'idempotency-key'),
+  })
+}
+
+/** Undefined when there is no body. */
+async function readJson(request: IncomingMessage): Promise<Result<unknown, AdminError>> {
+  const hasBody =
+    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
+  if (!hasBody) return ok(undefined)
+  const mediaType = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
+  if (mediaType !== 'application/json')
+    return refused(adminError('mediaTypeUnsupported', 'The content type must be application/json.'))
+  const bytes = await readBody(request, BODY_BYTES_MAX)
+  if (!bytes.ok)
+    return refused(
+      bytes.refusal === 'tooLarge'
+        ? adminError('bodyTooLarge', `The body is larger than ${BODY_BYTES_MAX} bytes.`)
+        : adminError('invalidInput', 'The body did not arrive whole.'),
+    )
+  try {
+    return ok(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.value)))
+  } catch {
+    return refused(adminError('invalidInput', 'The body is not JSON.'))
+  }
+}
+
+function oneHeader(request: IncomingMessage, name: string): string | null {
+  const value = request.headers[name]
+  return Array.isArray(value) ? value.join(',') : (value ?? null)
+}
+
+export async function sendAnswer(exchange: HttpExchange, answer: Answer): Promise<void> {
+  if (answer.kind === 'json') {
+    sendJson(exchange.response, answer.status, answer.body, answer.etag === undefined ? {} : { etag: answer.etag })
+    return
+  }
+  const { response } = exchange
+  response.writeHead(200, {
+    'content-type': 'application/x-ndjson',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  })
+  for await (const line of answer.lines) {
+    if (response.destroyed) return
+    // A slow reader holds the next page of the log back instead of filling the memory.
+    if (!response.write(`${JSON.stringify(line)}\n`))
+      await Promise.race([once(response, 'drain'), once(response, 'close')])
+  }
+  response.end()
+}
+
+export function sendError(exchange: HttpExchange, error: AdminError, headers: OutgoingHttpHeaders = {}): void {
+  sendJson(exchange.response, ERROR_STATUS[error.code], errorBody(error, exchange.requestId), headers)
+}
+
+export function errorBody(error: AdminError, requestId: RequestId): ErrorBody {
+  return { error: { ...error, requestId } }
+}

@@ -1,0 +1,15 @@
+import { clientOperations } from './clients.ts'
+import { configurationOperations } from './configuration.ts'
+import { grantOperations } from './grants.ts'
+import { logOperations } from './log.ts'
+import type { Operation } from './operation.ts'
+import { userOperations } from './users.ts'
+
+/** Every operation of the admin API, in the order of the documentation. */
+export const OPERATIONS: readonly Operation[] = [
+  ...userOperations,
+  ...clientOperations,
+  ...grantOperations,
+  ...logOperations,
+  ...configurationOperations,
+]
