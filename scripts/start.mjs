@@ -15,7 +15,11 @@ const children = []
 let isStopping = false
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => (isStopping ? killAll() : stop(signal === 'SIGINT' ? 130 : 0)))
+  process.on(signal, () => {
+    // Asked twice: at once.
+    if (isStopping) process.exit(1)
+    void stop(signal === 'SIGINT' ? 130 : 0)
+  })
 }
 // Whatever ends this process, nothing that it started outlives it.
 process.on('exit', killAll)
@@ -45,7 +49,7 @@ async function start() {
   }
   const shim = join(root, 'packages', 'gateway', 'bin', 'sallyport.mjs')
   const gateway = startChild([shim, 'serve', ...options], { env: environment, stdio: ['pipe', 'inherit', 'inherit'] })
-  gateway.on('exit', (code) => stop(code ?? 1))
+  gateway.on('exit', (code) => void stop(code ?? 1))
 }
 
 async function build() {
