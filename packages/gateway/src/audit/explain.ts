@@ -100,7 +100,7 @@ export function explainRecord(body: string): ExplainedRecord {
   }
   const time = (record as { time?: unknown }).time
   const reason = text('status_code')
-  const explanation = reason === null ? undefined : EXPLANATIONS[reason]
+  const explanation = reason === null ? undefined : EXPLANATIONS[reason.split(':', 1)[0] ?? '']
   return {
     time: typeof time === 'number' ? new Date(time).toISOString() : '',
     activity: text('activity_name') ?? '',
