@@ -2,10 +2,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { asGrantId, asSubjectId, DEFAULT_TENANT } from '#core/ids.ts'
 import type { FeedEntry } from '#store/ports/feed.ts'
 import type { StoredGrant } from '#store/ports/grants.ts'
+import { openTestStore } from '../../test/support/store.ts'
 import {
   createMint,
-  FILES,
   type FakeClock,
+  FILES,
   fakeClock,
   ISSUER,
   NOTES,
@@ -13,7 +14,6 @@ import {
   type TokenMint,
   testGrant,
 } from '../../test/support/tokens.ts'
-import { openTestStore } from '../../test/support/store.ts'
 import { type AccessTokenVerifier, createAccessTokenVerifier } from './access-tokens.ts'
 import { type LiveRevocations, startRevocations } from './revocations.ts'
 

@@ -1,7 +1,7 @@
 import { ok, type Result, refused } from '#core/result.ts'
-import { BEARER_TOKEN_CHARACTERS_MAX } from '#wire/oauth/bearer.ts'
 import { parseJson } from '#wire/jsonrpc/parse-strict.ts'
 import { isJsonObject, memberOf } from '#wire/jsonrpc/raw-json.ts'
+import { BEARER_TOKEN_CHARACTERS_MAX } from '#wire/oauth/bearer.ts'
 
 /** RFC 9068 §4: both spellings name the same type; nothing else is an access token. */
 const TOKEN_TYPES: ReadonlySet<string> = new Set(['at+jwt', 'application/at+jwt'])

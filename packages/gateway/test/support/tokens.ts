@@ -1,8 +1,8 @@
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import type { Clock } from '#core/clock.ts'
 import { asClientId, asGrantId, asServerId, asSubjectId, DEFAULT_TENANT } from '#core/ids.ts'
-import type { Store } from '#store/ports/store.ts'
 import type { NewGrant } from '#store/ports/grants.ts'
+import type { Store } from '#store/ports/store.ts'
 
 export const ISSUER = 'http://127.0.0.1:8700'
 export const FILES = 'http://127.0.0.1:8700/mcp/files'

@@ -99,6 +99,7 @@ function revisionProblem(header: string | null, method: RequestHead['method']): 
   if (header === null) return null
   if (!isRevisionSyntax(header)) return { name: 'headerMalformed', reason: 'MCP-Protocol-Version must be a date' }
   // GET and DELETE carry no message, so there is no later place to say it.
-  if (method !== 'POST' && !isLegacyRevision(header)) return { name: 'revisionUnsupported', requested: header, id: null }
+  if (method !== 'POST' && !isLegacyRevision(header))
+    return { name: 'revisionUnsupported', requested: header, id: null }
   return null
 }

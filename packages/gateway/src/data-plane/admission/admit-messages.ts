@@ -5,7 +5,7 @@ import type { JsonRpcMessage, JsonValue } from '#wire/jsonrpc/message.ts'
 import { parseJson, REQUEST_DEPTH_MAX } from '#wire/jsonrpc/parse-strict.ts'
 import { readMessage } from '#wire/jsonrpc/read-message.ts'
 import { classifyEra } from '#wire/mcp/classify-era.ts'
-import { allowsBatches, ASSUMED_REVISION, isLegacyRevision } from '#wire/mcp/revisions.ts'
+import { ASSUMED_REVISION, allowsBatches, isLegacyRevision } from '#wire/mcp/revisions.ts'
 import { type Authenticated, isAuthenticated } from '../authentication/authenticate.ts'
 import type { Refusal } from '../refusal.ts'
 import type { RequestHead } from './request-head.ts'
@@ -56,7 +56,8 @@ export async function admitMessages(
   exchange: HttpExchange,
 ): Promise<Result<Envelope, Refusal>> {
   // A bug of ours, not of the caller: the type forbids both.
-  if (!isAuthenticated(authenticated) || authenticated.head !== head) throw new Error('the request is not authenticated')
+  if (!isAuthenticated(authenticated) || authenticated.head !== head)
+    throw new Error('the request is not authenticated')
   const bytesMax = head.server.limits.requestBytesMax
   const body = await readBody(exchange.request, bytesMax)
   if (!body.ok) {

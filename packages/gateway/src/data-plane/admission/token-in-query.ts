@@ -1,5 +1,6 @@
 /** Names under which clients have been seen to send credentials, whatever the case and separators. */
-const CREDENTIAL_NAMES = /^(?:access|id|refresh|auth|bearer|session)?[-_.]?token$|^(?:bearer|jwt|authorization|password|api[-_.]?key|client[-_.]?secret)$/i
+const CREDENTIAL_NAMES =
+  /^(?:access|id|refresh|auth|bearer|session)?[-_.]?token$|^(?:bearer|jwt|authorization|password|api[-_.]?key|client[-_.]?secret)$/i
 /** A compact JWS: a header that is a JSON object always starts like this in base64url. */
 const COMPACT_JWS = /^(?:bearer\s+)?eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/i
 

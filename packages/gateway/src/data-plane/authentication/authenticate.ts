@@ -1,6 +1,6 @@
+import { ok, type Result, refused } from '#core/result.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { Principal } from '#identity/principal.ts'
-import { ok, type Result, refused } from '#core/result.ts'
 import { parseBearer } from '#wire/oauth/bearer.ts'
 import type { RequestHead } from '../admission/request-head.ts'
 import type { Refusal } from '../refusal.ts'

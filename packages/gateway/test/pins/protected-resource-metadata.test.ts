@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '#core/clock.ts'
+import { asServerId } from '#core/ids.ts'
+import { systemRandom } from '#core/random.ts'
+import type { Snapshot } from '#core/snapshot.ts'
+import { createProtectedResourceMetadata } from '#data-plane/protected-resource-metadata.ts'
+import { createListener, type Listener } from '#http/listener.ts'
+import { createRouter } from '#http/router.ts'
+import { testServer, testSnapshot } from '../support/snapshot.ts'
+
+describe('protected-resource metadata (RFC 9728)', () => {
+  let listener: Listener
+  let origin: string
+  let snapshot: Snapshot = testSnapshot()
+  const serve = (ids: readonly string[]) => {
+    const servers = ids.map((id) =>
+      testServer(id, { resource: `${origin}/mcp/${id}`, baselineClasses: ['read', 'write'] }),
+    )
+    snapshot = testSnapshot({
+      publicUrl: origin,
+      servers: new Map(servers.map((server) => [asServerId(server.id), server])),
+    })
+  }
+
+  beforeAll(async () => {
+    const snapshots = { current: () => snapshot, onSwap: () => () => {} }
+    listener = createListener({
+      current: () => snapshot,
+      router: createRouter(createProtectedResourceMetadata({ snapshots }).routes),
+      clock: systemClock,
+      random: systemRandom,
+      tls: null,
+      onFailure: () => {},
+    })
+    const { port } = await listener.listen('127.0.0.1', 0)
+    origin = `http://127.0.0.1:${port}`
+    serve(['files', 'notes'])
+  })
+  afterAll(() => listener.close())
+
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    fetch(`${origin}/.well-known/oauth-protected-resource${path}`, { headers })
+
+  it('names the resource, us, the baseline scopes and the header, and nothing else', async () => {
+    const answer = await get('/mcp/files')
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('content-type')).toBe('application/json')
+    expect(answer.headers.get('cache-control')).toBe('public, max-age=300')
+    expect(await answer.text()).toBe(
+      `{"resource":"${origin}/mcp/files","authorization_servers":["${origin}"],"scopes_supported":["files:read","files:write"],` +
+        '"bearer_methods_supported":["header"],"resource_name":"Title of files"}',
+    )
+  })
+
+  it('does not listen to what a request says about hosts', async () => {
+    const poison = {
+      'x-forwarded-host': 'attacker.example',
+      'x-forwarded-proto': 'https',
+      forwarded: 'host=attacker.example',
+    }
+    expect(await (await get('/mcp/files', poison)).text()).not.toContain('attacker')
+  })
+
+  it.each(['/mcp/nope', '/mcp/%66iles', '/mcp/FILES', '/mcp/__proto__', '/mcp/files/', '/mcp', '/files'])(
+    'is not there for %s',
+    async (path) => {
+      expect((await get(path)).status).toBe(404)
+    },
+  )
+
+  it('has a root form exactly while there is one server', async () => {
+    expect((await get('')).status).toBe(404)
+    serve(['files'])
+    expect(await (await get('')).json()).toMatchObject({ resource: `${origin}/mcp/files` })
+    serve([])
+    expect((await get('')).status).toBe(404)
+    serve(['files', 'notes'])
+  })
+})
