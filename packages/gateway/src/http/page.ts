@@ -17,7 +17,9 @@ export const ICON_PATH = '/icon.svg'
 /** A whole document. Its headers are `pageHeaders()`; without them the style is not trusted by anything. */
 export function page(input: PageInput): string {
   // WCAG 2.2.1: a refresh after 0 seconds is a redirect and takes no time away from anybody.
-  const refresh = input.refresh ? `<meta http-equiv="refresh" content="0; url=${escapeHtml(String(input.refresh))}">\n` : ''
+  const refresh = input.refresh
+    ? `<meta http-equiv="refresh" content="0; url=${escapeHtml(String(input.refresh))}">\n`
+    : ''
   return `<!doctype html>
 <html lang="${escapeHtml(input.lang)}">
 <head>

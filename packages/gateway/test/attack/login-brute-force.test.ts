@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createHashQueue, type HashQueue } from '#authorization-server/login/hash-queue.ts'
 import { DEFAULT_TENANT } from '#core/ids.ts'
 import { AdjustableClock } from '../support/adjustable-clock.ts'
-import { PASSWORD, type PagesServer, startPages, SUBJECT, USERNAME } from '../support/pages-server.ts'
+import { PASSWORD, type PagesServer, SUBJECT, startPages, USERNAME } from '../support/pages-server.ts'
 import { hiddenField, OWN_PAGE, type RawAnswer, RawBrowser } from '../support/raw-browser.ts'
 
 /** An attacker guesses passwords at the login page, from one address or at one account, as fast and as parallel as it likes. */

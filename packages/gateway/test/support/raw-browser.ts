@@ -34,6 +34,11 @@ export class RawBrowser {
     })
   }
 
+  /** Holds this cookie for all paths from now on, whoever set it. */
+  plant(name: string, value: string): void {
+    this.#cookies.set(`${name}|/`, { path: '/', pair: `${name}=${value}` })
+  }
+
   forget(name: string): void {
     for (const key of this.#cookies.keys()) if (key.startsWith(`${name}|`)) this.#cookies.delete(key)
   }

@@ -115,7 +115,10 @@ export class TestInteractions implements Interactions {
 
   #begin(exchange: HttpExchange, uid: string): void {
     const held = this.#open.get(uid)
-    if (held === undefined) return sendText(exchange.response, 404, 'no such interaction')
+    if (held === undefined) {
+      sendText(exchange.response, 404, 'no such interaction')
+      return
+    }
     const path = `/${held.interaction.prompt}/${uid}`
     exchange.response.setHeader('set-cookie', `interaction=${held.secret}; Path=${path}; HttpOnly; SameSite=Lax`)
     sendRedirect(exchange.response, path)
@@ -123,7 +126,7 @@ export class TestInteractions implements Interactions {
 
   #resume(exchange: HttpExchange, uid: string): void {
     const target = this.#resumes.get(uid)
-    if (target === undefined) return sendText(exchange.response, 404, 'nothing to resume')
-    sendRedirect(exchange.response, target)
+    if (target === undefined) sendText(exchange.response, 404, 'nothing to resume')
+    else sendRedirect(exchange.response, target)
   }
 }

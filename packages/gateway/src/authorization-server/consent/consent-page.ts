@@ -85,7 +85,7 @@ function facts(interaction: Interaction, account: Account, client: Html, switchU
       ? target
       : say('consent.redirectScheme', { scheme: target })
   return html`<dl class="facts">
-<div class="key"><dt>${say('consent.redirect')}</dt><dd class="main">${redirect}</dd><dd><code>${redirectUri}</code></dd></div>
+<div class="key"><dt>${say('consent.redirect')}</dt><dd class="main">${redirect}</dd><dd><code>${asciiUri(redirectUri)}</code></dd></div>
 <div><dt>${say('consent.app')}</dt><dd class="main">${client}</dd><dd class="small muted">${voucher(interaction)}</dd></div>
 <div><dt>${say('consent.server')}</dt><dd class="main"><bdi>${server.title}</bdi></dd>${
     server.description ? html`<dd class="small muted">${server.description}</dd>` : null
@@ -94,6 +94,11 @@ function facts(interaction: Interaction, account: Account, client: Html, switchU
     account.displayName !== account.username ? html` <span class="muted small">(${account.username})</span>` : null
   }</dd><dd class="small"><a class="action" href="${switchUrl}">${say('consent.switch')}</a></dd></div>
 </dl>`
+}
+
+/** As the browser will send it: a host in look-alike letters shows as `xn--…`, direction marks as `%E2%80%AE`. */
+function asciiUri(uri: string): string {
+  return URL.parse(uri)?.href ?? uri
 }
 
 /** Who stands behind the client's name. */

@@ -1,12 +1,12 @@
 import type { AuditEvent } from '#audit/trail.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
+import { safeUrl } from '#http/html.ts'
 import { sendRedirect } from '#http/respond.ts'
 import type { Interaction } from '../interactions.ts'
 import { acceptForm, refuseForged } from '../pages/accept-form.ts'
 import { answerPage, answerProblem } from '../pages/answer.ts'
 import type { PageContext } from '../pages/deps.ts'
 import { keepsOpener } from '../pages/keeps-opener.ts'
-import { safeUrl } from '#http/html.ts'
 import { authenticatePassword, type PasswordOutcome } from './authenticate-password.ts'
 import { type LoginProblem, loginPage } from './login-page.ts'
 

@@ -30,9 +30,10 @@ ${input.card}
   })
 }
 
-/** Backticks in a text mark what to type. */
+/** Backticks in a text mark what to type. Control and direction characters go: a client's name may be part of the text. */
 export function withCode(text: string): Html {
-  return html`${text.split('`').map((part, index) => (index % 2 === 0 ? part : html`<code>${part}</code>`))}`
+  const plain = text.replace(/[\p{Cc}\p{Cf}]/gu, '')
+  return html`${plain.split('`').map((part, index) => (index % 2 === 0 ? part : html`<code>${part}</code>`))}`
 }
 
 /** Id of the summary, for fields that are described by it. */

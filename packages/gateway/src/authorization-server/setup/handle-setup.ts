@@ -1,6 +1,6 @@
+import type { AuditEvent } from '#audit/trail.ts'
 import { asSubjectId } from '#core/ids.ts'
 import { uuidv7 } from '#core/random.ts'
-import type { AuditEvent } from '#audit/trail.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import { hashPassword } from '#identity/password-hash.ts'
 import { checkNewPassword, USERNAME_PATTERN } from '#identity/password-rules.ts'
