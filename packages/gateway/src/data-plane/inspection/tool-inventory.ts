@@ -8,7 +8,7 @@ import type { DataPlaneLimits } from '../limits.ts'
 /** MCP, tool names: up to 128 characters; we take any printable text, because older servers name tools as they like. */
 const TOOL_NAME_CHARS_MAX = 256
 
-/** One page of the upstream's `tools/list`, asked for by the gateway; null when the upstream did not answer it. */
+/** One page of the upstream's `tools/list`, asked for by the gateway; null when it has none. Rejects when it did not answer. */
 export type ListPage = (cursor: JsonValue | null) => Promise<JsonObject | null>
 
 export type InventoryLimits = Pick<DataPlaneLimits, 'toolPagesMax' | 'toolsMax'>
@@ -32,7 +32,7 @@ export class ToolInventory {
     this.#limits = limits
   }
 
-  /** Null for a tool that the upstream does not list. */
+  /** Null for a tool that the upstream does not list. Rejects when the upstream cannot be asked. */
   async classOf(tool: string): Promise<ToolClass | null> {
     const known = this.#classes.get(tool)
     if (known !== undefined) return known

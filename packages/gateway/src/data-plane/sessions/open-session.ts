@@ -93,7 +93,9 @@ export async function openSession(
     server,
     async (cursor) => {
       const end = await link.ask('tools/list', cursor === null ? {} : { cursor })
-      const result = end.kind === 'answered' ? end.object['result'] : undefined
+      // Not answered is not the same as having no tools; whoever asked is told that the upstream is not available.
+      if (end.kind !== 'answered') throw new Error('the upstream did not list its tools')
+      const { result } = end.object
       return isJsonObject(result) ? result : null
     },
     limits,
