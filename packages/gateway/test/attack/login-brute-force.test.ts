@@ -60,7 +60,7 @@ describe('guessing at one account', () => {
     const spellings = [USERNAME, USERNAME.toUpperCase(), ` ${USERNAME} `, `${USERNAME}\t`]
     const attackers = await Promise.all(range(4).map(() => attacker()))
     const answers = await Promise.all(
-      range(24).map((index) => attackers[index % 4]?.(spellings[index % spellings.length] ?? '', 'wrong')),
+      range(24).map(async (index) => attackers[index % 4]?.(spellings[index % spellings.length] ?? '', 'wrong')),
     )
     expect(count(answers, 403)).toBe(10)
     expect(hashes).toBe(10)
