@@ -1,0 +1,125 @@
+import type { Command } from 'commander'
+import { printProblem } from '#control-plane/configuration/problem.ts'
+import type { Snapshot } from '#core/snapshot.ts'
+import { StoreFailure } from '#store/errors.ts'
+import { createLog } from '#telemetry/log.ts'
+import { clientLines, serverUrls } from '../client-lines.ts'
+import { type CommandWorld, type CommonOptions, define, wholeNumber } from '../command.ts'
+import { CliFailure, EXIT, type ExitCode } from '../exit-codes.ts'
+import type { CliIo, Printer } from '../io.ts'
+
+interface ServeOptions extends CommonOptions {
+  readonly port?: number
+}
+
+const PORT_MAX = 65_535
+/** Exit code of a process that was interrupted, as shells report it. */
+const INTERRUPTED = 130
+
+export function serveCommand(command: Command, world: CommandWorld): Command {
+  return define<ServeOptions>(
+    command
+      .description('run the gateway until Ctrl-C; a second Ctrl-C does not wait; SIGHUP reads the configuration again')
+      .option('-p, --port <port>', 'listen here instead; a loopback publicUrl moves along', wholeNumber(1, PORT_MAX)),
+    world,
+    [
+      'sallyport serve',
+      'sallyport serve --port 9000',
+      'sallyport serve --config deploy/sallyport.yaml --state-dir /var/lib/sallyport',
+    ],
+    async ({ places, env, print, io }, _args, { port }) => {
+      const { startGateway, ConfigurationInvalid } = await import('#serve.ts')
+      const log = createLog({ write: (line) => io.stderr.write(line) })
+      const stop = listenForStop(io)
+      let gateway: Awaited<ReturnType<typeof startGateway>>
+      try {
+        gateway = await startGateway({
+          configurationFile: places.configurationFile,
+          stateDir: places.stateDir,
+          ...(port === undefined ? {} : { port }),
+          env,
+          execPath: process.execPath,
+          log,
+        })
+      } catch (cause) {
+        stop.end()
+        if (cause instanceof ConfigurationInvalid)
+          throw new CliFailure(EXIT.configuration, cause.problems.map(printProblem).join('\n'), { cause })
+        throw new CliFailure(EXIT.unreachable, explainStart(cause), { cause })
+      }
+      const reload = () =>
+        void gateway.reload().catch((cause: unknown) => log.error('reloading the configuration', { cause }))
+      process.on('SIGHUP', reload)
+      greet(print, gateway.snapshot, gateway.setupLink)
+      await stop.asked
+      process.off('SIGHUP', reload)
+      if (!print.isJson) print.line`Stopping.`
+      await gateway.close()
+      stop.end()
+      return EXIT.ok satisfies ExitCode
+    },
+  )
+}
+
+/** The first Ctrl-C asks, the second does not wait. */
+function listenForStop({ stderr }: CliIo): { readonly asked: Promise<void>; end(): void } {
+  let ask = () => undefined as void
+  let wasAsked = false
+  const asked = new Promise<void>((resolve) => {
+    ask = resolve
+  })
+  const onSignal = () => {
+    if (wasAsked) {
+      stderr.write('Not waiting any longer.\n')
+      process.exit(INTERRUPTED)
+    }
+    wasAsked = true
+    ask()
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  return { asked, end: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal) }
+}
+
+function explainStart(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : null
+  if (code === 'EADDRINUSE') return 'The port is taken. Choose another with --port, or stop what listens there.'
+  if (code === 'EACCES') return 'This user may not listen there, or may not use the state folder.'
+  if (cause instanceof StoreFailure) return `The store cannot be used: ${cause.message}.`
+  return `The gateway could not start: ${cause instanceof Error ? cause.message : 'unknown reason'}.`
+}
+
+/** The first screen: where it runs, the first account, and how clients connect. */
+function greet(print: Printer, snapshot: Snapshot, setupLink: string | null): void {
+  const servers = serverUrls(snapshot)
+  if (print.isJson) {
+    print.json({
+      publicUrl: snapshot.publicUrl,
+      setupLink,
+      servers: servers.map((server) => ({ ...server, clients: clientLines(server.id, server.url) })),
+    })
+    return
+  }
+  print.line`Sallyport is running at ${snapshot.publicUrl}   (Ctrl-C stops it)`
+  if (setupLink !== null) {
+    print.line``
+    print.line`Create the first account (this link works once, for an hour):`
+    print.line`  ${setupLink}`
+  }
+  const [first, ...others] = servers
+  if (first === undefined) {
+    print.line``
+    print.line`No MCP server is configured yet. Add one to the configuration; it is read again by itself.`
+    return
+  }
+  print.line``
+  print.line`MCP servers:`
+  for (const { id, url } of servers)
+    print.line`  ${id.padEnd(Math.max(...servers.map((server) => server.id.length)))}  ${url}`
+  print.line``
+  print.line`Connect a client to ${first.id}${others.length > 0 ? ' (the others likewise)' : ''}:`
+  for (const { client, lines } of clientLines(first.id, first.url)) {
+    print.line``
+    print.line`  ${client}`
+    for (const line of lines) print.line`    ${line}`
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * What a terminal would obey instead of show: control characters (C0, DEL, C1), invisible and direction-changing ones, line separators,
+ * and halves of characters. Names come from strangers (a client names itself).
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
+const UNPRINTABLE =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/gu
+
+/** Text for one line of a terminal; what cannot be shown is spelled out as `\u{1b}`. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
+}
+
+/** JSON that is safe to show as well: the same characters as `\u` escapes, which JSON readers undo. */
+export function printableJson(value: unknown): string {
+  const text = JSON.stringify(value, null, 2)
+  return text.replace(UNPRINTABLE, (match) =>
+    match === '\n'
+      ? match
+      : Array.from(
+          { length: match.length },
+          (_, at) => `\\u${match.charCodeAt(at).toString(16).padStart(4, '0')}`,
+        ).join(''),
+  )
+}

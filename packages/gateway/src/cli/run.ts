@@ -1,0 +1,73 @@
+import { Command, CommanderError } from 'commander'
+import type { CommandWorld } from './command.ts'
+import { checkCommand } from './commands/check.ts'
+import { clientCommand } from './commands/client.ts'
+import { grantCommand } from './commands/grant.ts'
+import { initCommand } from './commands/init.ts'
+import { logCommand } from './commands/log.ts'
+import { serveCommand } from './commands/serve.ts'
+import { userCommand } from './commands/user.ts'
+import { CliFailure, EXIT, type ExitCode } from './exit-codes.ts'
+import type { CliIo } from './io.ts'
+import type { Environment } from './places.ts'
+import { printable } from './printable.ts'
+
+/** Runs one command line; answers the exit code. Throws only for bugs. */
+export async function runCli(argv: readonly string[], env: Environment, io: CliIo): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.ok
+  const program = createProgram({
+    env,
+    io,
+    finish: (code) => {
+      exitCode = code
+    },
+  })
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    if (error instanceof CliFailure) {
+      for (const line of error.message.split('\n')) io.stderr.write(`${printable(line)}\n`)
+      return error.exitCode
+    }
+    throw error
+  }
+}
+
+/** The whole command tree. */
+export function createProgram(world: CommandWorld): Command {
+  const { io } = world
+  const program = new Command('sallyport')
+    .description('OAuth 2.1 in front of your MCP servers, with the proof that it is.')
+    .exitOverride()
+    .showHelpAfterError('Run with --help for the options and examples.')
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    })
+    .addHelpText(
+      'after',
+      [
+        '',
+        'Examples:',
+        '  $ sallyport init && sallyport check && sallyport serve',
+        '  $ sallyport user add ada --role operator',
+        '  $ sallyport log explain 0198c2f0-6b1e-7a44-9d53-2f1f4a1f7c11',
+        '',
+        'Exit codes: 0 done, 1 the answer is no, 2 not understood, 3 state or server out of reach, 4 configuration unusable.',
+      ].join('\n'),
+    )
+  initCommand(program.command('init'), world)
+  checkCommand(program.command('check'), world)
+  serveCommand(program.command('serve'), world)
+  for (const [name, fill, example] of [
+    ['user', userCommand, 'sallyport user list'],
+    ['client', clientCommand, 'sallyport client list --status pending'],
+    ['grant', grantCommand, 'sallyport grant revoke --user ada'],
+    ['log', logCommand, 'sallyport log verify'],
+  ] as const) {
+    fill(program.command(name), world).addHelpText('after', `\nExamples:\n  $ ${example}`)
+  }
+  return program
+}
