@@ -35,14 +35,6 @@ export function numberPrintsAs(value: number, source: string): boolean {
   return Number.isFinite(value) && String(value) === source
 }
 
-/** The number that a JSON value stands for, raw or not; null for anything else and for numbers out of range. */
-export function numberOf(value: JsonValue | undefined): number | null {
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null
-  if (!isRawNumber(value)) return null
-  const number = Number(value.rawJSON)
-  return Number.isFinite(number) ? number : null
-}
-
 /** A plain object: not null, not an array, not a raw number. */
 export function isJsonObject(value: JsonValue | undefined): value is { [key: string]: JsonValue } {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)

@@ -8,9 +8,6 @@ export const LATEST_LEGACY_REVISION: LegacyRevision = '2025-11-25'
 /** What a request without `MCP-Protocol-Version` is taken for (2025-06-18 and later, transports §Protocol Version Header). */
 export const ASSUMED_REVISION: LegacyRevision = '2025-03-26'
 
-/** The first revision of the "modern" era: no sessions, a version in every request. */
-export const FIRST_MODERN_REVISION = '2026-07-28'
-
 /** What version errors list, newest first. */
 export const SUPPORTED_REVISIONS: readonly string[] = [...LEGACY_REVISIONS].reverse()
 
