@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
 import type { Log } from '#core/log.ts'
@@ -14,6 +15,9 @@ import type { Session } from './sessions/session.ts'
 import { SessionTable } from './sessions/session-table.ts'
 import { createConnector } from './upstream/connect.ts'
 import { sameUpstream } from './upstream/same-upstream.ts'
+
+/** Longest wait at close for requests that are still being answered. */
+const DRAIN_MS = 3_000
 
 export interface McpEndpointDeps {
   readonly snapshots: SnapshotSource
@@ -68,7 +72,16 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     void sessions.endWhere((session) => !isStillServed(session, snapshot), 'serverChanged')
   })
 
-  const handler: Route['handler'] = (exchange) => travel(exchange, road)
+  const underWay = new Set<Promise<void>>()
+  const handler: Route['handler'] = async (exchange) => {
+    const journey = travel(exchange, road)
+    underWay.add(journey)
+    try {
+      await journey
+    } finally {
+      underWay.delete(journey)
+    }
+  }
   return {
     routes: ['POST', 'GET', 'DELETE'].map((method) => ({ method, path: '/mcp/:server', handler })),
     close: async () => {
@@ -78,6 +91,8 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       stopWatchingSnapshots()
       await sessions.endWhere(() => true, 'shutdown')
       await connector.close()
+      // Lost calls still write their outcomes; whoever closes the store afterwards must find them written.
+      await Promise.race([Promise.allSettled(underWay), sleep(DRAIN_MS, undefined, { ref: false })])
     },
   }
 }

@@ -49,13 +49,17 @@ async function post(exchange: HttpExchange, caller: Authenticated, road: Road): 
     if (!cleared.ok) return cleared.refusal
     return first === undefined ? NOTHING_SENT : await initialize(exchange, first, road)
   }
+  const { messages, isBatch } = envelope.value
   const session = findSession(caller, road)
   if (!session.ok) return session.refusal
+  const again = messages.find((message) => message.kind === 'request' && message.method === 'initialize')
+  if (again?.kind === 'request') {
+    return { name: 'messageInvalid', reason: 'the session is initialized already', id: again.id }
+  }
   // The header may be missing; what was negotiated is what counts.
-  if (envelope.value.isBatch && !allowsBatches(session.value.revision)) return { name: 'batchNotAllowed' }
+  if (isBatch && !allowsBatches(session.value.revision)) return { name: 'batchNotAllowed' }
   const cleared = await clearAll(envelope.value, session.value, road)
   if (!cleared.ok) return cleared.refusal
-  const { isBatch } = envelope.value
   return await carry({ exchange, cleared: cleared.value, isBatch, session: session.value }, road)
 }
 
@@ -89,14 +93,12 @@ function listen(exchange: HttpExchange, caller: Authenticated, road: Road): Refu
   if (!session.ok) return session.refusal
   const { streams } = session.value
   const { lastEventId } = caller.head
-  const attached =
-    lastEventId === null
-      ? streams.listen(exchange.response, caller.principal)
-      : streams.resume(exchange.response, lastEventId, caller.principal)
-  if (attached.ok) return null
-  return attached.refusal === 'eventUnknown'
-    ? { name: 'headerMalformed', reason: 'Last-Event-ID names nothing that can be resumed' }
-    : { name: 'rateLimited', retryAfterSeconds: LISTENER_RETRY_SECONDS, id: null }
+  if (lastEventId === null) {
+    streams.listen(exchange.response, caller.principal)
+    return null
+  }
+  const resumed = streams.resume(exchange.response, lastEventId, caller.principal)
+  return resumed.ok ? null : { name: 'headerMalformed', reason: 'Last-Event-ID names nothing that can be resumed' }
 }
 
 async function end(exchange: HttpExchange, caller: Authenticated, road: Road): Promise<Refusal | null> {
@@ -181,6 +183,5 @@ function reasonOf(refusal: Refusal): string {
   }
 }
 
-const LISTENER_RETRY_SECONDS = 5
 const NOTHING_SENT: Refusal = { name: 'messageInvalid', reason: 'nothing was sent', id: null }
 const NO_TOOLS: ToolLookup = { classOf: async () => null }

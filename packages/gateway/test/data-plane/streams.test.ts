@@ -190,9 +190,12 @@ describe('what belongs to no request', () => {
     standing?.({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
     await vi.waitFor(() => expect(streams.map(({ text }) => text).join('')).toContain('list_changed'))
     expect(streams.filter(({ text }) => text.includes('list_changed'))).toHaveLength(1)
-    const third = await session.get()
-    expect(third.statusCode).toBe(429)
-    third.destroy()
+  })
+
+  test('has a bounded number of GET streams; the oldest makes room', async () => {
+    const session = await openSession('many')
+    const streams = [collect(await session.get()), collect(await session.get()), collect(await session.get())]
+    await vi.waitFor(() => expect(streams.map(({ isEnded }) => isEnded)).toEqual([true, false, false]))
   })
 
   test('waits for a listener when there is none', async () => {
@@ -349,6 +352,15 @@ describe('questions of the server', () => {
     expect(initialize).toMatchObject({ protocolVersion: '2025-03-26', capabilities: { roots: {} } })
     expect((initialize as { capabilities: object }).capabilities).not.toHaveProperty('elicitation')
   })
+})
+
+test('a session is initialized once', async () => {
+  const session = await openSession('again')
+  const before = upstream.of('initialize').length
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
+  const answer = await session.post({ jsonrpc: '2.0', id: 'i', method: 'initialize', params })
+  expect(answer.status).toBe(400)
+  expect(upstream.of('initialize')).toHaveLength(before)
 })
 
 describe('batches', () => {

@@ -8,6 +8,9 @@ import type { DataPlaneLimits } from '../limits.ts'
 /** MCP, tool names: up to 128 characters; we take any printable text, because older servers name tools as they like. */
 const TOOL_NAME_CHARS_MAX = 256
 
+/** A server whose list keeps changing under our eyes has, for this call, no such tool. */
+const LISTINGS_MAX = 3
+
 /** One page of the upstream's `tools/list`, asked for by the gateway; null when it has none. Rejects when it did not answer. */
 export type ListPage = (cursor: JsonValue | null) => Promise<JsonObject | null>
 
@@ -70,17 +73,27 @@ export class ToolInventory {
     return this.#server.toolClasses.get(name) ?? classifyTool({ ...definition, name }).toolClass
   }
 
+  /** A list that changes while it is read is read again: servers announce changes just when a session starts. */
   async #listAll(): Promise<void> {
+    for (let attempt = 0; attempt < LISTINGS_MAX; attempt += 1) {
+      if (await this.#listPages()) return
+    }
+  }
+
+  /** False if what was known became void meanwhile. */
+  async #listPages(): Promise<boolean> {
+    const era = this.#era
     let cursor: JsonValue | null = null
     for (let page = 0; page < this.#limits.toolPagesMax; page += 1) {
-      const era: number = this.#era
       const result: JsonObject | null = await this.#listPage(cursor)
-      if (result === null || era !== this.#era) return
+      if (era !== this.#era) return false
+      if (result === null) return true
       this.learn(result['tools'])
       const next: JsonValue | undefined = result['nextCursor']
-      if (typeof next !== 'string' || next === cursor) return
+      if (typeof next !== 'string' || next === cursor) return true
       cursor = next
     }
+    return true
   }
 }
 

@@ -60,6 +60,7 @@ export async function carry(carriage: Carriage, road: Road): Promise<Refusal | n
     requests: requests.length,
     isBatch: carriage.isBatch,
     opensAfterMs: road.limits.streamOpensAfterMs,
+    stallMs: road.limits.stallMs,
   })
   const begun = beginAll(requests, session, reply, road)
   if (!begun.ok) {

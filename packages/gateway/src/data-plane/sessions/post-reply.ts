@@ -10,8 +10,9 @@ export interface PostReplyOptions {
   /** Requests in the body that each get one answer. */
   readonly requests: number
   readonly isBatch: boolean
-  /** Null: never by time, for `initialize`, whose session has no stream to resume yet. */
-  readonly opensAfterMs: number | null
+  readonly opensAfterMs: number
+  /** A JSON answer of which nothing is taken for this long is given up. */
+  readonly stallMs: number
 }
 
 /**
@@ -22,14 +23,14 @@ export interface PostReplyOptions {
 export class PostReply {
   readonly #options: PostReplyOptions
   readonly #answers: string[] = []
-  readonly #timer: NodeJS.Timeout | null
+  readonly #timer: NodeJS.Timeout
   #remaining: number
   #stream: StreamLog | null = null
 
   constructor(options: PostReplyOptions) {
     this.#options = options
     this.#remaining = options.requests
-    this.#timer = options.opensAfterMs === null ? null : setTimeout(() => this.#open(), options.opensAfterMs)
+    this.#timer = setTimeout(() => this.#open(), options.opensAfterMs)
   }
 
   /** A message that belongs to a request of this POST. False when there is no stream to put it on: the client has hung up. */
@@ -85,6 +86,8 @@ export class PostReply {
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
     })
+    // A reader that takes nothing would otherwise hold the body for as long as it likes.
+    response.setTimeout(this.#options.stallMs, () => response.destroy())
     response.end(body)
   }
 
@@ -98,6 +101,6 @@ export class PostReply {
   }
 
   #finish(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
+    clearTimeout(this.#timer)
   }
 }

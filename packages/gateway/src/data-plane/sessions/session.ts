@@ -96,7 +96,7 @@ export class Session {
     this.#usedAtMs = nowMs
   }
 
-  /** Streams first, so that nothing of the upstream's end is taken for an answer. Idempotent. */
+  /** Calls under way are lost, streams and the upstream's side end. Idempotent. */
   async end(reason: string): Promise<void> {
     if (this.#isEnded) return
     this.#isEnded = true

@@ -49,33 +49,33 @@ export class SessionStreams {
     return this.#listener() !== null
   }
 
-  /** A GET without `Last-Event-ID`: a new stream for what is not related to a request. It ends when the token does. */
-  listen(response: ServerResponse, principal: Principal): Result<void, 'tooManyListeners'> {
-    if (this.#listenerCount() >= this.#options.limits.listenersMax) return refused('tooManyListeners')
+  /**
+   * A GET without `Last-Event-ID`: a new stream for what is not related to a request. It ends when the token does. The oldest listener
+   * makes room: a client that lost its network comes back long before we learn that its old connections are dead.
+   */
+  listen(response: ServerResponse, principal: Principal): void {
+    this.#makeRoom()
     this.#attach(this.#log.open('g'), response, principal, true, {})
     this.#deliverKept()
-    return ok(undefined)
   }
 
   /**
    * A GET with `Last-Event-ID`: goes on with that very stream, after that very event. The older connection of the stream, if it still
    * hangs, is cut. Unknown streams: a listener simply starts anew, an answer that is gone is refused.
    */
-  resume(
-    response: ServerResponse,
-    lastEventId: string,
-    principal: Principal,
-  ): Result<void, 'eventUnknown' | 'tooManyListeners'> {
+  resume(response: ServerResponse, lastEventId: string, principal: Principal): Result<void, 'eventUnknown'> {
     const cursor = parseEventId(lastEventId)
     if (cursor === null) return refused('eventUnknown')
     const stream = this.#log.find(cursor.stream)
     if (stream === null) {
-      return cursor.stream.startsWith('g') ? this.listen(response, principal) : refused('eventUnknown')
+      if (!cursor.stream.startsWith('g')) return refused('eventUnknown')
+      this.listen(response, principal)
+      return ok(undefined)
     }
     if (cursor.sequence > stream.sentThrough) return refused('eventUnknown')
     const isListener = stream.key.startsWith('g')
     this.#attached.get(stream)?.connection.destroy()
-    if (isListener && this.#listenerCount() >= this.#options.limits.listenersMax) return refused('tooManyListeners')
+    if (isListener) this.#makeRoom()
     stream.sentThrough = cursor.sequence
     this.#attach(stream, response, principal, true, {})
     if (isListener) this.#deliverKept()
@@ -175,8 +175,10 @@ export class SessionStreams {
     return null
   }
 
-  #listenerCount(): number {
-    return [...this.#attached.keys()].filter((stream) => stream.key.startsWith('g')).length
+  #makeRoom(): void {
+    const listeners = [...this.#attached].filter(([stream]) => stream.key.startsWith('g'))
+    const excess = listeners.length + 1 - this.#options.limits.listenersMax
+    for (const [, { connection }] of listeners.slice(0, Math.max(0, excess))) connection.destroy()
   }
 
   #prune(): void {
