@@ -1,3 +1,5 @@
+export { CursorInvalid } from './ports/page.ts'
+
 /** The store could not do what it was asked: full disk, unreadable file, closed. The message is safe to show; the cause is for the log. */
 export class StoreFailure extends Error {
   override readonly name: string = 'StoreFailure'
@@ -22,14 +24,5 @@ export class StoreTooNew extends StoreFailure {
       `the store was written by a newer version (it holds migration ${migration}): use that version or restore a backup`,
     )
     this.migration = migration
-  }
-}
-
-/** A page was asked for with a cursor that this store did not make. The caller's mistake, not the store's. */
-export class CursorInvalid extends Error {
-  override readonly name = 'CursorInvalid'
-
-  constructor() {
-    super('the cursor is not one that was handed out for this list')
   }
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { CursorInvalid } from '#store/errors.ts'
+import { CursorInvalid } from '#store/ports/page.ts'
 import { onEveryEngine } from './on-every-engine.ts'
 import {
   ACME,

@@ -30,7 +30,8 @@ export interface StoredCheckpoint {
 
 /**
  * The audit log's states: appended (durable, no place yet) -> sequenced (has a position, never changes again).
- * Every other port also takes entries, and commits them in its own transaction.
+ * Every other port also takes entries, and commits them in its own transaction: with a step that took place, and only with it. Asking
+ * to revoke counts as a step, whether or not something was live.
  */
 export interface AuditPort {
   /** Durable (committed with fsync) when it resolves; rejects when it could not be written, and then nothing was. */

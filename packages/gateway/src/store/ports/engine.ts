@@ -18,6 +18,7 @@ export interface EngineDocument {
 }
 
 export type EngineOperation =
+  /** Keeps `consumedAt`: saving a used document again does not make it fresh. */
   | { readonly kind: 'upsert'; readonly document: Omit<EngineDocument, 'consumedAt'> }
   /** Plain insert: a conflict fails the whole batch (replay detection). */
   | { readonly kind: 'insert'; readonly document: Omit<EngineDocument, 'consumedAt'> }
@@ -26,6 +27,7 @@ export type EngineOperation =
   | { readonly kind: 'destroy'; readonly model: string; readonly id: string }
   /** Removes every document of the grant, marks our grant row revoked with this cause, and writes the feed. */
   | { readonly kind: 'revokeGrant'; readonly grantId: GrantId; readonly cause: string; readonly at: number }
+  /** The batch fails with `grantNotLive` when the subject's account is disabled or the client removed by then. */
   | { readonly kind: 'openGrant'; readonly grant: NewGrant }
   /** The batch fails with `grantNotLive` unless this grant is live at the moment of the commit. */
   | { readonly kind: 'requireLiveGrant'; readonly grantId: GrantId; readonly at: number }
@@ -43,6 +45,6 @@ export interface EnginePort {
   findByUserCode(tenant: TenantId, model: string, userCode: string, now: number): Promise<EngineDocument | null>
   /** Everything one request changes, in order, in one transaction with its audit entries. Anything but `committed` changed nothing. */
   commit(tenant: TenantId, operations: readonly EngineOperation[], audit: readonly AuditEntry[]): Promise<EngineCommit>
-  /** Deletes documents that expired before `now`, at most `max`. Answers how many. */
+  /** Deletes documents that expired before `now`, at most `max`, and feed entries that nothing alive can need. Answers how many documents. */
   collectExpired(now: number, max: number): Promise<number>
 }

@@ -9,7 +9,8 @@ import type { SigningKeysPort } from './signing-keys.ts'
 
 /**
  * Everything that is kept, each port named for its state machine and moving in one atomic step.
- * Calls reject only when the store is broken (disk full, file gone, closed): callers refuse, with 503.
+ * Calls reject only when the store is broken (disk full, file gone, closed): callers refuse, with 503. The one exception is a list
+ * asked for with a foreign cursor (CursorInvalid). Whoever needs to see its own write awaits it first.
  */
 export interface Store {
   readonly accounts: AccountsPort

@@ -1,5 +1,4 @@
-import { CursorInvalid } from '../errors.ts'
-import type { Page, PageRequest } from '../ports/page.ts'
+import { CursorInvalid, type Page, type PageRequest } from '../ports/page.ts'
 
 /** Largest page, whatever was asked for. */
 export const PAGE_ITEMS_MAX = 200

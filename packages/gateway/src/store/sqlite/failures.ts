@@ -1,4 +1,5 @@
-import { CursorInvalid, StoreFailure, StoreInUse, StoreTooNew } from '../errors.ts'
+import { StoreFailure, StoreInUse, StoreTooNew } from '../errors.ts'
+import { CursorInvalid } from '../ports/page.ts'
 import type { Failure } from './messages.ts'
 
 export function toFailure(error: unknown): Failure {

@@ -111,7 +111,9 @@ describe('one opener', () => {
       script,
       `const { openSqliteStore } = await import(${module})\nawait openSqliteStore({ file: ${JSON.stringify(file)} })\nconsole.log('held')\n`,
     )
-    const holder = spawn(process.execPath, ['--conditions=source', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const holder = spawn(process.execPath, ['--conditions=sallyport-source', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const exited = once(holder, 'exit')
     try {
       await once(holder.stdout, 'data')
