@@ -30,6 +30,8 @@ export async function travel(exchange: HttpExchange, road: Road): Promise<void> 
   const { server } = head.value
   if (!authenticated.ok) return await turnAwayStranger(exchange, authenticated.refusal, server, snapshot, road)
   const caller = authenticated.value
+  const { protocolProblem } = head.value
+  if (protocolProblem !== null) return await turnAway(exchange, protocolProblem, caller, road)
 
   const refusal =
     head.value.method === 'POST'

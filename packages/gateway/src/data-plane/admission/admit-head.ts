@@ -20,8 +20,9 @@ const OTHER_CREDENTIAL_HEADERS = ['x-api-key', 'api-key', 'x-access-token', 'x-a
 
 /**
  * First step of the road. Judges the request line and headers, reads no body and knows no caller: everything it refuses, it refuses
- * alike with and without a token. A revision that we do not speak passes here on POST, so that its sender learns first how to log in;
- * `admitMessages` refuses it with the message's own id.
+ * alike with and without a token. What is wrong with the MCP side of the headers is noted in `protocolProblem` and told only to a caller
+ * who has logged in: everybody else learns first how to (401), whatever they sent. A revision that we do not speak is refused by
+ * `admitMessages`, with the message's own id.
  */
 export function admitHead(exchange: HttpExchange, snapshot: Snapshot): Result<RequestHead, Refusal> {
   const { request } = exchange
@@ -37,19 +38,9 @@ export function admitHead(exchange: HttpExchange, snapshot: Snapshot): Result<Re
   if (method === undefined) return refused({ name: 'methodNotAllowed', allow: METHODS })
   const framing = framingProblem(request, method)
   if (framing !== null) return refused({ name: 'headerMalformed', reason: framing })
-  const media = mediaProblem(request, method)
-  if (media !== null) return refused(media)
   const sessionId = singleHeader(request, 'mcp-session-id')
-  if (sessionId !== null && !isSessionIdSyntax(sessionId)) {
-    return refused({ name: 'headerMalformed', reason: 'Mcp-Session-Id must be visible ASCII' })
-  }
   const lastEventId = singleHeader(request, 'last-event-id')
-  if (lastEventId !== null && lastEventId.length > LAST_EVENT_ID_CHARACTERS_MAX) {
-    return refused({ name: 'headerMalformed', reason: 'Last-Event-ID is too long' })
-  }
   const revisionHeader = singleHeader(request, 'mcp-protocol-version')
-  const revision = revisionProblem(revisionHeader, method)
-  if (revision !== null) return refused(revision)
   const authorization = singleHeader(request, 'authorization')
   return ok({
     requestId: exchange.requestId,
@@ -62,7 +53,19 @@ export function admitHead(exchange: HttpExchange, snapshot: Snapshot): Result<Re
     sessionId,
     revisionHeader,
     lastEventId,
+    protocolProblem:
+      mediaProblem(request, method) ?? syntaxProblem(sessionId, lastEventId) ?? revisionProblem(revisionHeader, method),
   })
+}
+
+function syntaxProblem(sessionId: string | null, lastEventId: string | null): Refusal | null {
+  if (sessionId !== null && !isSessionIdSyntax(sessionId)) {
+    return { name: 'headerMalformed', reason: 'Mcp-Session-Id must be visible ASCII' }
+  }
+  if (lastEventId !== null && lastEventId.length > LAST_EVENT_ID_CHARACTERS_MAX) {
+    return { name: 'headerMalformed', reason: 'Last-Event-ID is too long' }
+  }
+  return null
 }
 
 /** The segment is compared as sent, without percent-decoding: the resource identifier has one spelling. */

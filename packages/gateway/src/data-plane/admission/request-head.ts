@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { RequestId } from '#core/ids.ts'
 import type { Secret } from '#core/secret.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import type { Refusal } from '../refusal.ts'
 
 /** What admission learned from the request line and headers. The body has not been touched. */
 export interface RequestHead {
@@ -21,6 +22,8 @@ export interface RequestHead {
   readonly revisionHeader: string | null
   /** `Last-Event-ID` of a GET that resumes a stream. */
   readonly lastEventId: string | null
+  /** What is wrong with media types, session id or revision: told after authentication. */
+  readonly protocolProblem: Refusal | null
 }
 
 /** Headers that mean one thing only: two of them, and two readers may each believe another. */

@@ -46,6 +46,7 @@ async function caller(scopes: readonly string[]): Promise<Authenticated> {
     sessionId: null,
     revisionHeader: null,
     lastEventId: null,
+    protocolProblem: null,
   }
   const principal: Principal = {
     tenant: DEFAULT_TENANT,
