@@ -53,9 +53,9 @@ function judgeImport(path: string, specifier: string): string | null {
   return from === to || allowed.includes(to) ? null : `'${from}' imports '${to}' (${target})`
 }
 
-/** Ports are a part of their own: everybody may know them, hardly anybody the engines beside them. */
+/** Ports and the errors they promise are a part of their own: hardly anybody may know the engines beside them. */
 function partOf(path: string): string {
-  if (path.startsWith('store/ports/')) return 'store/ports'
+  if (path.startsWith('store/ports/') || path === 'store/errors.ts') return 'store/ports'
   return topFolder(path)
 }
 
