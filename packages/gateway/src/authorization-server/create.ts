@@ -17,6 +17,7 @@ import { createInteractions } from './engine/interactions.ts'
 import { type Endpoint, UnitOfWork } from './engine/unit-of-work.ts'
 import type { Interactions } from './interactions.ts'
 import { authorizationServerMetadata, openidConfiguration } from './metadata.ts'
+import { answerNotAvailable } from './not-available.ts'
 import { errorPage } from './pages/error-page.ts'
 import { register } from './register.ts'
 import { revocationParameters, tokenParameters } from './token-parameters.ts'
@@ -36,6 +37,8 @@ export interface AuthorizationServerDependencies {
   readonly audit: AuditTrail
   readonly clock: Clock
   readonly random: Random
+  /** Told when the store failed: the caller sees only a 503. Bugs are thrown, and are the listener's to report. */
+  readonly onFailure?: (requestId: string, cause: unknown) => void
 }
 
 export interface AuthorizationServer {
@@ -49,8 +52,8 @@ export interface AuthorizationServer {
  * the snapshot; the engine is rebuilt when P changes, and reads everything else from the snapshot of each request.
  */
 export function createAuthorizationServer(dependencies: AuthorizationServerDependencies): AuthorizationServer {
-  const { snapshots, store, keys, registry, clock } = dependencies
-  const engineOf = engineByIssuer(dependencies)
+  const { snapshots, store, keys, registry, clock, audit, onFailure = () => undefined } = dependencies
+  const engineOf = engineByIssuer({ ...dependencies, onFailure })
   const collector = startCollector(store.engine, clock)
 
   const unitFor = (exchange: HttpExchange, endpoint: Endpoint, snapshot: Snapshot) =>
@@ -65,12 +68,17 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     if (refusedHead(exchange)) return
     const snapshot = snapshots.current()
     const unit = unitFor(exchange, 'authorize', snapshot)
-    const limit = await store.limits.draw(
-      snapshot.tenant,
-      [{ key: `authorize:${exchange.clientAddress}`, ...AUTHORIZE_LIMIT }],
-      clock.nowMs(),
-    )
-    if (limit.kind === 'exceeded') return tooMany(exchange, limit.retryAfterSeconds)
+    const draw = { key: `authorize:${exchange.clientAddress}`, ...AUTHORIZE_LIMIT }
+    try {
+      const limit = await store.limits.draw(snapshot.tenant, [draw], clock.nowMs())
+      if (limit.kind === 'exceeded') {
+        await recordUnread(audit, exchange, snapshot, { endpoint: 'authorize', status: 429 })
+        return tooMany(exchange, limit.retryAfterSeconds)
+      }
+    } catch (cause) {
+      onFailure(exchange.requestId, cause)
+      return answerNotAvailable(exchange, 'person')
+    }
     const query = authorizeParameters(exchange.query, snapshot)
     await engineOf(snapshot).answer(exchange, unit, `/oauth/authorize?${query.toString()}`, null)
   }
@@ -84,13 +92,14 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
 
   const form = async (exchange: HttpExchange, endpoint: 'token' | 'revoke') => {
     const read = await readForm(exchange.request)
+    const snapshot = snapshots.current()
     if (!read.ok) {
       // RFC 6749 §5.2: a repeated parameter or a body in another form is an invalid request.
       const description = `${read.refusal.problem} (request ${exchange.requestId})`
+      await recordUnread(audit, exchange, snapshot, { endpoint, status: read.refusal.status })
       sendJson(exchange.response, read.refusal.status, { error: 'invalid_request', error_description: description })
       return
     }
-    const snapshot = snapshots.current()
     const parameters = endpoint === 'token' ? tokenParameters(read.value, snapshot) : revocationParameters(read.value)
     await engineOf(snapshot).answer(exchange, unitFor(exchange, endpoint, snapshot), `/oauth/${endpoint}`, parameters)
   }
@@ -98,7 +107,16 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
   const get = (path: string, handler: Route['handler']): Route => ({ method: 'GET', path, handler })
   const post = (path: string, handler: Route['handler']): Route => ({ method: 'POST', path, handler })
   const token = (exchange: HttpExchange) => form(exchange, 'token')
-  const registration = (exchange: HttpExchange) => register(exchange, registry)
+  const registration = async (exchange: HttpExchange) => {
+    const unread = (status: number) =>
+      recordUnread(audit, exchange, snapshots.current(), { endpoint: 'register', status })
+    try {
+      await register(exchange, registry, unread)
+    } catch (cause) {
+      onFailure(exchange.requestId, cause)
+      answerNotAvailable(exchange, 'program')
+    }
+  }
 
   const routes = [
     get('/oauth/authorize', authorize),
@@ -152,7 +170,7 @@ function metadataRoutes(snapshots: SnapshotSource): Route[] {
   )
 }
 
-function engineByIssuer(dependencies: AuthorizationServerDependencies): (snapshot: Snapshot) => Engine {
+function engineByIssuer(dependencies: Required<AuthorizationServerDependencies>): (snapshot: Snapshot) => Engine {
   let built: { readonly issuer: string; readonly engine: Engine } | null = null
   return ({ publicUrl }) => {
     if (built?.issuer !== publicUrl) {
@@ -160,6 +178,18 @@ function engineByIssuer(dependencies: AuthorizationServerDependencies): (snapsho
     }
     return built.engine
   }
+}
+
+/** A request that was refused before anybody looked at what it asks for. */
+function recordUnread(
+  audit: AuditTrail,
+  { requestId, clientAddress }: HttpExchange,
+  { tenant }: Snapshot,
+  detail: { readonly endpoint: string; readonly status: number },
+): Promise<void> {
+  const reason = detail.status === 429 ? 'tooManyRequests' : 'malformedBody'
+  const event = { tenant, activity: 'request.refused', outcome: 'refused', reason, requestId, detail } as const
+  return audit.refusedUnauthenticated(event, clientAddress)
 }
 
 /** The router answers HEAD by GET's handler; here a GET starts or ends an authorization, which looking must not do. */

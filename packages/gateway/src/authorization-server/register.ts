@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+import { ok, type Result, refused } from '#core/result.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import { readBody } from '#http/read-body.ts'
 import { sendJson } from '#http/respond.ts'
@@ -5,27 +7,46 @@ import type { ClientRegistry } from './clients/registry.ts'
 
 const REGISTRATION_BYTES_MAX = 64 * 1024
 
-/** RFC 7591 §3: reads the JSON document and hands it to the registry, which decides and words the answer. */
-export async function register(exchange: HttpExchange, registry: ClientRegistry): Promise<void> {
+/**
+ * RFC 7591 §3: reads the JSON document and hands it to the registry, which decides, words the answer and records it. `recordUnread` is
+ * told the status of a body that is refused before that, and has it recorded when it resolves.
+ */
+export async function register(
+  exchange: HttpExchange,
+  registry: ClientRegistry,
+  recordUnread: (status: number) => Promise<void>,
+): Promise<void> {
   const { request, response, requestId, clientAddress } = exchange
-  const refuse = (status: number, description: string) =>
+  const document = await readDocument(request)
+  if (!document.ok) {
+    const { status, problem } = document.refusal
+    await recordUnread(status)
     sendJson(response, status, {
       error: 'invalid_client_metadata',
-      error_description: `${description} (request ${requestId})`,
+      error_description: `${problem} (request ${requestId})`,
     })
+    return
+  }
+  const answer = await registry.register(document.value, { address: clientAddress, requestId })
+  sendJson(response, answer.status, answer.body)
+}
+
+async function readDocument(
+  request: IncomingMessage,
+): Promise<Result<unknown, { readonly status: number; readonly problem: string }>> {
   const mediaType = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
-  if (mediaType !== 'application/json') return refuse(415, 'The content type must be application/json')
+  if (mediaType !== 'application/json') {
+    return refused({ status: 415, problem: 'The content type must be application/json' })
+  }
   const body = await readBody(request, REGISTRATION_BYTES_MAX)
   if (!body.ok) {
-    if (body.refusal === 'tooLarge') return refuse(413, 'The document is larger than 64 KiB')
-    return refuse(body.refusal === 'timedOut' ? 408 : 400, 'The document did not arrive whole')
+    if (body.refusal === 'tooLarge') return refused({ status: 413, problem: 'The document is larger than 64 KiB' })
+    const status = body.refusal === 'timedOut' ? 408 : 400
+    return refused({ status, problem: 'The document did not arrive whole' })
   }
-  let document: unknown
   try {
-    document = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body.value))
+    return ok(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body.value)))
   } catch {
-    return refuse(400, 'The document is not valid JSON')
+    return refused({ status: 400, problem: 'The document is not valid JSON' })
   }
-  const answer = await registry.register(document, { address: clientAddress, requestId })
-  sendJson(response, answer.status, answer.body)
 }

@@ -13,24 +13,25 @@ import { OAuthBrowser, send } from '../support/oauth-browser.ts'
 
 describe('a store that fails', () => {
   let server: AuthorizationServerUnderTest
-  let broken: 'no' | 'find' | 'commit' = 'no'
+  let broken: 'no' | 'find' | 'commit' | 'audit' | 'limits' = 'no'
   afterEach(async () => {
     broken = 'no'
     await server.close()
   })
 
+  const failing =
+    <Given extends readonly unknown[], Answer>(when: typeof broken, call: (...given: Given) => Promise<Answer>) =>
+    (...given: Given): Promise<Answer> =>
+      broken === when ? Promise.reject(new Error('database /secret/path/store.db is full')) : call(...given)
+
   const wrapStore = (store: Store): Store => ({
     ...store,
+    audit: { ...store.audit, append: failing('audit', store.audit.append) },
+    limits: { ...store.limits, draw: failing('limits', store.limits.draw) },
     engine: {
       ...store.engine,
-      find: (...given) => {
-        if (broken === 'find') return Promise.reject(new Error('database /secret/path/store.db is locked'))
-        return store.engine.find(...given)
-      },
-      commit: (...given) => {
-        if (broken === 'commit') return Promise.reject(new Error('database /secret/path/store.db is full'))
-        return store.engine.commit(...given)
-      },
+      find: failing('find', store.engine.find),
+      commit: failing('commit', store.engine.commit),
     },
   })
 
@@ -54,6 +55,32 @@ describe('a store that fails', () => {
       expect(server.failures).toEqual([])
     },
   )
+
+  it('at a refusal that could not be recorded: 503, not the refusal', async () => {
+    server = await startAuthorizationServer({ wrapStore })
+    broken = 'audit'
+    expect((await redeem(server, 'unknown', pkce().verifier)).status).toBe(503)
+    broken = 'no'
+    expect((await redeem(server, 'unknown', pkce().verifier)).status).toBe(400)
+  })
+
+  it('at the limits: nobody gets in uncounted', async () => {
+    server = await startAuthorizationServer({ wrapStore })
+    broken = 'limits'
+    const answer = await send(authorizeUrl(server.url, pkce().challenge))
+    expect(answer.status).toBe(503)
+    expect(answer.headers['set-cookie']).toBeUndefined()
+    expect(answer.headers['content-type']).toContain('text/html')
+  })
+
+  it('at a registration: 503', async () => {
+    server = await startAuthorizationServer({ wrapStore })
+    server.registry.register = () => Promise.reject(new Error('database /secret/path/store.db is full'))
+    const headers = { 'content-type': 'application/json' }
+    const answer = await send(`${server.url}/oauth/register`, { method: 'POST', headers, body: '{}' })
+    expect(answer.status).toBe(503)
+    expect(answer.text).not.toContain('secret')
+  })
 
   it('during an authorization: a page with 503, no code, no cookie', async () => {
     server = await startAuthorizationServer({ wrapStore })

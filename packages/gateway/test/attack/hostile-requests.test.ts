@@ -65,6 +65,8 @@ describe('requests that two readers could read differently, or that are too much
       expect((await post('application/json', '{"grant_type":"refresh_token"}')).status).toBe(415)
       expect((await post('multipart/form-data; boundary=x', '--x--')).status).toBe(415)
       expect((await post(FORM, 'grant_type=%ff')).status).toBeGreaterThanOrEqual(400)
+      const unread = server.events.filter(({ reason }) => reason === 'malformedBody')
+      expect(unread.slice(-4).map(({ outcome }) => outcome)).toEqual(['refused', 'refused', 'refused', 'refused'])
       const empty = await post(FORM, '')
       expect(empty.status).toBe(400)
       expect(JSON.parse(empty.text)).toMatchObject({ error: 'invalid_request' })

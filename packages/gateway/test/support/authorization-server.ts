@@ -65,7 +65,7 @@ export async function startAuthorizationServer(
   const store = options.wrapStore?.(opened.store) ?? opened.store
   const events: AuditEvent[] = []
   const failures: unknown[] = []
-  const trail = createAuditTrail({ port: opened.store.audit, sealer, clock: systemClock, random: systemRandom })
+  const trail = createAuditTrail({ port: store.audit, sealer, clock: systemClock, random: systemRandom })
   const audit = recording(trail, events)
   const keys = await loadSigningKeys(opened.store.signingKeys, sealer, DEFAULT_TENANT, systemClock, systemRandom, audit)
   const registry = new TestRegistry()

@@ -1,19 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Context, type Interaction, type OIDCProviderError, Provider } from 'oidc-provider'
 import type { HttpExchange } from '#http/exchange.ts'
-import { pageHeaders } from '#http/page-headers.ts'
-import { sendHtml, sendJson } from '#http/respond.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
-import { errorPage } from '../pages/error-page.ts'
+import { answerNotAvailable } from '../not-available.ts'
 import { createRedirectCheck } from './clients.ts'
 import { engineConfiguration } from './configuration.ts'
-import { NOT_AVAILABLE } from './error-pages.ts'
 import { engineRequest } from './request.ts'
 import { type SettleDependencies, settle } from './settle.ts'
 import { currentUnit, runUnit, type UnitDependencies, type UnitOfWork } from './unit-of-work.ts'
-
-/** A store that does not answer is usually back within this many seconds. */
-const RETRY_AFTER_SECONDS = 2
 
 /** The part of the engine that the rest of the authorization server sees. One engine serves one issuer. */
 export interface Engine {
@@ -34,7 +28,12 @@ export interface Engine {
   }): Promise<void>
 }
 
-export function createEngine(issuer: string, keys: SigningKeys, dependencies: UnitDependencies): Engine {
+export interface EngineDependencies extends UnitDependencies {
+  /** Told when the store failed: the caller sees only a 503. */
+  readonly onFailure: (requestId: string, cause: unknown) => void
+}
+
+export function createEngine(issuer: string, keys: SigningKeys, dependencies: EngineDependencies): Engine {
   const provider = new SecureProvider(
     issuer,
     engineConfiguration({ keys, store: dependencies.store, clock: dependencies.clock }),
@@ -68,7 +67,8 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: Un
       for (const name of response.getHeaderNames()) response.removeHeader(name)
       for (const [name, value] of Object.entries(before)) if (value !== undefined) response.setHeader(name, value)
       if (unit.storeFailure === null) throw unit.failure
-      answerNotAvailable(exchange, unit)
+      dependencies.onFailure(exchange.requestId, unit.storeFailure)
+      answerNotAvailable(exchange, form === null ? 'person' : 'program')
     },
     async interactionOf(exchange) {
       try {
@@ -124,19 +124,4 @@ function noteRefusal(_: Context, error: Error): void {
   // Guaranteed by the engine: these events carry its own errors.
   const { error: code, error_description: description, error_detail: detail } = error as OIDCProviderError
   currentUnit().refusal ??= { code, description: description ?? null, detail: detail ?? null }
-}
-
-function answerNotAvailable({ response }: HttpExchange, unit: UnitOfWork): void {
-  const headers = { 'retry-after': String(RETRY_AFTER_SECONDS) }
-  if (unit.endpoint === 'authorize' || unit.endpoint === 'resume') {
-    const html = errorPage({ ...NOT_AVAILABLE, requestId: unit.requestId })
-    sendHtml(response, 503, html, { ...pageHeaders(), ...headers })
-    return
-  }
-  sendJson(
-    response,
-    503,
-    { error: 'temporarily_unavailable', error_description: `Try again shortly (request ${unit.requestId})` },
-    headers,
-  )
 }

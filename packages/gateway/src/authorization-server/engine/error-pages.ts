@@ -46,12 +46,6 @@ export const STARTED_ELSEWHERE: Explanation = {
   whatToDo: 'Go back to the program that you want to connect, and connect again.',
 }
 
-export const NOT_AVAILABLE: Explanation = {
-  title: 'Not available at the moment',
-  whatHappened: 'The gateway cannot reach its own records right now. Nothing was changed.',
-  whatToDo: 'Try again in a minute. If it does not get better, tell your administrator.',
-}
-
 function explainClient(client: Exclude<ClientResolution, { readonly kind: 'active' }>): Explanation {
   switch (client.kind) {
     case 'pending':

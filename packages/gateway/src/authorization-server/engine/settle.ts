@@ -23,23 +23,21 @@ export interface SettleDependencies {
  * lets the answer go. An answer whose commit lost a race is replaced by a refusal.
  */
 export async function settle(context: Context, unit: UnitOfWork, dependencies: SettleDependencies): Promise<void> {
-  const { audit } = dependencies
   switch (unit.endpoint) {
     case 'token':
-      return settleToken(context, unit, audit)
+      return settleToken(context, unit)
     case 'revoke':
       return settleRevocation(context, unit, dependencies)
     case 'authorize':
     case 'resume':
-      return settleAuthorization(context, unit, audit)
+      return settleAuthorization(context, unit)
     case 'interaction':
       throw new Error('interactions are settled by themselves')
   }
 }
 
-async function settleToken(context: Context, unit: UnitOfWork, audit: AuditTrail): Promise<void> {
-  if (unit.refusal !== null || context.status !== 200)
-    return settleRefusal(context, unit, audit, tokenActivity(context))
+async function settleToken(context: Context, unit: UnitOfWork): Promise<void> {
+  if (unit.refusal !== null || context.status !== 200) return settleRefusal(context, unit, tokenActivity(context))
   const entities = context.oidc?.entities
   const token = entities?.AccessToken
   if (token?.grantId === undefined) throw new Error('a token answer without an access token')
@@ -55,19 +53,14 @@ async function settleToken(context: Context, unit: UnitOfWork, audit: AuditTrail
       detail: { tokenId: token.jti, withRefreshToken: entities?.RefreshToken !== undefined },
     },
   ])
-  if (committed.outcome !== 'committed') await refuseLostRace(context, unit, audit, committed)
+  if (committed.outcome !== 'committed') await refuseLostRace(context, unit, committed)
 }
 
 /**
  * Of a refused token request only two things last: revoked families, and the marks of client assertions that must not be used twice. A
  * code or refresh token that was not redeemed is not used up.
  */
-async function settleRefusal(
-  context: Context,
-  unit: UnitOfWork,
-  audit: AuditTrail,
-  activity: AuditEvent['activity'],
-): Promise<void> {
+async function settleRefusal(context: Context, unit: UnitOfWork, activity: AuditEvent['activity']): Promise<void> {
   const kept = unit.operations.filter((operation) => operation.kind === 'revokeGrant' || operation.kind === 'insert')
   const revoked = unit.operations.find((operation) => operation.kind === 'revokeGrant')
   const event: AuditEvent = {
@@ -75,7 +68,7 @@ async function settleRefusal(
     reason: reason(unit),
     ...(revoked === undefined ? {} : { grantId: revoked.grantId }),
   }
-  await recordRefusal(unit, audit, kept, event)
+  await recordRefusal(unit, kept, event)
   nameRequest(context, unit)
 }
 
@@ -108,7 +101,7 @@ async function settleRevocation(context: Context, unit: UnitOfWork, dependencies
     context.body = ''
     return
   }
-  if (unit.refusal !== null) return settleRefusal(context, unit, audit, 'token.revoke')
+  if (unit.refusal !== null) return settleRefusal(context, unit, 'token.revoke')
   const revoked = unit.operations.find((operation) => operation.kind === 'revokeGrant')
   const events: AuditEvent[] =
     revoked === undefined
@@ -123,20 +116,17 @@ async function settleRevocation(context: Context, unit: UnitOfWork, dependencies
   await unit.commit(events)
 }
 
-async function settleAuthorization(context: Context, unit: UnitOfWork, audit: AuditTrail): Promise<void> {
+async function settleAuthorization(context: Context, unit: UnitOfWork): Promise<void> {
   const grantId = context.oidc?.entities.AuthorizationCode?.grantId
   if (grantId !== undefined) unit.requireLiveGrant(grantId)
   const committed = await unit.commit([])
   if (committed.outcome !== 'committed') {
     showPage(context, unit)
-    await audit.refusedUnauthenticated(
-      {
-        ...base(context, unit, 'request.refused', 'refused'),
-        reason: committed.outcome,
-        detail: { endpoint: unit.endpoint },
-      },
-      unit.clientAddress,
-    )
+    await unit.recordRefusal({
+      ...base(context, unit, 'request.refused', 'refused'),
+      reason: committed.outcome,
+      detail: { endpoint: unit.endpoint },
+    })
     return
   }
   if (unit.refusal === null) {
@@ -146,21 +136,17 @@ async function settleAuthorization(context: Context, unit: UnitOfWork, audit: Au
     return
   }
   nameRequest(context, unit)
-  await audit.refusedUnauthenticated(
-    {
-      ...base(context, unit, 'request.refused', 'refused'),
-      reason: reason(unit),
-      detail: { endpoint: unit.endpoint, error: unit.refusal.code },
-    },
-    unit.clientAddress,
-  )
+  await unit.recordRefusal({
+    ...base(context, unit, 'request.refused', 'refused'),
+    reason: reason(unit),
+    detail: { endpoint: unit.endpoint, error: unit.refusal.code },
+  })
 }
 
 /** Another request was first. Two uses of one code or refresh token mean that one of them is not its owner's: the family dies. */
 async function refuseLostRace(
   context: Context,
   unit: UnitOfWork,
-  audit: AuditTrail,
   lost: Exclude<EngineCommit, { readonly outcome: 'committed' }>,
 ): Promise<void> {
   const base_ = base(context, unit, tokenActivity(context), 'refused')
@@ -179,22 +165,17 @@ async function refuseLostRace(
     return
   }
   // Only client assertions are inserted: somebody else used this one first.
-  await audit.refusedUnauthenticated({ ...base_, reason: 'clientAssertionReplayed' }, unit.clientAddress)
+  await unit.recordRefusal({ ...base_, reason: 'clientAssertionReplayed' })
   refuse(context, unit, 401, 'invalid_client')
 }
 
 /** Refusals that change something are committed with it; all others are coalesced, so that a flood cannot fill the log. */
-async function recordRefusal(
-  unit: UnitOfWork,
-  audit: AuditTrail,
-  kept: readonly EngineOperation[],
-  event: AuditEvent,
-): Promise<void> {
+async function recordRefusal(unit: UnitOfWork, kept: readonly EngineOperation[], event: AuditEvent): Promise<void> {
   if (kept.length > 0) {
     const committed = await unit.commit([event], kept)
     if (committed.outcome === 'committed') return
   }
-  await audit.refusedUnauthenticated(event, unit.clientAddress)
+  await unit.recordRefusal(event)
 }
 
 function base(

@@ -175,6 +175,11 @@ export class UnitOfWork {
     )
   }
 
+  /** Records a refusal that changes nothing. Identical ones are coalesced, so that a flood cannot fill the log. */
+  async recordRefusal(event: AuditEvent): Promise<void> {
+    await this.storing(() => this.#dependencies.audit.refusedUnauthenticated(event, this.clientAddress))
+  }
+
   /** Notes that the store failed, so that the answer becomes 503. */
   async storing<T>(use: () => Promise<T>): Promise<T> {
     try {
