@@ -15,6 +15,12 @@ import { printable } from './printable.ts'
 /** Runs one command line; answers the exit code. Throws only for bugs. */
 export async function runCli(argv: readonly string[], env: Environment, io: CliIo): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok
+  // A reader that goes away (`| head`) ends the output, not the command; for `serve` least of all.
+  const onStreamError = (cause: Error) => {
+    if (!('code' in cause) || cause.code !== 'EPIPE') throw cause
+  }
+  io.stdout.on('error', onStreamError)
+  io.stderr.on('error', onStreamError)
   const program = createProgram({
     env,
     io,

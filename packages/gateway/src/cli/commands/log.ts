@@ -139,8 +139,13 @@ export function logCommand(command: Command, world: CommandWorld): Command {
     (session, _args, { output }) =>
       withAdmin(session, async (admin) => {
         if (output === undefined) {
-          for await (const line of admin.lines('log.export'))
-            if (!session.io.stdout.write(`${JSON.stringify(line)}\n`)) await once(session.io.stdout, 'drain')
+          const { stdout } = session.io
+          for await (const line of admin.lines('log.export')) {
+            // Whoever read it (`| head`) has seen enough.
+            if (stdout.destroyed) break
+            if (!stdout.write(`${JSON.stringify(line)}\n`))
+              await Promise.race([once(stdout, 'drain'), once(stdout, 'close')])
+          }
           return EXIT.ok
         }
         const stream = createWriteStream(pathOf(session, output), { mode: 0o600 })
