@@ -18,6 +18,7 @@ const PIECES = [
     'hf_',
     'dapi',
     '-----BEGIN ',
+    '-----BEGIN PRIVATE KEY-----',
     'PRIVATE KEY-----',
   ],
   ...[
