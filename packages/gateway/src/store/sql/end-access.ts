@@ -5,7 +5,7 @@ import { nextNumber } from './counters.ts'
 import { announce } from './feed.ts'
 import type { Database } from './schema.ts'
 
-export type Whose = { readonly subject: SubjectId } | { readonly clientId: ClientId }
+type Whose = { readonly subject: SubjectId } | { readonly clientId: ClientId }
 
 /**
  * Ends everything a subject or client holds: live grants are marked revoked, all its engine documents (login sessions, codes, refresh

@@ -5,7 +5,7 @@ import { lastNumber, nextNumber, WHOLE_INSTALLATION } from './counters.ts'
 import type { Database } from './schema.ts'
 
 /** Kept beyond the expiry of what an entry speaks of: clock differences, and access tokens that end a little after their grant. */
-export const FEED_KEPT_SECONDS = 24 * 60 * 60
+const FEED_KEPT_SECONDS = 24 * 60 * 60
 
 export function createFeed(db: Kysely<Database>): FeedPort {
   return {

@@ -1,9 +1,9 @@
 import { CursorInvalid, type Page, type PageRequest } from '../ports/page.ts'
 
 /** Largest page, whatever was asked for. */
-export const PAGE_ITEMS_MAX = 200
+const PAGE_ITEMS_MAX = 200
 
-export type CursorKey = readonly (string | number)[]
+type CursorKey = readonly (string | number)[]
 
 /** Rows to fetch: one more than the page holds tells whether there is a next page. */
 export function rowsToFetch(page: PageRequest): number {

@@ -9,8 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DEFAULT_TENANT } from '#core/ids.ts'
 import { StoreFailure, StoreInUse, StoreTooNew } from '../errors.ts'
 import type { AuditEntry } from '../ports/audit.ts'
-import type { EngineDocument } from '../ports/engine.ts'
-import { openSqliteStore, STORE_CALLS_PENDING_MAX } from './open.ts'
+import { openSqliteStore } from './open.ts'
 
 let folder: string
 let file: string
@@ -175,15 +174,6 @@ describe('calls', () => {
     await store.close()
   })
 
-  it('calls beyond the bound are refused at once, the others complete', async () => {
-    const store = await openSqliteStore({ file })
-    const calls = Array.from({ length: STORE_CALLS_PENDING_MAX + 10 }, () => store.feed.head())
-    const outcomes = await Promise.allSettled(calls)
-    expect(outcomes.filter((outcome) => outcome.status === 'rejected')).toHaveLength(10)
-    expect(await store.feed.head()).toBe(0)
-    await store.close()
-  })
-
   it('closing finishes and answers what was called before, and refuses what comes after', async () => {
     const store = await openSqliteStore({ file })
     const calls = Array.from({ length: 500 }, (_, i) => store.audit.append([entry(`e${i}`)]))
@@ -205,65 +195,6 @@ describe('calls', () => {
       expect(seen.map((kept) => kept.id)).toContain(`e${i}`)
     }
     await Promise.all(Array.from({ length: 200 }, writeThenRead))
-    await store.close()
-  })
-})
-
-describe('full disk', () => {
-  const big = (id: string): Omit<EngineDocument, 'consumedAt'> => ({
-    model: 'Session',
-    id,
-    payload: 'x'.repeat(100_000),
-    grantId: null,
-    uid: null,
-    userCode: null,
-    accountId: null,
-    clientId: null,
-    expiresAt: 100,
-  })
-
-  it('writes are refused whole, reads go on, and writing works again once there is room', async () => {
-    const store = await openSqliteStore({ file, pagesMax: 400 })
-    const written: string[] = []
-    let failure: StoreFailure | null = null
-    for (let i = 0; failure === null; i += 1) {
-      const id = `d${i}`
-      const operations = [
-        { kind: 'insert', document: { ...big(id), model: 'Small', payload: '' } },
-        { kind: 'insert', document: big(id) },
-      ] as const
-      try {
-        await store.engine.commit(DEFAULT_TENANT, operations, [entry(id)])
-        written.push(id)
-      } catch (error) {
-        failure = await failureOf(Promise.reject(error))
-        expect(await store.engine.find(DEFAULT_TENANT, 'Small', id, 1)).toBeNull()
-        expect(await store.engine.find(DEFAULT_TENANT, 'Session', id, 1)).toBeNull()
-      }
-    }
-    expect(failure.message).toBe('the store could not complete engine.commit')
-    expect(String(failure.cause)).toContain('full')
-    expect(written.length).toBeGreaterThan(5)
-    expect((await store.audit.latest(DEFAULT_TENANT, 1000)).map((kept) => kept.id)).toEqual(written.toReversed())
-    for (const id of written) expect(await store.engine.find(DEFAULT_TENANT, 'Session', id, 1)).not.toBeNull()
-
-    expect(await store.engine.collectExpired(1000, 1000)).toBe(written.length * 2)
-    expect(await store.engine.commit(DEFAULT_TENANT, [{ kind: 'insert', document: big('after') }], [])).toEqual({
-      outcome: 'committed',
-    })
-    await store.close()
-  })
-
-  it('a call too large for the space left does not fail the small one beside it', async () => {
-    const store = await openSqliteStore({ file, pagesMax: 200 })
-    const huge = { ...big('huge'), payload: 'x'.repeat(2_000_000) }
-    const [small, large, another] = await Promise.allSettled([
-      store.audit.append([entry('small')]),
-      store.engine.commit(DEFAULT_TENANT, [{ kind: 'insert', document: huge }], [entry('large')]),
-      store.audit.append([entry('another')]),
-    ])
-    expect([small?.status, large?.status, another?.status]).toEqual(['fulfilled', 'rejected', 'fulfilled'])
-    expect((await store.audit.latest(DEFAULT_TENANT, 9)).map((kept) => kept.id)).toEqual(['another', 'small'])
     await store.close()
   })
 })
