@@ -2,7 +2,6 @@
  * What a terminal would obey instead of show: control characters (C0, DEL, C1), invisible and direction-changing ones, line separators,
  * and halves of characters. Names come from strangers (a client names itself).
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
 const UNPRINTABLE =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/gu
 

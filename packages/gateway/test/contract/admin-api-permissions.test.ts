@@ -5,14 +5,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { RawRequest } from '#control-plane/admin-api/operation.ts'
 import { OPERATIONS } from '#control-plane/admin-api/operations.ts'
-import { PERMISSIONS, type OperationId } from '#control-plane/admin-api/permissions.ts'
+import { type OperationId, PERMISSIONS } from '#control-plane/admin-api/permissions.ts'
 import { asClientId, asGrantId, DEFAULT_TENANT } from '#core/ids.ts'
 import {
   openTestAdminApi,
-  raw,
   REQUEST,
-  seed,
+  raw,
   type SeededUser,
+  seed,
   type TestAdminApi,
   tokenCaller,
 } from '../support/admin-api.ts'

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
-import { type AdminApi, createAdminApi } from '#control-plane/admin-api/routes.ts'
-import type { Caller, RawRequest } from '#control-plane/admin-api/operation.ts'
 import type { LogOperations } from '#control-plane/admin-api/log-operations.ts'
+import type { Caller, RawRequest } from '#control-plane/admin-api/operation.ts'
+import { type AdminApi, createAdminApi } from '#control-plane/admin-api/routes.ts'
 import type { TokenDoor } from '#control-plane/admin-api/token-door.ts'
 import { systemClock } from '#core/clock.ts'
 import {

@@ -5,7 +5,7 @@ import { StoreFailure } from '#store/errors.ts'
 import { createLog } from '#telemetry/log.ts'
 import { clientLines, serverUrls } from '../client-lines.ts'
 import { type CommandWorld, type CommonOptions, define, wholeNumber } from '../command.ts'
-import { CliFailure, EXIT, type ExitCode } from '../exit-codes.ts'
+import { CliFailure, EXIT } from '../exit-codes.ts'
 import type { CliIo, Printer } from '../io.ts'
 
 interface ServeOptions extends CommonOptions {
@@ -56,18 +56,15 @@ export function serveCommand(command: Command, world: CommandWorld): Command {
       if (!print.isJson) print.line`Stopping.`
       await gateway.close()
       stop.end()
-      return EXIT.ok satisfies ExitCode
+      return EXIT.ok
     },
   )
 }
 
 /** The first Ctrl-C asks, the second does not wait. */
 function listenForStop({ stderr }: CliIo): { readonly asked: Promise<void>; end(): void } {
-  let ask = () => undefined as void
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   let wasAsked = false
-  const asked = new Promise<void>((resolve) => {
-    ask = resolve
-  })
   const onSignal = () => {
     if (wasAsked) {
       stderr.write('Not waiting any longer.\n')

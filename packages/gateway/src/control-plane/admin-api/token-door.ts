@@ -1,4 +1,4 @@
-import { type Result, ok, refused } from '#core/result.ts'
+import { ok, type Result, refused } from '#core/result.ts'
 import type { AdminRole, Snapshot } from '#core/snapshot.ts'
 import { originIsAllowed } from '#http/cors.ts'
 import type { HttpExchange } from '#http/exchange.ts'

@@ -1,5 +1,5 @@
-import type { Configuration } from './schema.ts'
 import type { ConfigurationProblem } from './problem.ts'
+import type { Configuration } from './schema.ts'
 import type { Source } from './source.ts'
 
 /** What a running process cannot change: clients hold it, or sockets are bound to it. */

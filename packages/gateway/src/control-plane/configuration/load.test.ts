@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { asServerId } from '#core/ids.ts'
-import { loadConfiguration, type LoadOptions } from './load.ts'
+import { type LoadOptions, loadConfiguration } from './load.ts'
 import { printProblem } from './problem.ts'
 
 let folder: string

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
-import type { GatewaySection } from './schema.ts'
 import type { Resolving } from './resolve-server.ts'
+import type { GatewaySection } from './schema.ts'
 import { readPublicFile, readSecretFile } from './secret-files.ts'
 
 /** PEM texts for the listener. */

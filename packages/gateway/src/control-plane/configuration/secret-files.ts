@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { ok, type Result, refused } from '#core/result.ts'
 import { describeReadFailure } from './source.ts'
 
