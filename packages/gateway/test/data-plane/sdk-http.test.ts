@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { createServer, type Server as HttpServer } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
@@ -63,7 +63,7 @@ let gateway: DataPlaneGateway
 const transports = new Map<string, StreamableHTTPServerTransport>()
 
 beforeAll(async () => {
-  upstream = createServer(async (request, response) => {
+  const serve = async (request: IncomingMessage, response: ServerResponse) => {
     const known = transports.get(String(request.headers['mcp-session-id']))
     if (known !== undefined) return await known.handleRequest(request, response)
     if (request.headers['mcp-session-id'] !== undefined) return void response.writeHead(404).end()
@@ -74,7 +74,8 @@ beforeAll(async () => {
     })
     await makeServer().connect(transport as Parameters<McpServer['connect']>[0])
     await transport.handleRequest(request, response)
-  })
+  }
+  upstream = createServer((request, response) => void serve(request, response))
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
   const address = upstream.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -71,6 +72,12 @@ const note = (data: unknown) =>
   `console.log(JSON.stringify({jsonrpc:'2.0',method:'n',params:{data:${JSON.stringify(data)}}}))`
 const said = () => messages.map((message) => (message.kind === 'notification' ? message.params?.['data'] : null))
 
+/** A process that ended but that nobody has reaped yet (state Z) does not run. */
+function isRunning(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' })
+  return stdout.trim() !== '' && !stdout.trim().startsWith('Z')
+}
+
 describe('a stdio upstream', () => {
   test('lines go both ways', async () => {
     const connection = await start(
@@ -109,9 +116,17 @@ describe('a stdio upstream', () => {
     await vi.waitFor(() => expect(messages).toHaveLength(1))
     await connection.close()
     await vi.waitFor(() => {
-      for (const pid of said()[0] as number[]) expect(() => process.kill(pid, 0)).toThrow(/ESRCH/)
+      for (const pid of said()[0] as number[]) expect(isRunning(pid)).toBe(false)
     })
     expect(groups.size).toBe(0)
+  })
+
+  test('what a child that ended by itself left running is ended too', async () => {
+    const script = `const c=require('child_process').spawn(process.execPath,['-e','process.on("SIGTERM",()=>{});setInterval(()=>{},1000)'],{stdio:'ignore'});
+      console.log(JSON.stringify({jsonrpc:'2.0',method:'n',params:{data:c.pid}}));setTimeout(()=>process.exit(0),100)`
+    await start(script)
+    await vi.waitFor(() => expect(closed).toHaveLength(1))
+    await vi.waitFor(() => expect(isRunning(Number(said()[0]))).toBe(false))
   })
 
   test('a crash is told once', async () => {
