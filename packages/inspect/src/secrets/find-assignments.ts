@@ -38,7 +38,7 @@ function findAssignment(reader: TextReader, separator: number): SecretFinding | 
   const key = judgeKey(keyBefore(reader, separator))
   if (key === null) return null
   const { start, quote } = valueStart(reader, separator + 1)
-  // Already redacted (leaving it alone makes redacting twice the same as redacting once), or a reference to a secret.
+  // Already redacted, or a reference to a secret.
   if (['[redacted', '${env:', '${file:'].some((mark) => reader.text.startsWith(mark, start))) return null
   const end = key.takesLine && quote === '' ? reader.skipUntil(LINE_END, start) : valueEnd(reader, start, quote)
   if (end === start) return null

@@ -1,6 +1,9 @@
 import { findSecrets } from './find-secrets.ts'
 
-/** The text with each secret replaced by `[redacted:kind]`. The rest is unchanged; redacting twice changes nothing. */
+/**
+ * The text with each secret replaced by `[redacted:kind]`; the rest is unchanged. A value that is already redacted is
+ * left as it is. Redacting again never brings anything back; in a text made to confuse, it may redact more.
+ */
 export function redactSecrets(text: string): string {
   const findings = findSecrets(text)
   if (findings.length === 0) return text
