@@ -25,6 +25,7 @@ import { loadSigningKeys } from '#keys/signing-keys.ts'
 import { openSqliteStore } from '#store/sqlite/open.ts'
 import { openAuditLog } from './serve/audit-log.ts'
 import { Closers } from './serve/closers.ts'
+import { heedOwnWrites } from './serve/heed-own-writes.ts'
 import { healthRoutes } from './serve/health.ts'
 import { startHousekeeping } from './serve/housekeeping.ts'
 import { issueSetupLink } from './serve/setup-link.ts'
@@ -83,17 +84,18 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   const random = systemRandom
   const folder = await openStateFolder(options.stateDir)
   const sealer = await openSealer(folder.sealingKey)
-  const store = closers.add('store', await openSqliteStore({ file: folder.database }))
-  const audit = closers.add('audit trail', createAuditTrail({ port: store.audit, sealer, clock, random }))
+  const kept = closers.add('store', await openSqliteStore({ file: folder.database }))
+  const audit = closers.add('audit trail', createAuditTrail({ port: kept.audit, sealer, clock, random }))
   const snapshots = closers.add('configuration', await loadSnapshots(options, folder.path, audit))
   const snapshot = snapshots.current()
-  const { sequencer, signer } = await openAuditLog(store, folder, snapshot, { clock, random, log })
+  const { sequencer, signer } = await openAuditLog(kept, folder, snapshot, { clock, random, log })
   closers.add('audit log', sequencer)
 
-  const keys = await loadSigningKeys(store.signingKeys, sealer, snapshot.tenant, clock, random, audit)
-  const revocations = startRevocations({ feed: store.feed, clock })
+  const keys = await loadSigningKeys(kept.signingKeys, sealer, snapshot.tenant, clock, random, audit)
+  const revocations = startRevocations({ feed: kept.feed, clock })
   closers.add('revocations', { close: async () => revocations.stop() })
   await revocations.poll()
+  const store = heedOwnWrites(kept, () => revocations.poll())
   const memberships = createMemberships({ accounts: store.accounts, changes: revocations })
   const verifier = createAccessTokenVerifier({
     publicJwks: keys.publicJwks,
@@ -108,7 +110,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   const registry = createClientRegistry({ store, snapshots, sealer, audit, clock, random })
   const authorization = closers.add(
     'authorization server',
-    createAuthorizationServer({ snapshots, store, sealer, keys, registry, audit, clock, random }),
+    createAuthorizationServer({ snapshots, store, sealer, keys, registry, audit, clock, random, onFailure }),
   )
   const pages = createPages({
     interactions: authorization.interactions,
@@ -130,6 +132,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     random,
     stateDir: folder.path,
     log,
+    ...(options.env['PATH'] === undefined ? {} : { searchPath: options.env['PATH'] }),
   })
   const admin = createAdminApi(
     {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Random, randomToken } from '#core/random.ts'
 
 /** A setup link works this long; a new start prints a new one. */
-export const SETUP_LINK_SECONDS = 24 * 60 * 60
+export const SETUP_LINK_SECONDS = 60 * 60
 
 /** The token goes into the link `P/setup?token=…`; only its hash goes into the store. */
 export function newSetupLink(random: Random): { readonly token: string; readonly linkHash: string } {

@@ -38,8 +38,8 @@ async function connect(): Promise<Client> {
 }
 
 async function grantIds(): Promise<string[]> {
-  const answer = JSON.parse(await gateway.cli('grant', 'list', '--json'))
-  return (answer.items ?? answer).map((grant: { grantId: string }) => grant.grantId)
+  const grants = JSON.parse(await gateway.cli('grant', 'list', '--json')) as { grantId: string }[]
+  return grants.map(({ grantId }) => grantId)
 }
 
 describe('mcp-remote', () => {

@@ -45,7 +45,7 @@ export class ScriptedBrowser {
   submit(page: Page, form: Form, values: readonly (readonly [string, string])[]): Promise<Page> {
     return this.#go(new URL(form.action, page.url).href, {
       method: 'POST',
-      body: new URLSearchParams(values.map(([name, value]) => [name, value])).toString(),
+      body: new URLSearchParams(values.map(([name, value]): [string, string] => [name, value])).toString(),
       headers: {
         'content-type': 'application/x-www-form-urlencoded',
         origin: this.#origin,
