@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { printProblem } from '#control-plane/configuration/problem.ts'
 import type { Snapshot } from '#core/snapshot.ts'
+import { SETUP_LINK_SECONDS } from '#identity/setup-link.ts'
 import { StoreFailure } from '#store/errors.ts'
 import { createLog } from '#telemetry/log.ts'
 import { clientLines, serverUrls } from '../client-lines.ts'
@@ -99,7 +100,7 @@ function greet(print: Printer, snapshot: Snapshot, setupLink: string | null): vo
   print.line`Sallyport is running at ${snapshot.publicUrl}   (Ctrl-C stops it)`
   if (setupLink !== null) {
     print.line``
-    print.line`Create the first account (this link works once, for an hour):`
+    print.line`Create the first account (this link works once, for ${SETUP_LINK_SECONDS / 3600} hours):`
     print.line`  ${setupLink}`
   }
   const [first, ...others] = servers
