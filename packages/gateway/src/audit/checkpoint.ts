@@ -19,10 +19,14 @@ const ED25519 = 0x01
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 
-/** A signer from the 32-byte Ed25519 seed kept apart from the store. `origin` names the log: host of P and tenant, without scheme. */
-export function createCheckpointSigner(seed: Uint8Array, origin: string): CheckpointSigner {
+/**
+ * A signer from the 32-byte Ed25519 seed kept apart from the store. The origin names the log after its key and tenant, not after the
+ * address of the gateway: that may change, the log does not.
+ */
+export function createCheckpointSigner(seed: Uint8Array, tenant: string): CheckpointSigner {
   const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' })
   const publicKey = rawPublicKey(createPublicKey(privateKey))
+  const origin = `sallyport/log/${createHash('sha256').update(publicKey).digest('hex').slice(0, 16)}/${tenant}`
   const id = keyId(origin, publicKey)
   return {
     origin,

@@ -16,7 +16,7 @@ import { LogTampered, type Sequencer, startSequencer } from './sequencer.ts'
 import type { AuditEvent } from './trail.ts'
 import { type ExportLine, verifyLog } from './verify-log.ts'
 
-const signer = createCheckpointSigner(Buffer.alloc(32, 3), 'gateway.example/log/default')
+const signer = createCheckpointSigner(Buffer.alloc(32, 3), 'default')
 const event: AuditEvent = {
   tenant: DEFAULT_TENANT,
   activity: 'login',

@@ -19,7 +19,7 @@ export async function openAuditLog(
   { clock, random, log }: { readonly clock: Clock; readonly random: Random; readonly log: Log },
 ): Promise<{ readonly sequencer: Sequencer; readonly signer: CheckpointSigner }> {
   const seed = await readOrCreateKeyFile(folder.checkpointKey, () => random.bytes(ED25519_SEED_BYTES))
-  const signer = createCheckpointSigner(seed, `${new URL(snapshot.publicUrl).host}/log/${snapshot.tenant}`)
+  const signer = createCheckpointSigner(seed, snapshot.tenant)
   await writeFile(folder.verifierKey, `${signer.verifierKey}\n`, { mode: 0o644 })
   const sequencer = await startSequencer({
     port: store.audit,
