@@ -1,5 +1,5 @@
-import type { AuditActivity, AuditEvent } from './trail.ts'
 import { type CanonicalValue, canonicalJson } from './jcs.ts'
+import type { AuditActivity, AuditEvent } from './trail.ts'
 
 /** Bumped when the meaning of a field changes; readers of old logs look here first. See docs/specs/audit-record.md. */
 const RECORD_SCHEMA = 'sallyport.audit/1'

@@ -13,9 +13,6 @@ export interface HttpExchange {
   readonly clientAddress: string
 }
 
-/** Answers the exchange completely, or rejects (a bug: the listener answers 500 without details). */
-export type Handler = (exchange: HttpExchange) => Promise<void>
-
 export interface Route {
   readonly method: string
   /** Exact path, or a path whose last segments are parameters: `/mcp/:server`. */

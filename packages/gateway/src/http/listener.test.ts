@@ -4,9 +4,9 @@ import { systemClock } from '#core/clock.ts'
 import { systemRandom } from '#core/random.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { createListener, type Listener } from './listener.ts'
-import { createRouter } from './router.ts'
 import { readBody } from './read-body.ts'
 import { sendJson, sendText } from './respond.ts'
+import { createRouter } from './router.ts'
 
 let listener: Listener
 let port: number

@@ -11,8 +11,8 @@ import { asRequestId } from '#core/ids.ts'
 import { type Random, uuidv7 } from '#core/random.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { clientAddress, type TrustedProxies, trustedProxies } from './client-address.ts'
-import type { Router } from './router.ts'
 import { sendText } from './respond.ts'
+import type { Router } from './router.ts'
 import { readTarget } from './target.ts'
 
 const CONNECTIONS_MAX = 10_000

@@ -3,9 +3,9 @@ import { type CheckpointSigner, createCheckpointSigner } from '#audit/checkpoint
 import { type Sequencer, startSequencer } from '#audit/sequencer.ts'
 import type { Clock } from '#core/clock.ts'
 import type { Log } from '#core/log.ts'
+import type { Random } from '#core/random.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { readOrCreateKeyFile } from '#keys/key-file.ts'
-import type { Random } from '#core/random.ts'
 import type { Store } from '#store/ports/store.ts'
 import type { StateFolder } from './state-folder.ts'
 

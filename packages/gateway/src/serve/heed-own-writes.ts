@@ -5,31 +5,33 @@ import type { Store } from '#store/ports/store.ts'
  * revoked here is refused here from the answer on. Other replicas follow within the poll interval.
  */
 export function heedOwnWrites(store: Store, poll: () => Promise<void>): Store {
-  const heed =
-    <A extends unknown[], R>(step: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      const result = await step(...args)
-      // The step is committed and must be answered as done. A feed that cannot be read goes stale by itself, and then nobody gets in.
-      await poll().catch(() => undefined)
-      return result
-    }
+  const heeded = async <R>(step: Promise<R>): Promise<R> => {
+    const result = await step
+    // The step is committed and must be answered as done. A feed that cannot be read goes stale by itself, and then nobody gets in.
+    await poll().catch(() => undefined)
+    return result
+  }
   const { accounts, clients, engine, grants } = store
   return {
     ...store,
     accounts: {
       ...accounts,
-      setPassword: heed(accounts.setPassword),
-      setRoles: heed(accounts.setRoles),
-      setStatus: heed(accounts.setStatus),
+      setPassword: (...args) => heeded(accounts.setPassword(...args)),
+      setRoles: (...args) => heeded(accounts.setRoles(...args)),
+      setStatus: (...args) => heeded(accounts.setStatus(...args)),
     },
-    clients: { ...clients, remove: heed(clients.remove) },
+    clients: { ...clients, remove: (...args) => heeded(clients.remove(...args)) },
     engine: {
       ...engine,
-      commit: (tenant, operations, audit) =>
-        operations.some(({ kind }) => kind === 'revokeGrant')
-          ? heed(engine.commit)(tenant, operations, audit)
-          : engine.commit(tenant, operations, audit),
+      commit: (tenant, operations, audit) => {
+        const commit = engine.commit(tenant, operations, audit)
+        return operations.some(({ kind }) => kind === 'revokeGrant') ? heeded(commit) : commit
+      },
     },
-    grants: { ...grants, revoke: heed(grants.revoke), revokeToken: heed(grants.revokeToken) },
+    grants: {
+      ...grants,
+      revoke: (...args) => heeded(grants.revoke(...args)),
+      revokeToken: (...args) => heeded(grants.revokeToken(...args)),
+    },
   }
 }

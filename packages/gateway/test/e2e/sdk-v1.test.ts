@@ -2,8 +2,8 @@ import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RunningGateway, startGateway } from './support/gateway.ts'
 import type { Person } from './support/authorize.ts'
+import { type RunningGateway, startGateway } from './support/gateway.ts'
 import { StoredLogin } from './support/stored-login.ts'
 
 let gateway: RunningGateway
@@ -28,7 +28,7 @@ async function connect(server: string, login: StoredLogin): Promise<Client> {
     if (!(error instanceof UnauthorizedError)) throw error
   }
   const code = login.callbacks.at(-1)?.searchParams.get('code')
-  if (code === null || code === undefined) throw new Error(`no code came back: ${login.callbacks.at(-1)}`)
+  if (code === null || code === undefined) throw new Error(`no code came back: ${login.callbacks.at(-1)?.href}`)
   await first.finishAuth(code)
   const again = new Client({ name: 'sdk-v1', version: '1.0.0' })
   await again.connect(new StreamableHTTPClientTransport(url, { authProvider: login }))

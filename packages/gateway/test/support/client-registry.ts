@@ -1,5 +1,5 @@
-import type { AuditTrail } from '#audit/trail.ts'
 import { createAuditTrail } from '#audit/create-trail.ts'
+import type { AuditTrail } from '#audit/trail.ts'
 import { createClientRegistry } from '#authorization-server/clients/create-registry.ts'
 import type { ClientRegistry } from '#authorization-server/clients/registry.ts'
 import type { Clock } from '#core/clock.ts'

@@ -1,4 +1,4 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -45,7 +45,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   const configFile = join(stateDir, 'sallyport.yaml')
   await writeFile(
     configFile,
-    configuration(port, options.serversYaml ?? quickstartServers(stateDir, notes?.port ?? 0), options.extraYaml ?? ''),
+    configuration(port, options.serversYaml ?? quickstartServers(notes?.port ?? 0), options.extraYaml ?? ''),
     { mode: 0o600 },
   )
   return launch({ stateDir, port, configFile, stopNotes: notes?.stop ?? (async () => {}) })
@@ -135,7 +135,7 @@ ${servers}
 `
 }
 
-function quickstartServers(stateDir: string, notesPort: number): string {
+function quickstartServers(notesPort: number): string {
   const server = (name: string) => join(ROOT, `node_modules/@modelcontextprotocol/server-${name}/dist/index.js`)
   return `  everything:
     title: Everything
