@@ -181,9 +181,8 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     activity: 'system.start',
     outcome: 'success',
     requestId: null,
-    detail: { dangerousOptions: snapshot.dangerousOptions.join(' '), servers: snapshot.servers.size },
+    detail: { servers: snapshot.servers.size },
   })
-  for (const option of snapshot.dangerousOptions) log.warn('a dangerous option is in force', { option })
   return {
     snapshot,
     setupLink: await issueSetupLink(store, snapshot, clock, random),

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Answer, type CountingServer, startHttp, startRaw } from '../../test/support/hostile-server.ts'
 import { selfSignedCertificate } from '../../test/support/self-signed.ts'
@@ -38,13 +39,14 @@ async function failure(work: Promise<unknown>): Promise<string> {
 
 describe('requests to an upstream', () => {
   test('carry method, path, headers and body, and bring back status, headers and body', async () => {
-    const server = await http(async (request, response) => {
+    const answer = async (request: IncomingMessage, response: ServerResponse) => {
       const body = await text(request)
       response.writeHead(201, { 'x-a': ['1', '2'], 'content-type': 'application/json' })
       response.end(
         JSON.stringify({ body, auth: request.headers.authorization, encoding: request.headers['accept-encoding'] }),
       )
-    })
+    }
+    const server = await http((request, response) => void answer(request, response))
     const response = await pool(server.origin).request({
       ...GET,
       method: 'POST',
