@@ -27,11 +27,13 @@ const HOPS_MAX = 20
 
 export class ScriptedBrowser {
   readonly #origin: string
+  readonly #send: typeof fetch
   readonly #cookies = new Map<string, Cookie>()
 
   /** Follows redirects and meta refreshes on `origin` only; the first address elsewhere is where it stops. */
-  constructor(origin: string) {
+  constructor(origin: string, send: typeof fetch = fetch) {
     this.#origin = origin
+    this.#send = send
   }
 
   get cookieNames(): string[] {
@@ -59,7 +61,7 @@ export class ScriptedBrowser {
     let next: typeof init = init
     for (let hop = 0; hop < HOPS_MAX; hop += 1) {
       if (new URL(at).origin !== this.#origin) return { url: at, status: 0, html: '', headers: new Headers() }
-      const response = await fetch(at, {
+      const response = await this.#send(at, {
         method: next.method,
         ...(next.body === undefined ? {} : { body: next.body }),
         headers: { ...next.headers, cookie: this.#cookieHeader(at) },

@@ -1,0 +1,146 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { socketPath } from '#control-plane/admin-api/socket-path.ts'
+import { type Gateway, startGateway } from '../../src/serve.ts'
+import type { Person } from '../e2e/support/authorize.ts'
+import { freePort } from '../e2e/support/gateway.ts'
+
+/** One record of the audit log as the admin API shows it. */
+export interface ShownRecord {
+  readonly activity: string
+  readonly outcome: string
+  readonly reason: string | null
+  readonly requestId: string | null
+  readonly clientId: string | null
+  readonly server: string | null
+  readonly tool: string | null
+  readonly method: string | null
+}
+
+export interface AdminAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly text: string
+}
+
+/** The gateway as `serve` puts it together, in this process, from sources. */
+export interface WholeGateway {
+  readonly port: number
+  readonly folder: string
+  readonly configFile: string
+  readonly gateway: Gateway
+  /** What was written to the operator's log. */
+  readonly logged: { readonly level: string; readonly message: string; readonly details: object }[]
+  /** The admin API over the socket of the state folder. */
+  admin(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<AdminAnswer>
+  addUser(username: string, roles?: readonly string[]): Promise<Person>
+  /** Newest first. */
+  log(query?: string): Promise<ShownRecord[]>
+  /** The whole export, one line per record. */
+  exportLog(): Promise<string>
+  /** Replaces the file and reads it. */
+  reconfigure(yaml: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** Starts it on a free port with a fresh state. `yaml` gets the port, and the folder that relative paths start from. */
+export async function startWholeGateway(
+  yaml: (port: number, folder: string) => string,
+  options: {
+    readonly env?: Readonly<Record<string, string | undefined>>
+    /** Written beside the configuration, for the owner alone. */
+    readonly files?: Readonly<Record<string, string>>
+  } = {},
+): Promise<WholeGateway> {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-whole-'))
+  const port = await freePort()
+  const configFile = join(folder, 'sallyport.yaml')
+  const stateDir = join(folder, 'var')
+  await writeFile(configFile, yaml(port, folder), { mode: 0o600 })
+  for (const [name, text] of Object.entries(options.files ?? {})) {
+    await writeFile(join(folder, name), text, { mode: 0o600 })
+  }
+  const logged: { level: string; message: string; details: object }[] = []
+  const note =
+    (level: string) =>
+    (message: string, details: object = {}) =>
+      void logged.push({ level, message, details })
+  const gateway = await startGateway({
+    configurationFile: configFile,
+    stateDir,
+    env: { PATH: process.env['PATH'], ...options.env },
+    execPath: process.execPath,
+    log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
+  })
+  const admin: WholeGateway['admin'] = (method, path, body, headers) =>
+    ask(socketPath(stateDir), method, `/api/v1${path}`, body, headers)
+  return {
+    port,
+    folder,
+    configFile,
+    gateway,
+    logged,
+    admin,
+    addUser: async (username, roles) => {
+      const password = `correct horse battery ${username}`
+      const answer = await admin('POST', '/users', { username, password, ...(roles === undefined ? {} : { roles }) })
+      if (answer.status !== 201) throw new Error(`${username} was not added: ${answer.text}`)
+      return { username, password }
+    },
+    log: async (query = '') => {
+      const answer = await admin('GET', `/log?limit=200${query}`)
+      return (JSON.parse(answer.text) as { items: ShownRecord[] }).items
+    },
+    exportLog: async () => (await admin('GET', '/log/export')).text,
+    reconfigure: async (text) => {
+      await writeFile(configFile, text, { mode: 0o600 })
+      await gateway.reload()
+    },
+    close: async () => {
+      await gateway.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function ask(
+  path: string,
+  method: string,
+  target: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<AdminAnswer> {
+  const payload = body === undefined ? null : JSON.stringify(body)
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest(
+      {
+        socketPath: path,
+        method,
+        path: target,
+        headers: {
+          host: 'localhost',
+          ...(payload === null
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+          ...headers,
+        },
+      },
+      (response) => {
+        readAll(response).then(
+          (text) => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
+          reject,
+        )
+      },
+    )
+    sent.on('error', reject)
+    sent.end(payload ?? undefined)
+  })
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const chunk of response.setEncoding('utf8')) text += String(chunk)
+  return text
+}
