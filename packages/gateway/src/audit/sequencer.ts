@@ -40,8 +40,13 @@ export class LogTampered extends Error {
 /** Starts the one sequencer of a log: positions, leaf hashes, checkpoints. Throws LogTampered if the log shrank or its tree changed. */
 export async function startSequencer(options: SequencerOptions): Promise<Sequencer> {
   const tree = await TreeFile.open(options.treeFile)
-  await mkdir(dirname(options.checkpointFile), { recursive: true, mode: 0o700 })
-  await catchUp(options, tree)
+  try {
+    await mkdir(dirname(options.checkpointFile), { recursive: true, mode: 0o700 })
+    await catchUp(options, tree)
+  } catch (cause) {
+    await tree.close()
+    throw cause
+  }
   let lastCheckpointMs = options.clock.monotonicMs()
   let running: Promise<void> = Promise.resolve()
 
