@@ -28,6 +28,8 @@ import { Closers } from './serve/closers.ts'
 import { healthRoutes } from './serve/health.ts'
 import { heedOwnWrites } from './serve/heed-own-writes.ts'
 import { startHousekeeping } from './serve/housekeeping.ts'
+import { recordStop } from './serve/record-stop.ts'
+import { startSettling } from './serve/settling.ts'
 import { issueSetupLink } from './serve/setup-link.ts'
 import { openStateFolder } from './serve/state-folder.ts'
 
@@ -90,6 +92,8 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   const snapshot = snapshots.current()
   const { sequencer, signer } = await openAuditLog(kept, folder, snapshot, { clock, random, log })
   closers.add('audit log', sequencer)
+  const settling = await startSettling({ port: kept.audit, trail: audit, sequencer, tenant: snapshot.tenant, log })
+  closers.add('calls of the last run', { close: async () => void (await settling.stop()) })
 
   const keys = await loadSigningKeys(kept.signingKeys, sealer, snapshot.tenant, clock, random, audit)
   const revocations = startRevocations({ feed: kept.feed, clock })
@@ -169,6 +173,14 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   ])
   const loaded = snapshots.loaded()
   const listener = createListener({ current, router, clock, random, tls: loaded.tls, onFailure })
+  await audit.record({
+    tenant: DEFAULT_TENANT,
+    activity: 'system.start',
+    outcome: 'success',
+    requestId: null,
+    detail: { dangerousOptions: snapshot.dangerousOptions.join(' '), servers: snapshot.servers.size },
+  })
+  closers.add('record of the stop', { close: () => recordStop(audit, settling) })
   await listener.listen(loaded.listen.host, loaded.listen.port)
   closers.add('listener', listener)
   closers.add('MCP endpoint', mcp)
@@ -192,9 +204,6 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     close: async () => {
       if (isClosing) return
       isClosing = true
-      await audit
-        .record({ tenant: DEFAULT_TENANT, activity: 'system.stop', outcome: 'success', requestId: null })
-        .catch((cause: unknown) => log.error('the stop could not be recorded', { cause }))
       await closers.closeAll()
     },
   }

@@ -5,8 +5,9 @@ import type { Sealer } from '#keys/sealer.ts'
 import type { AuditEntry, AuditPort } from '#store/ports/audit.ts'
 import { Coalescer } from './coalesce.ts'
 import { canonicalJson } from './jcs.ts'
+import { OwedOutcomes } from './owed-outcomes.ts'
 import { type Coalesced, printRecord } from './record.ts'
-import type { AuditEvent, AuditTrail } from './trail.ts'
+import type { AuditEvent, CallAuditTrail } from './trail.ts'
 
 /** Longest text kept of anything a caller sent. */
 const TEXT_CHARS_MAX = 512
@@ -19,9 +20,27 @@ export interface AuditTrailDependencies {
   readonly random: Random
 }
 
-/** The trail over the store. `close()` writes the counts of refusals still being coalesced. */
-export function createAuditTrail(dependencies: AuditTrailDependencies): AuditTrail & { close(): Promise<void> } {
+/** The trail over the store, with what only its owner needs. */
+export interface OwnedAuditTrail extends CallAuditTrail {
+  /** Writes outcomes that could not be written when they were known. False if some are still owed. */
+  settle(): Promise<boolean>
+  /** Writes the counts of refusals still being coalesced, and what is owed. */
+  close(): Promise<void>
+}
+
+/** The trail over the store. */
+export function createAuditTrail(dependencies: AuditTrailDependencies): OwnedAuditTrail {
   const { port, clock, random } = dependencies
+  let isFailing = false
+  const append = async (entries: readonly AuditEntry[]): Promise<void> => {
+    try {
+      await port.append(entries)
+      isFailing = false
+    } catch (cause) {
+      isFailing = true
+      throw cause
+    }
+  }
   const entry = (event: AuditEvent, coalesced: Coalesced | null = null): AuditEntry => {
     const timeMs = clock.nowMs()
     const id = uuidv7(random, timeMs)
@@ -35,13 +54,31 @@ export function createAuditTrail(dependencies: AuditTrailDependencies): AuditTra
       personal: personal?.sealed ?? null,
     }
   }
-  const coalescer = new Coalescer(clock, (event, coalesced) => port.append([entry(event, coalesced)]))
+  const coalescer = new Coalescer(clock, (event, coalesced) => append([entry(event, coalesced)]))
+  const owed = new OwedOutcomes(append)
   return {
     entry: (event) => entry(event),
-    record: (event) => port.append([entry(event)]),
+    record: async (event) => {
+      const one = entry(event)
+      try {
+        await append([one])
+      } catch (cause) {
+        if (event.activity === 'call.outcome') owed.add(one)
+        throw cause
+      }
+    },
+    isFailing: () => isFailing,
     refusedUnauthenticated: (event, address) =>
       coalescer.refuse({ ...event, personal: { ...event.personal, address } }, address),
-    close: () => coalescer.close(),
+    settle: async () => {
+      await owed.pay().catch(() => undefined)
+      return owed.isSettled
+    },
+    close: async () => {
+      owed.stop()
+      await coalescer.close()
+      await owed.pay()
+    },
   }
 }
 

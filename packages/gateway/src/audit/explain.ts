@@ -44,6 +44,14 @@ const EXPLANATIONS: Readonly<Record<string, { readonly meaning: string; readonly
     meaning: 'The MCP server did not start, did not answer, or answered nonsense.',
     action: 'Look for its stderr in the gateway log.',
   },
+  gatewayStopped: {
+    meaning: 'The gateway ended while this call was under way. Whether the MCP server carried it out is not known.',
+    action: 'Look at the server before the call is repeated. The record was written at the next start.',
+  },
+  notSent: {
+    meaning: 'The call was recorded but not sent, because something that belongs with it could not be done.',
+    action: 'Nothing: the server never saw it.',
+  },
   upstreamTimeout: {
     meaning: 'The MCP server took longer than limits.callTimeoutSeconds.',
     action: 'Raise the limit for that server or look why it is slow.',

@@ -29,6 +29,7 @@ const CLASS_UID: Readonly<Record<AuditActivity, number>> = {
   'config.applied': 6002,
   'config.rejected': 6002,
   'system.start': 6002,
+  'system.recover': 6002,
   'system.stop': 6002,
 }
 

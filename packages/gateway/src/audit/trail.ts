@@ -51,17 +51,27 @@ export type AuditActivity =
   | 'config.applied'
   | 'config.rejected'
   | 'system.start'
+  | 'system.recover'
   | 'system.stop'
 
 /** The only way into the audit log. */
 export interface AuditTrail {
   /** The entry to commit in a port's own transaction, together with what it records. */
   entry(event: AuditEvent): AuditEntry
-  /** Durable when it resolves. Rejects when it could not be written: the caller refuses what it was about to do. */
+  /**
+   * Durable when it resolves. Rejects when it could not be written: the caller refuses what it was about to do. The outcome of a call is
+   * of something done already; it is kept and written as soon as that works again, while its caller is refused the answer.
+   */
   record(event: AuditEvent): Promise<void>
   /**
    * For refusals of callers nobody vouches for: identical ones (activity, reason, server, address) within a window become one record
    * with count, first and last, so that a flood cannot fill the disk. The first of each kind is durable when it resolves.
    */
   refusedUnauthenticated(event: AuditEvent, address: string): Promise<void>
+}
+
+/** The trail as those who carry calls need it. */
+export interface CallAuditTrail extends AuditTrail {
+  /** True from a write that failed until one that worked: whoever would act without a record beforehand makes one now. */
+  isFailing(): boolean
 }

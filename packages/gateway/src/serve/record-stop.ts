@@ -1,0 +1,17 @@
+import type { OwnedAuditTrail } from '#audit/create-trail.ts'
+import { DEFAULT_TENANT } from '#core/ids.ts'
+import type { Settling } from './settling.ts'
+
+/**
+ * The last record but the log's own: nothing that could make or answer a call is open any more. `success` says that every call has its
+ * outcome, and spares the next start from looking. Rejects if it cannot be written.
+ */
+export async function recordStop(audit: OwnedAuditTrail, settling: Settling): Promise<void> {
+  const stop = { tenant: DEFAULT_TENANT, activity: 'system.stop', requestId: null } as const
+  const areSettled = [await settling.stop(), await audit.settle()]
+  await audit.record(
+    areSettled.includes(false)
+      ? { ...stop, outcome: 'failed', reason: 'outcomesOwed' }
+      : { ...stop, outcome: 'success' },
+  )
+}
