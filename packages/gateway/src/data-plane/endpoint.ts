@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AuditTrail } from '#audit/trail.ts'
+import type { CallAuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
 import type { Log } from '#core/log.ts'
 import type { Random } from '#core/random.ts'
@@ -24,7 +24,7 @@ export interface McpEndpointDeps {
   readonly verifier: AccessTokenVerifier
   readonly memberships: Memberships
   readonly revocations: Revocations
-  readonly audit: AuditTrail
+  readonly audit: CallAuditTrail
   readonly clock: Clock
   readonly random: Random
   /** Private folders of child processes and users' folders are made under it. */

@@ -153,6 +153,13 @@ export function answerRefusal(
         'This cannot be recorded at the moment, so it was not done; try again',
         retryAfter(RETRY_AFTER_BUSY_SECONDS),
       )
+    case 'outcomeUnrecorded':
+      // No Retry-After: whoever repeats it without looking may do it twice.
+      return say(
+        503,
+        refused,
+        'This was sent to the server, but its outcome cannot be recorded at the moment, so the answer is withheld',
+      )
     case 'shuttingDown':
       return say(503, refused, 'The gateway is restarting; try again', {
         ...CLOSE,

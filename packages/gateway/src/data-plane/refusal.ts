@@ -40,4 +40,5 @@ export type Refusal =
   | { readonly name: 'upstreamTimeout'; readonly id: string | number | null }
   // ourselves
   | { readonly name: 'auditUnavailable' }
+  | { readonly name: 'outcomeUnrecorded' }
   | { readonly name: 'shuttingDown' }

@@ -1,4 +1,4 @@
-import type { AuditTrail } from '#audit/trail.ts'
+import type { CallAuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
 import type { Log } from '#core/log.ts'
 import type { Random } from '#core/random.ts'
@@ -15,7 +15,7 @@ export interface Road {
   readonly verifier: AccessTokenVerifier
   readonly memberships: Memberships
   readonly revocations: Revocations
-  readonly audit: AuditTrail
+  readonly audit: CallAuditTrail
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

@@ -281,6 +281,47 @@ describe('the audit log', () => {
     expect(answer.messages[0]).not.toHaveProperty('result')
   })
 
+  test('while nothing can be written, reads are not sent either', async () => {
+    upstream = await startScriptedUpstream(() => false)
+    const entry = { kind: 'http' as const, url: upstream.url, headers: new Map(), network: 'loopback' as const }
+    const { url, failAudit, records } = await start({ servers: { notes: { upstream: entry } } })
+    const session = await openRawSession(url('notes'), 'token-a')
+    await session.post({ jsonrpc: '2.0', id: 'l', method: 'tools/list' })
+    failAudit(() => true)
+    // The first finds out: it was sent, nothing changed, and its answer is withheld.
+    const first = await session.call(1, 'get_thing')
+    expect([first.status, first.text.includes('was sent to the server')]).toEqual([503, true])
+    for (const id of [2, 3]) {
+      const refused = await session.call(id, 'get_thing')
+      expect([refused.status, refused.text.includes('was not done')]).toEqual([503, true])
+    }
+    expect(upstream.of('tools/call')).toHaveLength(1)
+    failAudit(null)
+    expect((await session.call(4, 'get_thing')).status).toBe(200)
+    expect((await session.call(5, 'get_thing')).status).toBe(200)
+    const calls = records.filter(({ tool }) => tool === 'get_thing').map(({ activity }) => activity)
+    expect(calls).toEqual(['call.intent', 'call.outcome', 'call.outcome'])
+  })
+
+  test('an intent whose call is not sent after all has an outcome that says so', async () => {
+    upstream = await startScriptedUpstream(() => false)
+    const entry = { kind: 'http' as const, url: upstream.url, headers: new Map(), network: 'loopback' as const }
+    const { url, failAudit, records } = await start({ servers: { notes: { upstream: entry } } })
+    const session = await openRawSession(url('notes'), 'token-a', { revision: '2025-03-26' })
+    await session.post({ jsonrpc: '2.0', id: 'l', method: 'tools/list' })
+    failAudit(({ activity, tool }) => activity === 'call.intent' && tool === 'delete_thing')
+    const call = (id: number, name: string) => ({ jsonrpc: '2.0', id, method: 'tools/call', params: { name } })
+    const answer = await session.post([call(1, 'write_thing'), call(2, 'delete_thing')])
+    expect(answer.status).toBe(503)
+    expect(upstream.of('tools/call')).toHaveLength(0)
+    const written = records.filter(({ tool }) => tool === 'write_thing')
+    expect(written.map(({ activity, outcome, reason }) => [activity, outcome, reason])).toEqual([
+      ['call.intent', 'unknown', undefined],
+      ['call.outcome', 'failed', 'notSent'],
+    ])
+    expect(written[0]?.callId).toBe(written[1]?.callId)
+  })
+
   test('a refusal that cannot be written is still a refusal', async () => {
     const { url, failAudit } = await start()
     failAudit(() => true)

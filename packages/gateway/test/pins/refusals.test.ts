@@ -220,6 +220,12 @@ const PINS: { readonly [Name in Refusal['name']]: Pin } = {
     message: 'This cannot be recorded at the moment, so it was not done; try again',
     headers: { 'retry-after': '5' },
   },
+  outcomeUnrecorded: {
+    refusal: { name: 'outcomeUnrecorded' },
+    status: 503,
+    code: -32000,
+    message: 'This was sent to the server, but its outcome cannot be recorded at the moment, so the answer is withheld',
+  },
   shuttingDown: {
     refusal: { name: 'shuttingDown' },
     status: 503,

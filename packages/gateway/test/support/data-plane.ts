@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
+import type { AuditEvent, CallAuditTrail } from '#audit/trail.ts'
 import { systemClock } from '#core/clock.ts'
 import {
   asClientId,
@@ -60,17 +60,20 @@ export async function startDataPlane(options: GatewayOptions): Promise<DataPlane
   const records: AuditEvent[] = []
   const logged: { message: string; fields: unknown }[] = []
   let failing: ((event: AuditEvent) => boolean) | null = null
+  let isFailing = false
   const write = async (event: AuditEvent) => {
     await new Promise((resolve) => setImmediate(resolve))
-    if (failing?.(event)) throw new Error('the disk is full')
+    isFailing = failing?.(event) ?? false
+    if (isFailing) throw new Error('the disk is full')
     records.push(event)
   }
-  const audit: AuditTrail = {
+  const audit: CallAuditTrail = {
     entry: () => {
       throw new Error('not used by the data plane')
     },
     record: write,
     refusedUnauthenticated: write,
+    isFailing: () => isFailing,
   }
   const log = collect(logged)
   const revoked = new Set<string>()

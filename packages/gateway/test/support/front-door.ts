@@ -136,6 +136,7 @@ export async function startFrontDoor(): Promise<FrontDoor> {
       },
       record,
       refusedUnauthenticated: record,
+      isFailing: () => false,
     },
     clock,
     random: systemRandom,

@@ -72,11 +72,17 @@ export async function carry(carriage: Carriage, road: Road): Promise<Refusal | n
     reply.discard()
     return refusal
   }
-  if (!(await recordIntents(carriage, begun.value, road))) return giveUp({ name: 'auditUnavailable' })
+  const intents = await recordIntents(carriage, begun.value, road)
+  if (!intents.isComplete) {
+    await recordNotSent(carriage, intents.recorded, road)
+    return giveUp({ name: 'auditUnavailable' })
+  }
   for (const one of cleared) {
     if (one.permit.message.kind === 'request') continue
     const refusal = await carryMessage(one, session)
-    if (refusal !== null) return giveUp(refusal)
+    if (refusal === null) continue
+    await recordNotSent(carriage, intents.recorded, road)
+    return giveUp(refusal)
   }
   await Promise.all(begun.value.map((one) => carryCall(carriage, one, reply, road)))
   return null
@@ -140,12 +146,27 @@ function isPureRead(toolClass: ToolClass | null): boolean {
   return toolClass === null || toolClass === 'read'
 }
 
-/** Every call that is not a pure read leaves a durable trace before it leaves. */
-async function recordIntents(carriage: Carriage, begun: readonly Underway[], road: Road): Promise<boolean> {
-  const acting = begun.filter(({ cleared }) => !isPureRead(cleared.permit.toolClass))
+interface Intents {
+  readonly isComplete: boolean
+  readonly recorded: readonly Underway[]
+}
+
+/**
+ * Every call that is not a pure read leaves a durable trace before it leaves. While writing fails, reads do so too: otherwise the server
+ * would be asked for what nobody may be told.
+ */
+async function recordIntents(carriage: Carriage, begun: readonly Underway[], road: Road): Promise<Intents> {
+  const acting = road.audit.isFailing() ? begun : begun.filter(({ cleared }) => !isPureRead(cleared.permit.toolClass))
   const records = acting.map((one) => record(carriage, one, { activity: 'call.intent', outcome: 'unknown' }, road))
   const done = await Promise.allSettled(records)
-  return done.every(({ status }) => status === 'fulfilled')
+  const recorded = acting.filter((_, index) => done[index]?.status === 'fulfilled')
+  return { isComplete: recorded.length === acting.length, recorded }
+}
+
+/** An intent whose call is not sent after all has an outcome too. One that cannot be written now is written later, by the trail. */
+async function recordNotSent(carriage: Carriage, recorded: readonly Underway[], road: Road): Promise<void> {
+  const outcome = { activity: 'call.outcome', outcome: 'failed', reason: 'notSent' } as const
+  await Promise.allSettled(recorded.map((one) => record(carriage, one, outcome, road)))
 }
 
 async function carryCall(carriage: Carriage, one: Underway, reply: PostReply, road: Road): Promise<void> {
@@ -160,7 +181,7 @@ async function carryCall(carriage: Carriage, one: Underway, reply: PostReply, ro
       requestId: exchange.requestId,
       cause,
     })
-    answerWith({ name: 'auditUnavailable' }, carriage, one, reply)
+    answerWith({ name: 'outcomeUnrecorded' }, carriage, one, reply)
     return
   }
   if (judged.kind === 'nothing') reply.withoutAnswer()

@@ -8,6 +8,7 @@ import { openUpstreamPool, type UpstreamPool } from '#net/upstream-pool.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import { type ChildOwner, DEFAULT_SEARCH_PATH } from './child-environment.ts'
 import type { OpenConnection } from './connection.ts'
+import { endOrphans } from './end-orphans.ts'
 import { openHttp } from './http.ts'
 import { ProcessGroups } from './process-group.ts'
 import { openStdio } from './stdio.ts'
@@ -34,8 +35,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   // The last resort: a process that ends without closing takes its children with it.
   const killAll = () => groups.killAll()
   process.on('exit', killAll)
-  // Private folders of children that a killed gateway left behind.
-  const swept = rm(join(stateDir, 'run'), { recursive: true, force: true })
+  const swept = sweep(join(stateDir, 'run'), log)
 
   const poolFor = (spec: HttpUpstream): UpstreamPool => {
     const { origin } = new URL(spec.url)
@@ -63,4 +63,11 @@ export function createConnector(options: ConnectorOptions): Connector {
       groups.killAll()
     },
   }
+}
+
+/** Children that a killed gateway left behind, and their private folders. Only then are children started: two never share a user's folder. */
+async function sweep(runDir: string, log: Log): Promise<void> {
+  const ended = await endOrphans(runDir)
+  if (ended > 0) log.warn('processes that an earlier gateway had left running were ended', { ended })
+  await rm(runDir, { recursive: true, force: true, maxRetries: 3 })
 }
