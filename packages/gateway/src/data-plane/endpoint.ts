@@ -3,7 +3,7 @@ import type { CallAuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
 import type { Log } from '#core/log.ts'
 import type { Random } from '#core/random.ts'
-import type { Snapshot, SnapshotSource } from '#core/snapshot.ts'
+import type { SnapshotSource } from '#core/snapshot.ts'
 import type { Route } from '#http/exchange.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { Memberships, Revocations } from '#identity/live-ports.ts'
@@ -13,8 +13,8 @@ import { describeEvent } from './record.ts'
 import type { Road } from './road.ts'
 import type { Session } from './sessions/session.ts'
 import { SessionTable } from './sessions/session-table.ts'
+import { isStillServed } from './sessions/still-stands.ts'
 import { createConnector } from './upstream/connect.ts'
-import { sameUpstream } from './upstream/same-upstream.ts'
 
 /** Longest wait at close for requests that are still being answered. */
 const DRAIN_MS = 3_000
@@ -105,9 +105,4 @@ function isForgotten(session: Session, nowMs: number): boolean {
 function endRevoked(sessions: SessionTable, revocations: Revocations): void {
   void sessions.endWhere((session) => revocations.isRevoked(session.principal), 'grantRevoked')
   for (const session of sessions.all()) session.streams.endWhere((principal) => revocations.isRevoked(principal))
-}
-
-function isStillServed(session: Session, snapshot: Snapshot): boolean {
-  const server = snapshot.servers.get(session.server.id)
-  return server !== undefined && sameUpstream(server.upstream, session.server.upstream)
 }

@@ -77,9 +77,10 @@ async function clearAll(
   // It was read the same way when the caller was authenticated.
   if (bearer.kind !== 'token') return refused({ name: 'tokenMissing' })
   const context = { bearer: bearer.token, credentialTexts: session?.credentialTexts ?? [] }
+  const { server } = authenticated.head
+  const tools: ToolLookup = session === null ? NO_TOOLS : { classOf: (tool) => session.inventory.classOf(tool, server) }
   const cleared: Cleared[] = []
   for (const message of messages) {
-    const tools = session?.inventory ?? NO_TOOLS
     const permit = await authorize(authenticated, message, tools, snapshot, road.memberships)
     if (!permit.ok) return permit
     const one = inspectArguments(permit.value, context)

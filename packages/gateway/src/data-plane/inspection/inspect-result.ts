@@ -45,7 +45,7 @@ export function inspectResult(object: JsonObject, context: ResultContext): Resul
 function allowedTools(result: JsonObject, context: ResultContext): JsonObject[] {
   const { inventory, server, snapshot, roles } = context
   return inventory
-    .learn(result['tools'])
+    .learn(result['tools'], server)
     .filter(({ toolClass }) => roleAllows(snapshot, roles, server, toolClass))
     .map(({ definition }) => definition)
 }

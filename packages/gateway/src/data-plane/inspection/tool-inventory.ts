@@ -1,6 +1,6 @@
 import { classifyTool } from '@sallyport/inspect'
 import type { ServerEntry } from '#core/snapshot.ts'
-import type { ToolClass } from '#core/tool-classes.ts'
+import { TOOL_CLASSES, type ToolClass } from '#core/tool-classes.ts'
 import type { JsonObject, JsonValue } from '#wire/jsonrpc/message.ts'
 import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
 import type { DataPlaneLimits } from '../limits.ts'
@@ -18,10 +18,10 @@ export type InventoryLimits = Pick<DataPlaneLimits, 'toolPagesMax' | 'toolsMax'>
 
 /**
  * What one session's upstream says its tools are, as classes. Learned from every listing that passes, asked for once when a tool is
- * called that nobody listed, and void when the upstream says that its tools changed.
+ * called that nobody listed, and void when the upstream says that its tools changed. Only what was found out about a tool is kept: the
+ * operator's word on it is asked for anew with every call, because the configuration may have changed since the session began.
  */
 export class ToolInventory {
-  readonly #server: ServerEntry
   readonly #listPage: ListPage
   readonly #limits: InventoryLimits
   readonly #classes = new Map<string, ToolClass>()
@@ -29,37 +29,51 @@ export class ToolInventory {
   /** Rises when everything known becomes void, so that a listing that began earlier cannot bring it back. */
   #era = 0
 
-  constructor(server: ServerEntry, listPage: ListPage, limits: InventoryLimits) {
-    this.#server = server
+  constructor(listPage: ListPage, limits: InventoryLimits) {
     this.#listPage = listPage
     this.#limits = limits
   }
 
   /** Null for a tool that the upstream does not list. Rejects when the upstream cannot be asked. */
-  async classOf(tool: string): Promise<ToolClass | null> {
+  async classOf(tool: string, server: ServerEntry): Promise<ToolClass | null> {
+    // A name that no listing may hold is not worth asking the upstream for.
+    if (!nameIsSound(tool)) return null
     const known = this.#classes.get(tool)
-    if (known !== undefined) return known
+    if (known !== undefined) return server.toolClasses.get(tool) ?? known
     this.#listing ??= this.#listAll().finally(() => {
       this.#listing = null
     })
     await this.#listing
-    return this.#classes.get(tool) ?? null
+    const found = this.#classes.get(tool)
+    return found === undefined ? null : (server.toolClasses.get(tool) ?? found)
   }
 
   /** The tools of one listing that are well formed, each once, with the class by which they are judged. */
-  learn(listed: JsonValue | undefined): readonly ListedTool[] {
+  learn(listed: JsonValue | undefined, server: ServerEntry): readonly ListedTool[] {
+    return this.#note(listed).map((tool) => ({
+      ...tool,
+      toolClass: server.toolClasses.get(tool.name) ?? tool.toolClass,
+    }))
+  }
+
+  #note(listed: JsonValue | undefined): readonly ListedTool[] {
     if (!Array.isArray(listed)) return []
     const tools = new Map<string, ListedTool>()
     for (const definition of listed) {
       if (!isJsonObject(definition)) continue
       const name = definition['name']
       if (typeof name !== 'string' || !nameIsSound(name) || !isJsonObject(definition['inputSchema'])) continue
-      // Two definitions of one name: the caller could not know which one is meant. The first stands.
-      if (tools.has(name)) continue
-      tools.set(name, { name, toolClass: this.#classify(name, definition), definition })
+      const found = classifyTool({ ...definition, name }).toolClass
+      // Two definitions of one name: nobody could know which one is meant. The first is shown, the graver class is needed.
+      const before = tools.get(name)
+      if (before === undefined) tools.set(name, { name, toolClass: found, definition })
+      else tools.set(name, { ...before, toolClass: graver(before.toolClass, found) })
     }
     for (const { name, toolClass } of tools.values()) {
-      if (this.#classes.size < this.#limits.toolsMax || this.#classes.has(name)) this.#classes.set(name, toolClass)
+      const known = this.#classes.get(name)
+      // Within one listing of several pages, or listed again without a word of change: a class rises and does not fall.
+      if (known !== undefined) this.#classes.set(name, graver(known, toolClass))
+      else if (this.#classes.size < this.#limits.toolsMax) this.#classes.set(name, toolClass)
     }
     return [...tools.values()]
   }
@@ -67,10 +81,6 @@ export class ToolInventory {
   clear(): void {
     this.#era += 1
     this.#classes.clear()
-  }
-
-  #classify(name: string, definition: JsonObject): ToolClass {
-    return this.#server.toolClasses.get(name) ?? classifyTool({ ...definition, name }).toolClass
   }
 
   /** A list that changes while it is read is read again: servers announce changes just when a session starts. */
@@ -88,7 +98,7 @@ export class ToolInventory {
       const result: JsonObject | null = await this.#listPage(cursor)
       if (era !== this.#era) return false
       if (result === null) return true
-      this.learn(result['tools'])
+      this.#note(result['tools'])
       const next: JsonValue | undefined = result['nextCursor']
       if (typeof next !== 'string' || next === cursor) return true
       cursor = next
@@ -101,6 +111,11 @@ export interface ListedTool {
   readonly name: string
   readonly toolClass: ToolClass
   readonly definition: JsonObject
+}
+
+/** `TOOL_CLASSES` is in order of severity. */
+function graver(a: ToolClass, b: ToolClass): ToolClass {
+  return TOOL_CLASSES.indexOf(a) >= TOOL_CLASSES.indexOf(b) ? a : b
 }
 
 function nameIsSound(name: string): boolean {

@@ -1,5 +1,6 @@
 import { uuidv7 } from '#core/random.ts'
 import type { HttpExchange } from '#http/exchange.ts'
+import type { MessageId } from '#wire/jsonrpc/message.ts'
 import { printJson } from '#wire/jsonrpc/parse-strict.ts'
 import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
 import { textHolds } from '../inspection/find-credential.ts'
@@ -8,11 +9,12 @@ import { contextOf, describeEvent, describePermit, type RecordSubject } from '..
 import type { Refusal } from '../refusal.ts'
 import type { Road } from '../road.ts'
 import { openSession } from './open-session.ts'
-import { bindingOf } from './session.ts'
+import { bindingOf, type Session } from './session.ts'
+import { reasonToEnd } from './still-stands.ts'
 
 /**
  * `initialize`: a place, a session with an upstream of its own, records, and only then the id that lets the client come back.
- * Null once the exchange is answered.
+ * Null once the exchange is answered; a refusal is recorded by whoever answers it.
  */
 export async function initialize(exchange: HttpExchange, cleared: Cleared, road: Road): Promise<Refusal | null> {
   const { authenticated, message } = cleared.permit
@@ -20,18 +22,10 @@ export async function initialize(exchange: HttpExchange, cleared: Cleared, road:
   if (message.kind !== 'request') throw new Error('initialize is a request')
   const { id } = message
   const callId = uuidv7(road.random, road.clock.nowMs())
-  const record = (session: string | null, subject: RecordSubject) =>
+  const record = (session: string, subject: RecordSubject) =>
     road.audit.record(
       describeEvent(contextOf(authenticated, session), { ...subject, ...describePermit(cleared.permit), callId }),
     )
-  const refuse = async (reason: string, refusal: Refusal): Promise<Refusal> => {
-    try {
-      await record(null, { activity: 'call.outcome', outcome: 'failed', reason })
-      return refusal
-    } catch {
-      return { name: 'auditUnavailable' }
-    }
-  }
 
   const place = road.sessions.takePlace(bindingOf(principal, head.server), head.server.limits.sessionsPerSubjectMax)
   if (!place.ok) return { name: 'sessionsExhausted' }
@@ -41,14 +35,21 @@ export async function initialize(exchange: HttpExchange, cleared: Cleared, road:
     const opened = await openSession(request, road)
     if (!opened.ok) {
       const { reason } = opened.refusal
-      if (reason === 'handshakeTimedOut') return await refuse(reason, { name: 'upstreamTimeout', id })
-      return await refuse(reason, { name: 'upstreamUnavailable', reason, id })
+      return reason === 'handshakeTimedOut'
+        ? { name: 'upstreamTimeout', id }
+        : { name: 'upstreamUnavailable', reason, id }
     }
     const { session, result } = opened.value
+    // The handshake takes time in which the server may have been reconfigured or the caller revoked; nobody looked at this session yet.
+    const ended = overtaken(session, id, road)
+    if (ended !== null) {
+      await session.end(ended.reason)
+      return ended.refusal
+    }
     const text = printJson({ jsonrpc: '2.0', id, result })
     if (textHolds(text, session.credentialTexts)) {
       await session.end('credentialInResult')
-      return await refuse('credentialInResult', { name: 'resultRefused', reason: 'credentialInResult', id })
+      return { name: 'resultRefused', reason: 'credentialInResult', id }
     }
     try {
       const detail = { revision: session.revision }
@@ -59,6 +60,12 @@ export async function initialize(exchange: HttpExchange, cleared: Cleared, road:
       await road.sessions.end(session, 'auditUnavailable')
       await session.end('auditUnavailable')
       return { name: 'auditUnavailable' }
+    }
+    // The same for the time that the records took; from here on whoever revokes or reconfigures finds the session on the table.
+    const endedSince = overtaken(session, id, road)
+    if (endedSince !== null) {
+      await road.sessions.end(session, endedSince.reason)
+      return endedSince.refusal
     }
     const { response } = exchange
     if (response.destroyed || road.isClosing()) {
@@ -80,4 +87,18 @@ export async function initialize(exchange: HttpExchange, cleared: Cleared, road:
   } finally {
     place.value.release()
   }
+}
+
+function overtaken(
+  session: Session,
+  id: MessageId,
+  road: Road,
+): { readonly reason: string; readonly refusal: Refusal } | null {
+  const reason = reasonToEnd(session, road.snapshots.current(), road.revocations)
+  if (reason === null) return null
+  const refusal: Refusal =
+    reason === 'grantRevoked'
+      ? { name: 'tokenInvalid', reason: 'revoked' }
+      : { name: 'upstreamUnavailable', reason, id }
+  return { reason, refusal }
 }

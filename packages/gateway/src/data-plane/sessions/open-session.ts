@@ -89,17 +89,13 @@ export async function openSession(
     },
   })
   returnRoad.join(link)
-  const inventory = new ToolInventory(
-    server,
-    async (cursor) => {
-      const end = await link.ask('tools/list', cursor === null ? {} : { cursor })
-      // Not answered is not the same as having no tools; whoever asked is told that the upstream is not available.
-      if (end.kind !== 'answered') throw new Error('the upstream did not list its tools')
-      const { result } = end.object
-      return isJsonObject(result) ? result : null
-    },
-    limits,
-  )
+  const inventory = new ToolInventory(async (cursor) => {
+    const end = await link.ask('tools/list', cursor === null ? {} : { cursor })
+    // Not answered is not the same as having no tools; whoever asked is told that the upstream is not available.
+    if (end.kind !== 'answered') throw new Error('the upstream did not list its tools')
+    const { result } = end.object
+    return isJsonObject(result) ? result : null
+  }, limits)
   let session: Session | null = null
   const shaken = await link.initialize({ ...params, protocolVersion: revision, capabilities })
   if (!shaken.ok) {
