@@ -36,15 +36,27 @@ export interface LoginOutcome {
   /** Seconds since the epoch. */
   readonly authTime: number
   readonly amr: readonly string[]
+  /** The account's hash that the password was checked against: a password changed meanwhile undoes the login. */
+  readonly passwordHash: string
+}
+
+/** What was decided, and by this call or by an earlier one: a second post of the same page changes nothing. */
+export interface Decided {
+  readonly decision: 'allowed' | 'denied'
+  /** Where to send the browser next, on our own origin. */
+  readonly resumeUrl: string
 }
 
 export interface Interactions {
   /** Null when the uid is unknown or expired, or when this browser is not the one that started it: the page says to begin again. */
   load(exchange: HttpExchange, uid: string): Promise<Interaction | null>
-  /** Each answers the URL to send the browser to next, on our own origin. */
-  finishLogin(exchange: HttpExchange, interaction: Interaction, outcome: LoginOutcome): Promise<string>
-  /** Opens the grant (one authorization = one grant) with exactly these scopes, which may be more or fewer than requested. Audited in the same transaction. */
-  finishConsent(exchange: HttpExchange, interaction: Interaction, scopes: readonly string[]): Promise<string>
+  /** Answers the URL to send the browser to next, on our own origin; null when the interaction or the account has changed meanwhile. */
+  finishLogin(exchange: HttpExchange, interaction: Interaction, outcome: LoginOutcome): Promise<string | null>
+  /**
+   * Opens the grant (one authorization = one grant) with exactly these scopes, which may be more or fewer than requested. Audited in the
+   * same transaction. `denied` when the account may not give them any more; null when the interaction, account or client is gone.
+   */
+  finishConsent(exchange: HttpExchange, interaction: Interaction, scopes: readonly string[]): Promise<Decided | null>
   /** The client gets `access_denied` (RFC 6749 §4.1.2.1). Audited. */
-  deny(exchange: HttpExchange, interaction: Interaction): Promise<string>
+  deny(exchange: HttpExchange, interaction: Interaction): Promise<Decided | null>
 }

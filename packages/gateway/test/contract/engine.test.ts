@@ -1,7 +1,20 @@
 import { expect, it } from 'vitest'
 import type { EngineOperation } from '#store/ports/engine.ts'
 import { onEveryEngine } from './on-every-engine.ts'
-import { ACME, auditIds, document, entry, feedOf, grant, NOW, newGrantId, OTHER, openGrant, race } from './samples.ts'
+import {
+  ACME,
+  account,
+  auditIds,
+  document,
+  entry,
+  feedOf,
+  grant,
+  NOW,
+  newGrantId,
+  OTHER,
+  openGrant,
+  race,
+} from './samples.ts'
 
 onEveryEngine('engine', (store) => {
   it('a document comes back by id, uid and user code, each within its model', async () => {
@@ -209,6 +222,72 @@ onEveryEngine('engine', (store) => {
     expect(outcome).toEqual({ outcome: 'grantNotLive', grantId: live.grantId })
     expect(await store().engine.find(ACME, issued.model, issued.id, NOW)).toBeNull()
   })
+
+  it.each([
+    ['never stored', { stored: false, at: NOW, tenant: ACME }],
+    ['expired', { stored: true, at: NOW + 900, tenant: ACME }],
+    ['of another tenant', { stored: true, at: NOW, tenant: OTHER }],
+  ])('nothing is written by whoever read a document that is now %s', async (_, { stored, at, tenant }) => {
+    const read = document({ expiresAt: NOW + 900 })
+    if (stored) await store().engine.commit(ACME, [{ kind: 'upsert', document: read }], [])
+    const written = document()
+    const operations = [
+      { kind: 'upsert', document: written },
+      { kind: 'requireDocument', model: read.model, id: read.id, at },
+    ] as const
+    const outcome = await store().engine.commit(tenant, operations, [{ ...entry(), tenant }])
+    expect(outcome).toEqual({ outcome: 'documentGone', model: read.model, id: read.id })
+    expect(await store().engine.find(tenant, written.model, written.id, NOW)).toBeNull()
+  })
+
+  it('a document that is required is left as it was', async () => {
+    const read = document()
+    await store().engine.commit(ACME, [{ kind: 'upsert', document: read }], [])
+    const require = { kind: 'requireDocument', model: read.model, id: read.id, at: NOW } as const
+    for (const consumedAt of [null, NOW]) {
+      expect(await store().engine.commit(ACME, [require], [])).toEqual({ outcome: 'committed' })
+      expect(await store().engine.find(ACME, read.model, read.id, NOW)).toEqual({ ...read, consumedAt })
+      if (consumedAt === null)
+        await store().engine.commit(ACME, [{ kind: 'consume', model: read.model, id: read.id, at: NOW }], [])
+    }
+  })
+
+  it('a login session that was read while its subject was ended does not come back', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const owner = account()
+      await store().accounts.create(owner, [])
+      const session = document({ model: 'Session', accountId: owner.subject })
+      await store().engine.commit(ACME, [{ kind: 'insert', document: session }], [])
+      await Promise.all([
+        store().engine.commit(
+          ACME,
+          [
+            { kind: 'requireDocument', model: 'Session', id: session.id, at: NOW },
+            { kind: 'upsert', document: session },
+          ],
+          [],
+        ),
+        store().accounts.setPassword(ACME, owner.subject, 'new', NOW, []),
+      ])
+      expect(await store().engine.find(ACME, 'Session', session.id, NOW)).toBeNull()
+    }
+  })
+
+  it.each(['password', 'status', 'unknown'] as const)(
+    'a login counts only for the account as checked: %s',
+    async (what) => {
+      const checked = account()
+      if (what !== 'unknown') await store().accounts.create(checked, [])
+      const require = { kind: 'requireAccount', subject: checked.subject, passwordHash: checked.passwordHash } as const
+      if (what !== 'unknown') expect(await store().engine.commit(ACME, [require], [])).toEqual({ outcome: 'committed' })
+      if (what === 'password') await store().accounts.setPassword(ACME, checked.subject, 'other', NOW, [])
+      if (what === 'status') await store().accounts.setStatus(ACME, checked.subject, 'disabled', NOW, [])
+      const login = document()
+      const outcome = await store().engine.commit(ACME, [{ kind: 'upsert', document: login }, require], [entry()])
+      expect(outcome).toEqual({ outcome: 'accountChanged', subject: checked.subject })
+      expect(await store().engine.find(ACME, login.model, login.id, NOW)).toBeNull()
+    },
+  )
 
   it('a token issued while its grant is revoked is gone either way', async () => {
     for (let round = 0; round < 20; round += 1) {

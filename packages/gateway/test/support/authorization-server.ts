@@ -46,6 +46,8 @@ export interface AuthorizationServerUnderTest {
   readonly subject: SubjectId
   /** Every interaction that a page was shown. */
   readonly shown: Interaction[]
+  /** What the consent pages said was decided. */
+  readonly decided: ('allowed' | 'denied')[]
   /** What the person at the pages does next. */
   person: Consenting
   resource(server: string): string
@@ -92,6 +94,7 @@ export async function startAuthorizationServer(
     events,
     failures,
     shown: [],
+    decided: [],
     person: {},
     resource: (id) => `${snapshot.publicUrl}/mcp/${id}`,
     setSnapshot: (change) => {
@@ -112,22 +115,28 @@ export async function startAuthorizationServer(
     const interaction = await server.interactions.load(exchange, uid)
     if (interaction === null) return sendJson(exchange.response, 400, { page: 'expired' })
     under.shown.push(interaction)
+    const who = under.person.subject ?? subject
+    const account = await opened.store.accounts.find(DEFAULT_TENANT, who)
     const next = await server.interactions.finishLogin(exchange, interaction, {
-      subject: under.person.subject ?? subject,
+      subject: who,
       authTime: systemClock.nowSeconds(),
       amr: ['pwd'],
+      passwordHash: account?.passwordHash ?? 'unknown',
     })
-    sendRedirect(exchange.response, next)
+    if (next === null) sendJson(exchange.response, 400, { page: 'expired' })
+    else sendRedirect(exchange.response, next)
   }
   const playConsent = async (exchange: HttpExchange, uid: string) => {
     const interaction = await server.interactions.load(exchange, uid)
     if (interaction === null) return sendJson(exchange.response, 400, { page: 'expired' })
     under.shown.push(interaction)
     const { deny, scopes } = under.person
-    const next = deny
+    const decided = deny
       ? await server.interactions.deny(exchange, interaction)
       : await server.interactions.finishConsent(exchange, interaction, scopes ?? interaction.scopesRequested)
-    sendRedirect(exchange.response, next)
+    if (decided === null) return sendJson(exchange.response, 400, { page: 'expired' })
+    under.decided.push(decided.decision)
+    sendRedirect(exchange.response, decided.resumeUrl)
   }
   const listener = createListener({
     current: () => snapshot,

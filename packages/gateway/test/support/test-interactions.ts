@@ -1,4 +1,10 @@
-import type { ClientDescription, Interaction, Interactions, LoginOutcome } from '#authorization-server/interactions.ts'
+import type {
+  ClientDescription,
+  Decided,
+  Interaction,
+  Interactions,
+  LoginOutcome,
+} from '#authorization-server/interactions.ts'
 import { asClientId, asServerId, type SubjectId } from '#core/ids.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
@@ -87,15 +93,15 @@ export class TestInteractions implements Interactions {
     return `/begin/${this.#add({ ...rest, prompt: 'consent', subject: outcome.subject })}`
   }
 
-  async finishConsent(_exchange: HttpExchange, interaction: Interaction, scopes: readonly string[]): Promise<string> {
+  async finishConsent(_exchange: HttpExchange, interaction: Interaction, scopes: readonly string[]): Promise<Decided> {
     if (interaction.subject === null) throw new Error('consent without a subject')
     this.outcomes.push({ kind: 'consent', uid: interaction.uid, subject: interaction.subject, scopes })
-    return this.#end(interaction, 'code=c0de')
+    return { decision: 'allowed', resumeUrl: this.#end(interaction, 'code=c0de') }
   }
 
-  async deny(_exchange: HttpExchange, interaction: Interaction): Promise<string> {
+  async deny(_exchange: HttpExchange, interaction: Interaction): Promise<Decided> {
     this.outcomes.push({ kind: 'deny', uid: interaction.uid })
-    return this.#end(interaction, 'error=access_denied')
+    return { decision: 'denied', resumeUrl: this.#end(interaction, 'error=access_denied') }
   }
 
   #add(interaction: Omit<Interaction, 'uid'>): string {

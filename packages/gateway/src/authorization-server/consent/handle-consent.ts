@@ -1,6 +1,6 @@
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import type { Account } from '#store/ports/accounts.ts'
-import type { Interaction } from '../interactions.ts'
+import type { Decided, Interaction } from '../interactions.ts'
 import { acceptForm, refuseForged } from '../pages/accept-form.ts'
 import { answerPage, answerProblem } from '../pages/answer.ts'
 import type { PageContext } from '../pages/deps.ts'
@@ -32,13 +32,11 @@ export function decideConsent(context: PageContext): Route['handler'] {
     if (question === null || (await refuseForged(context, exchange, 'consent', question.purpose, form))) return
     const decision = readDecision(form, question.choices)
     switch (decision.kind) {
-      case 'deny': {
-        const resumeUrl = await context.interactions.deny(exchange, question.interaction)
-        return goBack(context, exchange, question.interaction, 'denied', resumeUrl)
-      }
+      case 'deny':
+        return goBack(context, exchange, question, await context.interactions.deny(exchange, question.interaction))
       case 'allow': {
-        const resumeUrl = await context.interactions.finishConsent(exchange, question.interaction, decision.scopes)
-        return goBack(context, exchange, question.interaction, 'allowed', resumeUrl)
+        const decided = await context.interactions.finishConsent(exchange, question.interaction, decision.scopes)
+        return goBack(context, exchange, question, decided)
       }
       case 'undecided':
         return ask(context, exchange, question, 422, { problem: 'chooseButton', ticked: new Set(form.getAll('scope')) })
@@ -82,17 +80,20 @@ function ask(
   answerPage(exchange, status, document, { keepsOpener: keepsOpener(interaction, snapshot) })
 }
 
+/** Says what was decided, which may not be what this form said: another post of it may have been first. */
 function goBack(
   context: PageContext,
   exchange: HttpExchange,
-  interaction: Interaction,
-  decision: 'allowed' | 'denied',
-  resumeUrl: string,
+  { interaction }: Question,
+  decided: Decided | null,
 ): void {
+  if (decided === null) {
+    answerProblem(exchange, 'expired')
+    return
+  }
   const snapshot = context.snapshots.current()
   const document = interstitialPage({
-    decision,
-    resumeUrl,
+    ...decided,
     redirectUri: interaction.redirectUri,
     publicUrl: snapshot.publicUrl,
   })

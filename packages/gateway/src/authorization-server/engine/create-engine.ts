@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { type Context, type Interaction, type OIDCProviderError, Provider } from 'oidc-provider'
 import type { HttpExchange } from '#http/exchange.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
@@ -51,21 +51,26 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: En
   const run = provider.callback()
 
   return {
-    async answer(exchange, unit, url, form) {
+    async answer(exchange, first, url, form) {
       const { request, response } = exchange
       const before = response.getHeaders()
-      const made = engineRequest({
-        method: form === null ? 'GET' : 'POST',
-        url,
-        publicUrl: unit.snapshot.publicUrl,
-        cookie: request.headers.cookie,
-        authorization: form === null ? undefined : request.headers.authorization,
-        form,
-      })
-      await runUnit(unit, () => run(made, response))
-      if (unit.storeFailure === null && unit.failure === null) return
-      for (const name of response.getHeaderNames()) response.removeHeader(name)
-      for (const [name, value] of Object.entries(before)) if (value !== undefined) response.setHeader(name, value)
+      const attempt = async (unit: UnitOfWork): Promise<UnitOfWork> => {
+        const made = engineRequest({
+          method: form === null ? 'GET' : 'POST',
+          url,
+          publicUrl: unit.snapshot.publicUrl,
+          cookie: request.headers.cookie,
+          authorization: form === null ? undefined : request.headers.authorization,
+          form,
+        })
+        await runUnit(unit, () => run(made, response))
+        if (isUnanswered(unit)) restoreHeaders(response, before)
+        return unit
+      }
+      let unit = await attempt(first)
+      // As if it had come a moment later: what the other request ended is not there any more, and the engine says what that means.
+      if (unit.isOvertaken) unit = await attempt(first.again())
+      if (!isUnanswered(unit)) return
       if (unit.storeFailure === null) throw unit.failure
       dependencies.onFailure(exchange.requestId, unit.storeFailure)
       answerNotAvailable(exchange, form === null ? 'person' : 'program')
@@ -109,11 +114,21 @@ async function transact(context: Context, next: () => Promise<void>, dependencie
   } catch (error) {
     unit.failure ??= error
   }
-  if (unit.storeFailure !== null || unit.failure !== null) context.respond = false
+  if (isUnanswered(unit)) context.respond = false
   // Which origins may read our answers is decided in http/cors.ts; the engine would let every one.
   for (const name of context.res.getHeaderNames()) {
     if (name.startsWith('access-control-') && !corsBefore.has(name)) context.res.removeHeader(name)
   }
+}
+
+/** Whether the engine's answer must not be sent. */
+function isUnanswered(unit: UnitOfWork): boolean {
+  return unit.storeFailure !== null || unit.failure !== null || unit.isOvertaken
+}
+
+function restoreHeaders(response: ServerResponse, before: OutgoingHttpHeaders): void {
+  for (const name of response.getHeaderNames()) response.removeHeader(name)
+  for (const [name, value] of Object.entries(before)) if (value !== undefined) response.setHeader(name, value)
 }
 
 function corsHeaders(response: ServerResponse): ReadonlySet<string> {

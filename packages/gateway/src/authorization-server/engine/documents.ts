@@ -40,7 +40,7 @@ export function documentOf(
     // Only sessions are found by their uid; an interaction's uid is its id, a secret.
     uid: model === 'Session' ? text(payload['uid']) : null,
     userCode: null,
-    accountId: text(payload['accountId']) ?? text(record(payload['session'])['accountId']),
+    accountId: accountOf(payload),
     clientId: text(payload['clientId']) ?? text(record(payload['params'])['client_id']),
     expiresAt: expiresIn === undefined ? null : place.now + expiresIn,
   }
@@ -62,6 +62,12 @@ export function payloadOf(
     ...(id === null ? {} : { jti: id }),
     ...(document.consumedAt === null ? {} : { consumed: document.consumedAt }),
   }
+}
+
+/** Whom the document belongs to, so that it ends with their access: also a login that was made and not yet used. */
+function accountOf(payload: Payload): string | null {
+  const login = record(record(payload['result'])['login'])
+  return text(payload['accountId']) ?? text(login['accountId']) ?? text(record(payload['session'])['accountId'])
 }
 
 function boundTo(tenant: TenantId, model: string, key: string): string {

@@ -8,7 +8,7 @@ import { scopesAllowed } from '#policy/decide.ts'
 import { splitScopes } from '#policy/scopes.ts'
 import { SCOPES_UNKNOWN_PARAMETER } from '../authorize-parameters.ts'
 import type { ResolvedClient } from '../clients/registry.ts'
-import type { Interaction, Interactions, LoginOutcome } from '../interactions.ts'
+import type { Decided, Interaction, Interactions, LoginOutcome } from '../interactions.ts'
 import { isScopeOf } from '../requested-scopes.ts'
 import { acrOf } from './acr.ts'
 import { grantSeconds } from './configuration.ts'
@@ -34,48 +34,45 @@ interface Matter {
 export function createInteractions(dependencies: InteractionsDependencies): Interactions {
   const { snapshots, engineOf, store, clock, random } = dependencies
 
-  /** Runs one page's work on the interaction that this browser holds the cookie of; a stale or foreign one ends at the engine's own explanation. */
+  /** Runs one page's work on the interaction that this browser holds the cookie of; null for a stale or foreign one. */
   async function on<T>(
     exchange: HttpExchange,
     uid: string,
-    otherwise: (unit: UnitOfWork) => T,
-    work: (matter: Matter, unit: UnitOfWork, engine: Engine) => Promise<T>,
-  ): Promise<T> {
+    work: (matter: Matter, unit: UnitOfWork, engine: Engine) => Promise<T | null>,
+  ): Promise<T | null> {
     const snapshot = snapshots.current()
     const { requestId, clientAddress } = exchange
     const unit = new UnitOfWork(dependencies, { snapshot, endpoint: 'interaction', requestId, clientAddress })
     return runUnit(unit, async () => {
       const engine = engineOf(snapshot)
       const matter = await matterOf(await engine.interactionOf(exchange), uid, unit)
-      return matter === null ? otherwise(unit) : work(matter, unit, engine)
+      return matter === null ? null : work(matter, unit, engine)
     })
   }
 
   return {
-    load: (exchange, uid) =>
-      on<Interaction | null>(
-        exchange,
-        uid,
-        () => null,
-        async (matter) => describe(matter),
-      ),
+    load: (exchange, uid) => on(exchange, uid, async (matter) => describe(matter)),
 
     finishLogin: (exchange, { uid }, outcome) =>
-      on(exchange, uid, resumeUrl(uid), async ({ pending }, unit, engine) => {
+      on(exchange, uid, async (matter, unit, engine) => {
+        const { pending } = matter
         // Also from the consent page, to change the account. Whoever used this browser before is logged out, and the interaction is not theirs any more.
         await engine.endOtherLogin(exchange, outcome.subject)
         if (pending.session?.accountId !== outcome.subject) delete pending.session
         pending.result = { ...pending.lastSubmission, login: loginResult(outcome) }
         await pending.save(secondsLeft(pending, unit))
-        await unit.commit([])
-        return resumeUrl(uid)(unit)
+        unit.requireAccount(outcome.subject, outcome.passwordHash)
+        const committed = await unit.commit([])
+        if (committed.outcome === 'committed') return resumeUrl(pending, unit)
+        await unit.recordRefusal(eventOf(matter, unit, { activity: 'login', reason: committed.outcome }))
+        return null
       }),
 
     finishConsent: (exchange, { uid }, scopes) =>
-      on(exchange, uid, resumeUrl(uid), async (matter, unit, engine) => {
+      on(exchange, uid, async (matter, unit, engine) => {
         const { pending, client, server } = matter
         const accountId = pending.session?.accountId
-        if (pending.prompt.name !== 'consent' || accountId === undefined) return resumeUrl(uid)(unit)
+        if (pending.prompt.name !== 'consent' || accountId === undefined) return null
         const granted = [...new Set(scopes)]
         const account = await unit.storing(() => store.accounts.find(unit.snapshot.tenant, asSubjectId(accountId)))
         if (account === null || account.status !== 'active') return refuseConsent(matter, unit, 'accountNotActive')
@@ -100,16 +97,12 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
         // The token carries what was requested and granted; the person's choice replaces the request, be it more or less.
         pending.params['scope'] = granted.join(' ')
         pending.result = { ...pending.lastSubmission, consent: { grantId } }
-        return decide(pending, unit, {
-          ...consentEvent(matter, unit, 'success'),
-          grantId,
-          scopesAsked: asked,
-          scopesGranted: granted,
-        })
+        const event = { ...eventOf(matter, unit, { activity: 'consent', reason: null }), grantId, scopesAsked: asked }
+        return decide(matter, unit, 'allowed', { ...event, scopesGranted: granted })
       }),
 
     deny: (exchange, { uid }) =>
-      on(exchange, uid, resumeUrl(uid), async (matter, unit) => refuseConsent(matter, unit, 'deniedByPerson')),
+      on(exchange, uid, async (matter, unit) => refuseConsent(matter, unit, 'deniedByPerson')),
   }
 }
 
@@ -144,38 +137,48 @@ function describe({ pending, client, server }: Matter): Interaction | null {
 }
 
 /** RFC 6749 §4.1.2.1. The client learns that access was denied; why is in the audit log. */
-function refuseConsent(matter: Matter, unit: UnitOfWork, reason: string): Promise<string> {
+function refuseConsent(matter: Matter, unit: UnitOfWork, reason: string): Promise<Decided | null> {
   const { pending } = matter
+  const event = eventOf(matter, unit, { activity: 'consent', reason })
+  const scopesAsked = splitScopes(pending.params['scope'])
   pending.result = { error: 'access_denied', error_description: 'The person did not give access' }
-  return decide(pending, unit, {
-    ...consentEvent(matter, unit, 'refused'),
-    reason,
-    scopesAsked: splitScopes(pending.params['scope']),
-  })
+  return decide(matter, unit, 'denied', { ...event, scopesAsked })
 }
 
 /**
- * Stores the decision, once. A second submit of the same page is a duplicate, changes nothing and follows the first; an account or client
- * that was switched off this moment changes nothing either, and the resumed interaction asks again.
+ * Stores the decision, once. A second submit of the same page changes nothing and hears what the first one decided. Null when an account,
+ * client or interaction ended this moment: nothing changed, and there is nothing to go on with.
  */
-async function decide(pending: PendingInteraction, unit: UnitOfWork, event: AuditEvent): Promise<string> {
+async function decide(
+  matter: Matter,
+  unit: UnitOfWork,
+  decision: Decided['decision'],
+  event: AuditEvent,
+): Promise<Decided | null> {
+  const { pending } = matter
   const seconds = secondsLeft(pending, unit)
-  unit.put('insert', DECISION_MODEL, pending.uid, {}, seconds)
+  unit.put('insert', DECISION_MODEL, pending.uid, { decision }, seconds)
   await pending.save(seconds)
-  await unit.commit([event])
-  return resumeUrl(pending.uid)(unit)
+  const committed = await unit.commit([event])
+  if (committed.outcome === 'committed') return { decision, resumeUrl: resumeUrl(pending, unit) }
+  await unit.recordRefusal(eventOf(matter, unit, { activity: 'consent', reason: committed.outcome }))
+  if (committed.outcome !== 'duplicate') return null
+  const first = (await unit.again().find(DECISION_MODEL, pending.uid))?.['decision']
+  return first === 'allowed' || first === 'denied' ? { decision: first, resumeUrl: resumeUrl(pending, unit) } : null
 }
 
-function consentEvent(
+/** `reason` is why it was refused, null when it was not. */
+function eventOf(
   { pending, client, server }: Matter,
   unit: UnitOfWork,
-  outcome: 'success' | 'refused',
+  { activity, reason }: { readonly activity: 'login' | 'consent'; readonly reason: string | null },
 ): AuditEvent {
   const subject = pending.session?.accountId
   return {
     tenant: unit.snapshot.tenant,
-    activity: 'consent',
-    outcome,
+    activity,
+    outcome: reason === null ? 'success' : 'refused',
+    ...(reason === null ? {} : { reason }),
     requestId: unit.requestId,
     clientId: client.clientId,
     server: server.id,
@@ -188,8 +191,8 @@ function loginResult(outcome: LoginOutcome): Record<string, unknown> {
   return { accountId: outcome.subject, ts: outcome.authTime, amr: outcome.amr, acr: acrOf(outcome.amr), remember: true }
 }
 
-function resumeUrl(uid: string): (unit: UnitOfWork) => string {
-  return ({ snapshot }) => `${snapshot.publicUrl}/oauth/authorize/${encodeURIComponent(uid)}`
+function resumeUrl({ uid }: PendingInteraction, { snapshot }: UnitOfWork): string {
+  return `${snapshot.publicUrl}/oauth/authorize/${encodeURIComponent(uid)}`
 }
 
 function secondsLeft(pending: PendingInteraction, unit: UnitOfWork): number {

@@ -120,7 +120,13 @@ async function settleAuthorization(context: Context, unit: UnitOfWork): Promise<
   const grantId = context.oidc?.entities.AuthorizationCode?.grantId
   if (grantId !== undefined) unit.requireLiveGrant(grantId)
   const committed = await unit.commit([])
+  if (committed.outcome === 'documentGone' && !unit.isRepeat) {
+    unit.isOvertaken = true
+    return
+  }
   if (committed.outcome !== 'committed') {
+    // The cookies name documents that were not stored.
+    context.res.removeHeader('set-cookie')
     showPage(context, unit)
     await unit.recordRefusal({
       ...base(context, unit, 'request.refused', 'refused'),
@@ -155,12 +161,12 @@ async function refuseLostRace(
     const grantId = unit.grantOfStored(lost.model, lost.id)
     if (grantId === null) throw new Error('a consumed document without a grant')
     const revoke = { kind: 'revokeGrant', grantId, cause: reason, at: unit.now } as const
-    await unit.commit([{ ...base_, reason, grantId }], [revoke])
+    await unit.commitOnly([{ ...base_, reason, grantId }], [revoke])
     refuse(context, unit, 400, 'invalid_grant')
     return
   }
   if (lost.outcome === 'grantNotLive') {
-    await unit.commit([{ ...base_, reason: 'grantRevoked', grantId: lost.grantId }], [])
+    await unit.commitOnly([{ ...base_, reason: 'grantRevoked', grantId: lost.grantId }], [])
     refuse(context, unit, 400, 'invalid_grant')
     return
   }
@@ -172,7 +178,7 @@ async function refuseLostRace(
 /** Refusals that change something are committed with it; all others are coalesced, so that a flood cannot fill the log. */
 async function recordRefusal(unit: UnitOfWork, kept: readonly EngineOperation[], event: AuditEvent): Promise<void> {
   if (kept.length > 0) {
-    const committed = await unit.commit([event], kept)
+    const committed = await unit.commitOnly([event], kept)
     if (committed.outcome === 'committed') return
   }
   await unit.recordRefusal(event)

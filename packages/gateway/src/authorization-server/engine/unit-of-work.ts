@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Payload } from 'oidc-provider'
 import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
-import { asClientId, asGrantId, type ClientId, type GrantId, type RequestId } from '#core/ids.ts'
+import { asClientId, asGrantId, type ClientId, type GrantId, type RequestId, type SubjectId } from '#core/ids.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import type { EngineCommit, EngineOperation } from '#store/ports/engine.ts'
@@ -36,6 +36,9 @@ export interface EngineRefusal {
 
 const ONCE_ONLY: ReadonlySet<string> = new Set(['AuthorizationCode', 'RefreshToken'])
 
+/** What a request decides on and writes again afterwards: it must still be there at the commit, or the write would bring it back. */
+const RELIED_ON: ReadonlySet<string> = new Set(['Session', 'Interaction'])
+
 /**
  * Everything one request changes. The engine reads and writes document by document; here its writes wait, later reads of the same request
  * see them, and one `commit` stores them together with their audit entries, before a byte of the answer leaves. Two requests that redeem
@@ -46,6 +49,7 @@ export class UnitOfWork {
   readonly endpoint: Endpoint
   readonly requestId: RequestId
   readonly clientAddress: string
+  readonly isRepeat: boolean
   readonly operations: EngineOperation[] = []
   /** Set when the store could not be used: the answer is 503, whatever the engine makes of it. */
   storeFailure: unknown = null
@@ -53,12 +57,15 @@ export class UnitOfWork {
   failure: unknown = null
   refusal: EngineRefusal | null = null
   replay: Replay | null = null
+  /** Set when another request ended the login or interaction that this one had read: nothing was stored, and it may be tried again. */
+  isOvertaken = false
 
   readonly #dependencies: UnitDependencies
   readonly #overlay = new Map<string, Payload | null>()
   readonly #grantOf = new Map<string, GrantId>()
   readonly #revoked = new Set<string>()
   readonly #clients = new Map<ClientId, ClientResolution>()
+  readonly #reliedOn = new Map<string, EngineOperation>()
 
   constructor(
     dependencies: UnitDependencies,
@@ -68,7 +75,10 @@ export class UnitOfWork {
       readonly requestId: RequestId
       readonly clientAddress: string
     },
+    /** The second and last attempt at a request that was overtaken. */
+    isRepeat = false,
   ) {
+    this.isRepeat = isRepeat
     this.#dependencies = dependencies
     this.snapshot = request.snapshot
     this.endpoint = request.endpoint
@@ -78,6 +88,11 @@ export class UnitOfWork {
 
   get now(): number {
     return this.#dependencies.clock.nowSeconds()
+  }
+
+  /** A new unit for the same request, which has read nothing yet. */
+  again(): UnitOfWork {
+    return new UnitOfWork(this.#dependencies, this, true)
   }
 
   /** Resolved once per request, so that every step of it judges the same client. */
@@ -102,6 +117,7 @@ export class UnitOfWork {
     const { store, sealer } = this.#dependencies
     const document = await this.storing(() => store.engine.find(this.snapshot.tenant, model, key, this.now))
     if (document === null || (document.grantId !== null && this.#revoked.has(document.grantId))) return undefined
+    this.#rely(model, key)
     if (document.grantId !== null) {
       this.#grantOf.set(place(model, key), asGrantId(document.grantId))
       if (document.consumedAt !== null && ONCE_ONLY.has(model)) {
@@ -118,6 +134,7 @@ export class UnitOfWork {
     const { store, sealer } = this.#dependencies
     const document = await this.storing(() => store.engine.findByUid(this.snapshot.tenant, model, uid, this.now))
     if (document === null || this.#overlay.get(place(model, document.id)) === null) return undefined
+    this.#rely(model, document.id)
     return payloadOf({ tenant: this.snapshot.tenant, sealer }, document, null)
   }
 
@@ -149,6 +166,11 @@ export class UnitOfWork {
     this.operations.push({ kind: 'openGrant', grant })
   }
 
+  /** The commit fails with `accountChanged` if the account was disabled or got another password since this one was checked. */
+  requireAccount(subject: SubjectId, passwordHash: string): void {
+    this.operations.unshift({ kind: 'requireAccount', subject, passwordHash })
+  }
+
   /** The commit fails with `grantNotLive` if the grant has been revoked or has expired by then. */
   requireLiveGrant(grantId: string): void {
     this.operations.unshift({ kind: 'requireLiveGrant', grantId: asGrantId(grantId), at: this.now })
@@ -159,11 +181,13 @@ export class UnitOfWork {
     return this.#grantOf.get(place(model, id)) ?? null
   }
 
-  /** Stores the operations given (by default all of them) with these events. Anything but `committed` stored nothing. */
-  async commit(
-    events: readonly AuditEvent[],
-    operations: readonly EngineOperation[] = this.operations,
-  ): Promise<EngineCommit> {
+  /** Stores everything that waits, with these events, if what this request read is still there. Anything but `committed` stored nothing. */
+  async commit(events: readonly AuditEvent[]): Promise<EngineCommit> {
+    return this.commitOnly(events, this.operations.length === 0 ? [] : [...this.#reliedOn.values(), ...this.operations])
+  }
+
+  /** Stores these operations and events and nothing else of what waits. */
+  async commitOnly(events: readonly AuditEvent[], operations: readonly EngineOperation[]): Promise<EngineCommit> {
     const { store, audit } = this.#dependencies
     if (operations.length === 0 && events.length === 0) return { outcome: 'committed' }
     return this.storing(() =>
@@ -188,6 +212,11 @@ export class UnitOfWork {
       this.storeFailure ??= cause
       throw cause
     }
+  }
+
+  #rely(model: string, id: string): void {
+    if (!RELIED_ON.has(model)) return
+    this.#reliedOn.set(place(model, id), { kind: 'requireDocument', model, id, at: this.now })
   }
 
   #isRevoked(payload: Payload): boolean {

@@ -43,7 +43,9 @@ export function submitLogin(context: PageContext, place: LoginPlace): Route['han
           subject: outcome.account.subject,
           authTime: context.clock.nowSeconds(),
           amr: ['pwd'],
+          passwordHash: outcome.account.passwordHash,
         })
+        if (next === null) return answerProblem(exchange, 'expired')
         return sendRedirect(exchange.response, String(safeUrl(next, context.snapshots.current().publicUrl)))
       }
       case 'refused':

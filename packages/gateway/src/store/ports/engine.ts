@@ -1,4 +1,4 @@
-import type { GrantId, TenantId } from '#core/ids.ts'
+import type { GrantId, SubjectId, TenantId } from '#core/ids.ts'
 import type { AuditEntry } from './audit.ts'
 import type { NewGrant } from './grants.ts'
 
@@ -31,12 +31,21 @@ export type EngineOperation =
   | { readonly kind: 'openGrant'; readonly grant: NewGrant }
   /** The batch fails with `grantNotLive` unless this grant is live at the moment of the commit. */
   | { readonly kind: 'requireLiveGrant'; readonly grantId: GrantId; readonly at: number }
+  /**
+   * The batch fails with `documentGone` unless this document still exists: whoever decided on what it read may not bring it back after
+   * it was deleted (a login session ended by a new password, a form already answered).
+   */
+  | { readonly kind: 'requireDocument'; readonly model: string; readonly id: string; readonly at: number }
+  /** The batch fails with `accountChanged` unless the account is active and still has the password that was checked. */
+  | { readonly kind: 'requireAccount'; readonly subject: SubjectId; readonly passwordHash: string }
 
 export type EngineCommit =
   | { readonly outcome: 'committed' }
   | { readonly outcome: 'alreadyConsumed'; readonly model: string; readonly id: string }
   | { readonly outcome: 'duplicate'; readonly model: string; readonly id: string }
   | { readonly outcome: 'grantNotLive'; readonly grantId: GrantId }
+  | { readonly outcome: 'documentGone'; readonly model: string; readonly id: string }
+  | { readonly outcome: 'accountChanged'; readonly subject: SubjectId }
 
 export interface EnginePort {
   /** Expired documents are not found. Consumed ones are, with `consumedAt` set. */

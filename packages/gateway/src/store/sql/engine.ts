@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { TenantId } from '#core/ids.ts'
+import type { SubjectId, TenantId } from '#core/ids.ts'
 import type { EngineCommit, EngineDocument, EngineOperation, EnginePort } from '../ports/engine.ts'
 import type { NewGrant } from '../ports/grants.ts'
 import { addAuditEntries } from './audit-entries.ts'
@@ -59,6 +59,10 @@ async function apply(db: Kysely<Database>, tenant: TenantId, operation: EngineOp
       return openGrant(db, tenant, operation.grant)
     case 'requireLiveGrant':
       return requireLiveGrant(db, tenant, operation.grantId, operation.at)
+    case 'requireDocument':
+      return requireDocument(db, tenant, operation.model, operation.id, operation.at)
+    case 'requireAccount':
+      return requireAccount(db, tenant, operation.subject, operation.passwordHash)
   }
 }
 
@@ -170,6 +174,42 @@ async function requireLiveGrant(
     .where('expires_at', '>', at)
     .executeTakeFirst()
   if (result.numUpdatedRows !== 1n) fail({ outcome: 'grantNotLive', grantId })
+}
+
+async function requireDocument(
+  db: Kysely<Database>,
+  tenant: TenantId,
+  model: string,
+  id: string,
+  at: number,
+): Promise<void> {
+  // Like above: an update that changes nothing, so that nobody deletes the row before the commit.
+  const result = await db
+    .updateTable('engine_documents')
+    .set((eb) => ({ consumed_at: eb.ref('consumed_at') }))
+    .where('tenant', '=', tenant)
+    .where('model', '=', model)
+    .where('id', '=', id)
+    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', at)]))
+    .executeTakeFirst()
+  if (result.numUpdatedRows !== 1n) fail({ outcome: 'documentGone', model, id })
+}
+
+async function requireAccount(
+  db: Kysely<Database>,
+  tenant: TenantId,
+  subject: SubjectId,
+  passwordHash: string,
+): Promise<void> {
+  const result = await db
+    .updateTable('accounts')
+    .set({ status: 'active' })
+    .where('tenant', '=', tenant)
+    .where('subject', '=', subject)
+    .where('status', '=', 'active')
+    .where('password_hash', '=', passwordHash)
+    .executeTakeFirst()
+  if (result.numUpdatedRows !== 1n) fail({ outcome: 'accountChanged', subject })
 }
 
 function fail(outcome: EngineCommit): never {
