@@ -28,6 +28,7 @@ import { Closers } from './serve/closers.ts'
 import { healthRoutes } from './serve/health.ts'
 import { heedOwnWrites } from './serve/heed-own-writes.ts'
 import { startHousekeeping } from './serve/housekeeping.ts'
+import { recordRefusals } from './serve/record-refusals.ts'
 import { recordStop } from './serve/record-stop.ts'
 import { startSettling } from './serve/settling.ts'
 import { issueSetupLink } from './serve/setup-link.ts'
@@ -164,15 +165,19 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   const isPage = (path: string) =>
     path === '/oauth/authorize' || path.startsWith('/oauth/authorize/') || path === '/authorize'
   const browserReadable = authorization.routes.filter(({ path }) => !isPage(path))
-  const router = createRouter([
+  const refusals = recordRefusals(audit, snapshots, onFailure)
+  const routes = [
     ...withCors([...browserReadable, ...createProtectedResourceMetadata({ snapshots }).routes, ...mcp.routes], current),
     ...authorization.routes.filter(({ path }) => isPage(path)),
     ...pages.routes,
     ...admin.routes,
     ...health,
-  ])
+  ]
+  const router = createRouter(routes, refusals.ofMethod)
   const loaded = snapshots.loaded()
-  const listener = createListener({ current, router, clock, random, tls: loaded.tls, onFailure })
+  const { tls } = loaded
+  const onRefused = refusals.ofListener
+  const listener = createListener({ current, router, clock, random, tls, onFailure, onRefused })
   await audit.record({
     tenant: DEFAULT_TENANT,
     activity: 'system.start',

@@ -36,6 +36,24 @@ const EXPLANATIONS: Readonly<Record<string, { readonly meaning: string; readonly
     meaning: 'A browser page of an origin that is not configured called the gateway.',
     action: 'Add the origin to gateway.allowedOrigins only if you know that page.',
   },
+  hostForeign: {
+    meaning:
+      'The request named another host than publicUrl: a wrong address, a probe, or a page that rebinds its name.',
+    action: 'Nothing, unless it is your own proxy: it must pass the Host of publicUrl on.',
+  },
+  targetMalformed: {
+    meaning:
+      'The address of the request could be read in two ways (dots, double slashes, encoded slashes, a full URL).',
+    action: 'Nothing: it was not looked at further. Many of these from one address are probing.',
+  },
+  httpMalformed: {
+    meaning: 'What came in was not one HTTP request that everybody would read alike.',
+    action: 'Nothing: the connection was closed. If it is your proxy, look at its version.',
+  },
+  methodNotAllowed: {
+    meaning: 'The address exists but does not take this HTTP method.',
+    action: 'Nothing, unless it is a client of yours: the answer told it which methods there are.',
+  },
   verifierUnavailable: {
     meaning: 'Tokens could not be checked: the store or the revocation feed did not answer within a second.',
     action: 'Look at the disk and the log around this time. Nothing was let through.',

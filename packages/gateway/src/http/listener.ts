@@ -6,8 +6,9 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import { Socket } from 'node:net'
 import type { Clock } from '#core/clock.ts'
-import { asRequestId } from '#core/ids.ts'
+import { asRequestId, type RequestId } from '#core/ids.ts'
 import { type Random, uuidv7 } from '#core/random.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { clientAddress, type TrustedProxies, trustedProxies } from './client-address.ts'
@@ -23,6 +24,14 @@ const KEEP_ALIVE_MS = 65_000
 /** On close, answers under way get this long before their connections are cut. */
 const DRAIN_MS = 3_000
 
+/** What the listener refuses before any route is looked for. */
+export interface ListenerRefusal {
+  readonly reason: 'httpMalformed' | 'targetMalformed' | 'hostForeign'
+  /** Null when the bytes were no HTTP request, so that nothing could be answered with an id. */
+  readonly requestId: RequestId | null
+  readonly clientAddress: string
+}
+
 /** Paths that load balancers and orchestrators ask for by address, so the Host header says nothing there. */
 const HOST_FREE_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
 
@@ -37,6 +46,8 @@ export interface ListenerOptions {
   } | null
   /** A handler that threw: a bug or a broken machine. Gets the request id that the caller was shown. */
   readonly onFailure: (requestId: string, cause: unknown) => void
+  /** Told of each refusal before it is answered. It must not reject. */
+  readonly onRefused?: (refusal: ListenerRefusal) => Promise<void>
 }
 
 export interface Listener {
@@ -73,7 +84,12 @@ export function createListener(options: ListenerOptions): Listener {
     : createHttpServer(limits, onRequest)
   server.maxConnections = CONNECTIONS_MAX
   // A client that asks leave to send its body gets it only from the route that reads it; Node answers 100 when reading starts.
-  server.on('clientError', (_error, socket) => {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    // The parser's own word; a connection that merely ended or grew too old is no request.
+    if (error.code?.startsWith('HPE_') === true) {
+      const peer = socket instanceof Socket ? socket.remoteAddress : undefined
+      void options.onRefused?.({ reason: 'httpMalformed', requestId: null, clientAddress: peer ?? '' })
+    }
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
     else socket.destroy()
   })
@@ -116,20 +132,24 @@ async function answer(
   const snapshot = options.current()
   if (!snapshot.isLoopback) response.setHeader('strict-transport-security', 'max-age=31536000; includeSubDomains')
   try {
+    const address = clientAddress(request.socket.remoteAddress, request.headers['x-forwarded-for'], proxies)
+    const refused = (reason: ListenerRefusal['reason']) =>
+      options.onRefused?.({ reason, requestId, clientAddress: address })
     const target = readTarget(request.url ?? '')
     if (!target.ok) {
+      await refused('targetMalformed')
       sendText(response, 400, `Bad request: ${target.refusal}. Request ${requestId}.\n`, { connection: 'close' })
       return
     }
     const { path, query } = target.value
     if (!HOST_FREE_PATHS.has(path) && !hostIsOurs(request, snapshot)) {
+      await refused('hostForeign')
       // RFC 9110 §15.5.20. Also the defence against DNS rebinding: a page of another name cannot speak to us.
       sendText(response, 421, `This gateway answers only at ${snapshot.publicUrl}. Request ${requestId}.\n`, {
         connection: 'close',
       })
       return
     }
-    const address = clientAddress(request.socket.remoteAddress, request.headers['x-forwarded-for'], proxies)
     await options.router({
       request,
       response,

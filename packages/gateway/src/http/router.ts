@@ -10,24 +10,28 @@ interface Node {
   parameter: Node | null
 }
 
+/** Told of a request to an address of ours by a method that it does not take, before that is answered. */
+export type OnMethodRefused = (exchange: HttpExchange) => Promise<void>
+
 /**
  * Builds a router over fixed segments and `:parameters`. A parameter matches one non-empty segment and is handed over percent-decoded.
  * Literal segments win over parameters. Two routes for the same method and path are a bug and throw.
  */
-export function createRouter(routes: readonly Route[]): Router {
+export function createRouter(routes: readonly Route[], onMethodRefused: OnMethodRefused = async () => {}): Router {
   const root = node()
   for (const route of routes) add(root, route)
   return async (exchange) => {
     const segments = exchange.path.split('/').slice(1)
     const found = match(root, segments, [])
     if (found === null) {
-      sendText(exchange.response, 404, `Nothing here. Request ${exchange.requestId}.\n`)
+      sendText(exchange.response, 404, `Nothing here. MCP servers are at /mcp/<id>. Request ${exchange.requestId}.\n`)
       return
     }
     const method = exchange.request.method ?? ''
     const entry = found.node.byMethod.get(method === 'HEAD' ? 'GET' : method)
     if (entry === undefined) {
       const allow = [...found.node.byMethod.keys()].join(', ')
+      await onMethodRefused(exchange)
       sendText(exchange.response, 405, `This address takes ${allow}. Request ${exchange.requestId}.\n`, { allow })
       return
     }
