@@ -4,18 +4,18 @@ import { reasonOf } from './reasons.ts'
 
 describe('what a person is told', () => {
   it.each([
-    [{ kind: 'pending', name: 'Editor' } as const, 'This program waits for approval'],
-    [{ kind: 'removed' } as const, 'This program was removed'],
-    [{ kind: 'unknown' } as const, 'This program is not known here'],
-    [{ kind: 'documentInvalid', problem: 'it is too large' } as const, 'This program could not be verified'],
+    [{ kind: 'pending', name: 'Editor' } as const, 'This app waits for approval'],
+    [{ kind: 'removed' } as const, 'This app was removed'],
+    [{ kind: 'unknown' } as const, 'This app is not known here'],
+    [{ kind: 'documentInvalid', problem: 'it is too large' } as const, 'This app could not be verified'],
   ])('a client that is %j', (client, title) => {
     expect(explain({ error: 'invalid_client' }, { name: 'InvalidClient' }, client).title).toBe(title)
   })
 
   it.each([
     ['invalid_redirect_uri', 'InvalidRedirectUri', 'This address was not registered'],
-    ['invalid_request', 'SessionNotFound', 'Start again from your program'],
-    ['invalid_client', 'InvalidClient', 'This program is not known here'],
+    ['invalid_request', 'SessionNotFound', 'Start again from your app'],
+    ['invalid_client', 'InvalidClient', 'This app is not known here'],
     ['invalid_request', 'InvalidRequest', 'The request could not be understood'],
   ])('%s (%s)', (error, name, title) => {
     expect(explain({ error, error_description: 'quotes the <request>' }, { name }, null).title).toBe(title)

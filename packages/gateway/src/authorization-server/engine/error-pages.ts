@@ -27,51 +27,52 @@ export function explain(out: ErrorOut, error: { readonly name: string }, client:
   if (out.error === 'invalid_redirect_uri') {
     return {
       title: 'This address was not registered',
-      whatHappened: 'The program wants its answer at an address that it has not registered. Nothing was sent there.',
+      whatHappened: 'The app wants its answer at an address that it has not registered. Nothing was sent there.',
       whatToDo:
-        'If you started this yourself, remove the connection in the program and add it again. If you followed a link, close this page.',
+        'If you started this yourself, remove the connection in the app and add it again. If you followed a link, close this page.',
     }
   }
   if (out.error === 'invalid_client') return explainClient({ kind: 'unknown' })
   return {
     title: 'The request could not be understood',
-    whatHappened: `The program that sent you here made a request that is not complete or not allowed (${out.error}).`,
-    whatToDo: 'Go back to the program and try again. If it happens again, tell whoever makes the program.',
+    whatHappened: `The app that sent you here made a request that is not complete or not allowed (${out.error}).`,
+    whatToDo: 'Go back to the app and connect again. If this page comes back, tell whoever makes the app.',
   }
 }
 
 export const STARTED_ELSEWHERE: Explanation = {
-  title: 'Start again from your program',
+  title: 'Start again from your app',
   whatHappened: 'This sign-in has ended, was already completed, or was started in another browser.',
-  whatToDo: 'Go back to the program that you want to connect, and connect again.',
+  whatToDo: 'Go back to the app that you want to connect, and connect again.',
 }
 
 function explainClient(client: Exclude<ClientResolution, { readonly kind: 'active' }>): Explanation {
   switch (client.kind) {
     case 'pending':
       return {
-        title: 'This program waits for approval',
-        whatHappened: `"${client.name}" has registered itself. An administrator has to approve it before anybody can use it here.`,
-        whatToDo: 'Ask your administrator to approve it (`sallyport client approve`), then connect again.',
+        title: 'This app waits for approval',
+        whatHappened: `"${client.name}" has registered itself. The operator of this gateway has to approve it before anybody can use it here.`,
+        whatToDo:
+          'Ask the operator to approve it, then connect again. `sallyport client list --status pending` shows it, `sallyport client approve` lets it in.',
       }
     case 'removed':
       return {
-        title: 'This program was removed',
-        whatHappened: 'An administrator has removed this program. Its earlier connections have ended.',
-        whatToDo:
-          'If you still need it, remove the connection in the program and add it again; that registers it anew.',
+        title: 'This app was removed',
+        whatHappened: 'The operator of this gateway has removed this app. Its earlier connections have ended.',
+        whatToDo: 'If you still need it, remove the connection in the app and add it again; that registers it anew.',
       }
     case 'documentInvalid':
       return {
-        title: 'This program could not be verified',
-        whatHappened: `The program names itself by a web address, and what is found there is not usable: ${client.problem}`,
-        whatToDo: 'Try again later. If it happens again, tell whoever makes the program.',
+        title: 'This app could not be verified',
+        whatHappened: `The app names itself by a web address, and what is found there is not usable: ${client.problem}`,
+        whatToDo:
+          'Remove the connection in the app and add it again, or try later. If the gateway can never reach that address, its operator can set `registration.metadataDocuments` to `false`: apps then register themselves.',
       }
     case 'unknown':
       return {
-        title: 'This program is not known here',
-        whatHappened: 'The program uses a client id that this gateway has never given out, or no longer knows.',
-        whatToDo: 'Remove the connection in the program and add it again; that registers it anew.',
+        title: 'This app is not known here',
+        whatHappened: 'The app uses a client id that this gateway has never given out, or no longer knows.',
+        whatToDo: 'Remove the connection in the app and add it again; that registers it anew.',
       }
   }
 }

@@ -50,13 +50,13 @@ export const TEXTS = {
   'consent.appDocument': 'Published by {host}, which vouches for the name.',
   'consent.appPreregistered': 'Registered by the operator of this gateway.',
   'consent.redirect': 'Access goes to',
-  'consent.redirectHere': 'A program on this computer, at {host}',
+  'consent.redirectHere': 'An app on this computer, at {host}',
   'consent.redirectScheme': 'The app that opens {scheme} links',
   'consent.server': 'Server',
   'consent.account': 'Signed in as',
   'consent.switch': 'Not you? Use another account',
   'consent.warnLocalhost':
-    'Any program on this computer can claim to be {client}. Continue only if you have just started this connection yourself.',
+    'Any app on this computer can claim to be {client}. Continue only if you have just started this connection yourself.',
   'consent.warnLookalike':
     'The name resembles {names}, but this is a different app. Check that it is the one you mean.',
   'consent.warnNew': 'This app registered itself with the gateway {age} ago.',
