@@ -23,6 +23,14 @@ describe('explaining a record', () => {
     expect(explained.action).toContain('log in again')
   })
 
+  it.each([
+    ['client.register', 'nameNotResolved', 'registration.metadataDocuments'],
+    ['request.refused', 'clientUnknown', 'adds it again'],
+    ['call.intent', 'sessionsExhausted', 'limit'],
+  ])('%s refused with %s: says what to do', (activity_name, status_code, action) => {
+    expect(explainRecord(JSON.stringify({ activity_name, status: 'refused', status_code })).action).toContain(action)
+  })
+
   it('never explains a name that every object has', () => {
     expect(explainRecord('{"status_code":"constructor"}').meaning).toBeNull()
   })
