@@ -12,9 +12,12 @@ export function clientLines(id: string, url: string): readonly ClientLine[] {
   return [
     {
       client: 'Claude Code',
-      lines: [`claude mcp add --transport http ${id} ${url}`, '# then /mcp inside Claude Code'],
+      lines: [`claude mcp add --transport http ${id} ${url}`, `claude mcp login ${id}`],
     },
-    { client: 'Codex CLI', lines: [`codex mcp add ${id} --url ${url}`, `codex mcp login ${id}`] },
+    {
+      client: 'Codex CLI',
+      lines: [`codex mcp add ${id} --url ${url}`, `# logs in at once; again: codex mcp login ${id}`],
+    },
     {
       client: 'Cursor',
       lines: [`# ~/.cursor/mcp.json`, JSON.stringify({ mcpServers: { [id]: { url } } })],

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import type { CommandWorld } from './command.ts'
 import { checkCommand } from './commands/check.ts'
@@ -46,6 +47,7 @@ export function createProgram(world: CommandWorld): Command {
   const { io } = world
   const program = new Command('sallyport')
     .description('OAuth 2.1 in front of your MCP servers, with the proof that it is.')
+    .version(versionOfPackage(), '--version', 'print the version')
     .exitOverride()
     .showHelpAfterError('Run with --help for the options and examples.')
     .configureOutput({
@@ -76,4 +78,9 @@ export function createProgram(world: CommandWorld): Command {
     fill(program.command(name), world).addHelpText('after', `\nExamples:\n  $ ${example}`)
   }
   return program
+}
+
+function versionOfPackage(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  return (manifest as { version: string }).version // our own package.json
 }

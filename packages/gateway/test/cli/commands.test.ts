@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { listenOnSocket } from '#control-plane/admin-api/socket.ts'
@@ -101,6 +101,9 @@ describe('without a running server', () => {
     const offline = ['log', 'verify', '--file', 'log.ndjson', '--key', 'var/audit/verifier-key']
     expect(await cli.run(offline)).toMatchObject({ code: 0 })
     const file = join(cli.folder, 'log.ndjson')
+    const piped = ['log', 'verify', '--file', '-', '--key', 'var/audit/verifier-key']
+    expect(await cli.run(piped, { stdin: readFileSync(file, 'utf8') })).toMatchObject({ code: 0 })
+    expect(await cli.run(piped, { stdin: 'not an export\n' })).toMatchObject({ code: 1 })
     writeFileSync(file, readFileSync(file, 'utf8').replace('account.create', 'account.change'))
     const tampered = await cli.run([...offline, '--json'])
     expect(tampered.code).toBe(1)
@@ -117,6 +120,25 @@ describe('without a running server', () => {
     const listed = await cli.run(['user', 'list'])
     expect(listed).toMatchObject({ code: 3, err: expect.stringContaining('There is no state in') })
     expect(existsSync(join(cli.folder, 'var'))).toBe(false)
+  })
+
+  it('without a configuration, says how to get one', async () => {
+    rmSync(join(cli.folder, 'sallyport.yaml'), { force: true })
+    const how = expect.stringMatching(/sallyport\.yaml: There is no such file\.\nWrite one with `sallyport init`/)
+    expect(await cli.run(['check'])).toMatchObject({ code: 1, err: how })
+    expect(await cli.run(['serve'])).toMatchObject({ code: 4, err: how })
+    expect(await cli.run(['user', 'add', 'ada'])).toMatchObject({ code: 4, err: how })
+  })
+
+  it('says which usernames there can be', async () => {
+    expect(await cli.run(['user', 'add', 'Ada L'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('username: must be 1 to 64 of a-z, 0-9 and . _ @ -'),
+    })
+  })
+
+  it('prints its version', async () => {
+    expect(await cli.run(['--version'])).toMatchObject({ code: 0, out: '0.1.0\n' })
   })
 
   it('a bad configuration is exit code 4 with its place', async () => {

@@ -59,7 +59,9 @@ it('says how to connect, answers the other commands, reloads on SIGHUP and ends 
   for (const line of [
     `Sallyport is running at http://127.0.0.1:${port} `,
     `http://127.0.0.1:${port}/setup?token=`,
+    'works once, for 60 minutes',
     `claude mcp add --transport http files ${url}\n`,
+    'claude mcp login files\n',
     `codex mcp add files --url ${url}\n`,
     `{"mcpServers":{"files":{"url":"${url}"}}}\n`,
     `code --add-mcp '{"name":"files","type":"http","url":"${url}"}'\n`,
@@ -71,7 +73,10 @@ it('says how to connect, answers the other commands, reloads on SIGHUP and ends 
   expect((await cli.run(['user', 'list'])).out).toContain('ada')
   expect(await cli.run(['log', 'verify'])).toMatchObject({ code: 0 })
   const second = await cli.run(['serve', '--port', String(port)])
-  expect(second).toMatchObject({ code: 3, err: expect.stringContaining('already open elsewhere') })
+  expect(second).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('already runs on this state folder. Stop it first'),
+  })
 
   writeFileSync(join(cli.folder, 'sallyport.yaml'), configuration('other'))
   child?.kill('SIGHUP')
@@ -112,3 +117,13 @@ it('prints JSON for scripts', async () => {
   child?.kill('SIGTERM')
   expect(await running.exit).toBe(0)
 })
+
+it('SIGTERM twice, as a service manager and our own shim may send it, still closes in order', async () => {
+  const running = serve('--port', String(await freePort()))
+  await vi.waitFor(() => expect(running.out()).toContain('Inspector'), { timeout: 20_000 })
+  child?.kill('SIGTERM')
+  await vi.waitFor(() => expect(running.out()).toContain('Stopping.'))
+  child?.kill('SIGTERM')
+  expect(await running.exit).toBe(0)
+  expect(running.err()).not.toContain('Not waiting')
+}, 30_000)

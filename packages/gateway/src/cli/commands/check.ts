@@ -3,6 +3,7 @@ import { loadConfiguration } from '#control-plane/configuration/load.ts'
 import { printProblem } from '#control-plane/configuration/problem.ts'
 import { type CommandWorld, define } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
+import { explainProblems } from '../explain-problems.ts'
 import { printable } from '../printable.ts'
 
 export function checkCommand(command: Command, world: CommandWorld): Command {
@@ -18,12 +19,16 @@ export function checkCommand(command: Command, world: CommandWorld): Command {
         print.json({ ok: loaded.ok, file: places.configurationFile, problems, warnings })
         return loaded.ok ? EXIT.ok : EXIT.negative
       }
-      for (const problem of problems) io.stderr.write(`${printable(printProblem(problem))}\n`)
+      for (const line of explainProblems(problems).split('\n')) if (line !== '') io.stderr.write(`${printable(line)}\n`)
       for (const warning of warnings) io.stderr.write(`${printable(`warning: ${printProblem(warning)}`)}\n`)
       if (!loaded.ok) return EXIT.negative
       const { snapshot } = loaded.value
-      print.line`${places.configurationFile} is good: ${snapshot.servers.size} servers, ${snapshot.roles.size} roles, version ${snapshot.version.slice(0, 12)}.`
+      print.line`${places.configurationFile} is good: ${counted(snapshot.servers.size, 'server')}, ${counted(snapshot.roles.size, 'role')}, version ${snapshot.version.slice(0, 12)}.`
       return EXIT.ok
     },
   )
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

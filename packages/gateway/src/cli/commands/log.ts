@@ -19,6 +19,7 @@ import {
   withAdmin,
 } from '../command.ts'
 import { CliFailure, EXIT, type ExitCode } from '../exit-codes.ts'
+import type { CliIo } from '../io.ts'
 
 const SHOWN_MAX = 10_000
 const SHOWN_DEFAULT = 50
@@ -117,15 +118,22 @@ export function logCommand(command: Command, world: CommandWorld): Command {
     command
       .command('verify')
       .description('check that no record was changed, removed or inserted (exit code 1 if one was)')
-      .option('--file <export>', 'check an export instead, without any server')
+      .option('--file <export>', 'check an export instead, without any server; - is standard input')
       .option('--key <file>', 'file that holds the verifier key, for --file'),
     world,
-    ['sallyport log verify', 'sallyport log verify --file log.ndjson --key verifier-key'],
+    [
+      'sallyport log verify',
+      'sallyport log verify --file log.ndjson --key var/audit/verifier-key',
+      'sallyport log export | sallyport log verify --file - --key var/audit/verifier-key',
+    ],
     async (session, _args, { file, key }) => {
       if ((file === undefined) !== (key === undefined))
         throw new CliFailure(EXIT.usage, '--file and --key belong together.')
       if (file !== undefined && key !== undefined)
-        return report(session, await verifyExport(pathOf(session, file), pathOf(session, key)))
+        return report(
+          session,
+          await verifyExport(session, file === '-' ? null : pathOf(session, file), pathOf(session, key)),
+        )
       return withAdmin(session, async (admin) => report(session, await ask<VerificationReport>(admin, 'log.verify')))
     },
   )
@@ -180,18 +188,19 @@ function explain({ print }: Session, record: LogRecord): void {
   print.line``
 }
 
-async function verifyExport(file: string, keyFile: string): Promise<VerificationReport> {
+async function verifyExport({ io }: Session, file: string | null, keyFile: string): Promise<VerificationReport> {
   let key: string
   try {
     key = (await readFile(keyFile, 'utf8')).trim()
   } catch (cause) {
     throw new CliFailure(EXIT.unreachable, `The key cannot be read: ${keyFile}`, { cause })
   }
-  return verifyLog(exportLines(file), key)
+  return verifyLog(exportLines(io, file), key)
 }
 
-async function* exportLines(file: string): AsyncGenerator<ExportLine> {
-  const stream = createReadStream(file)
+/** `file` null: standard input. */
+async function* exportLines(io: CliIo, file: string | null): AsyncGenerator<ExportLine> {
+  const stream = file === null ? io.stdin : createReadStream(file)
   let number = 0
   try {
     for await (const line of createInterface({ input: stream })) {
@@ -200,7 +209,7 @@ async function* exportLines(file: string): AsyncGenerator<ExportLine> {
     }
   } catch (cause) {
     if (cause instanceof CliFailure) throw cause
-    throw new CliFailure(EXIT.unreachable, `The export cannot be read: ${file}`, { cause })
+    throw new CliFailure(EXIT.unreachable, `The export cannot be read: ${file ?? 'standard input'}`, { cause })
   }
 }
 

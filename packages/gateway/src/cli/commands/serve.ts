@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
-import { printProblem } from '#control-plane/configuration/problem.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { SETUP_LINK_SECONDS } from '#identity/setup-link.ts'
-import { StoreFailure } from '#store/errors.ts'
+import { StoreFailure, StoreInUse } from '#store/errors.ts'
 import { createLog } from '#telemetry/log.ts'
 import { clientLines, serverUrls } from '../client-lines.ts'
 import { type CommandWorld, type CommonOptions, define, wholeNumber } from '../command.ts'
 import { CliFailure, EXIT } from '../exit-codes.ts'
+import { explainProblems } from '../explain-problems.ts'
 import type { CliIo, Printer } from '../io.ts'
 
 interface ServeOptions extends CommonOptions {
@@ -45,7 +45,7 @@ export function serveCommand(command: Command, world: CommandWorld): Command {
       } catch (cause) {
         stop.end()
         if (cause instanceof ConfigurationInvalid)
-          throw new CliFailure(EXIT.configuration, cause.problems.map(printProblem).join('\n'), { cause })
+          throw new CliFailure(EXIT.configuration, explainProblems(cause.problems), { cause })
         throw new CliFailure(EXIT.unreachable, explainStart(cause), { cause })
       }
       const reload = () =>
@@ -62,11 +62,15 @@ export function serveCommand(command: Command, world: CommandWorld): Command {
   )
 }
 
-/** The first Ctrl-C asks, the second does not wait. */
+/**
+ * The first Ctrl-C asks, the second does not wait. SIGTERM asks, however often: service managers send it to each process of a group, and the
+ * process that brought us a newer Node.js passes on its own.
+ */
 function listenForStop({ stderr }: CliIo): { readonly asked: Promise<void>; end(): void } {
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   let wasAsked = false
-  const onSignal = () => {
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (wasAsked && signal === 'SIGTERM') return
     if (wasAsked) {
       stderr.write('Not waiting any longer.\n')
       process.exit(INTERRUPTED)
@@ -82,6 +86,8 @@ function explainStart(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : null
   if (code === 'EADDRINUSE') return 'The port is taken. Choose another with --port, or stop what listens there.'
   if (code === 'EACCES') return 'This user may not listen there, or may not use the state folder.'
+  if (cause instanceof StoreInUse)
+    return 'A gateway already runs on this state folder. Stop it first, or name another folder with --state-dir.'
   if (cause instanceof StoreFailure) return `The store cannot be used: ${cause.message}.`
   return `The gateway could not start: ${cause instanceof Error ? cause.message : 'unknown reason'}.`
 }
@@ -100,7 +106,7 @@ function greet(print: Printer, snapshot: Snapshot, setupLink: string | null): vo
   print.line`Sallyport is running at ${snapshot.publicUrl}   (Ctrl-C stops it)`
   if (setupLink !== null) {
     print.line``
-    print.line`Create the first account (this link works once, for ${SETUP_LINK_SECONDS / 3600} hours):`
+    print.line`Create the first account (this link works once, for ${SETUP_LINK_SECONDS / 60} minutes):`
     print.line`  ${setupLink}`
   }
   const [first, ...others] = servers

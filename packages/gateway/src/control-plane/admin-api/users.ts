@@ -82,7 +82,7 @@ export const userOperations: readonly Operation[] = [
     body: z.strictObject({
       username: z
         .string()
-        .regex(USERNAME_PATTERN)
+        .regex(USERNAME_PATTERN, 'must be 1 to 64 of a-z, 0-9 and . _ @ -')
         // A username that reads like a subject could be taken for another account.
         .refine((name) => !UUID_PATTERN.test(name), 'must not look like a subject id'),
       displayName: z.string().min(1).max(128).optional(),
