@@ -1,11 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { socketPath } from '#control-plane/admin-api/socket-path.ts'
 import { type Gateway, startGateway } from '../../src/serve.ts'
 import type { Person } from '../e2e/support/authorize.ts'
 import { freePort } from '../e2e/support/gateway.ts'
+import { type AdminAnswer, askSocket } from './admin-socket.ts'
 
 /** One record of the audit log as the admin API shows it. */
 export interface ShownRecord {
@@ -17,12 +16,6 @@ export interface ShownRecord {
   readonly server: string | null
   readonly tool: string | null
   readonly method: string | null
-}
-
-export interface AdminAnswer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly text: string
 }
 
 /** The gateway as `serve` puts it together, in this process, from sources. */
@@ -74,8 +67,7 @@ export async function startWholeGateway(
     execPath: process.execPath,
     log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
   })
-  const admin: WholeGateway['admin'] = (method, path, body, headers) =>
-    ask(socketPath(stateDir), method, `/api/v1${path}`, body, headers)
+  const admin: WholeGateway['admin'] = (method, path, body, headers) => askSocket(stateDir, method, path, body, headers)
   return {
     port,
     folder,
@@ -103,44 +95,4 @@ export async function startWholeGateway(
       await rm(folder, { recursive: true, force: true })
     },
   }
-}
-
-function ask(
-  path: string,
-  method: string,
-  target: string,
-  body: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<AdminAnswer> {
-  const payload = body === undefined ? null : JSON.stringify(body)
-  return new Promise((resolve, reject) => {
-    const sent = httpRequest(
-      {
-        socketPath: path,
-        method,
-        path: target,
-        headers: {
-          host: 'localhost',
-          ...(payload === null
-            ? {}
-            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
-          ...headers,
-        },
-      },
-      (response) => {
-        readAll(response).then(
-          (text) => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
-          reject,
-        )
-      },
-    )
-    sent.on('error', reject)
-    sent.end(payload ?? undefined)
-  })
-}
-
-async function readAll(response: IncomingMessage): Promise<string> {
-  let text = ''
-  for await (const chunk of response.setEncoding('utf8')) text += String(chunk)
-  return text
 }
