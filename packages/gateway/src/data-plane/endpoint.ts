@@ -101,8 +101,11 @@ function isForgotten(session: Session, nowMs: number): boolean {
   return session.isIdle && nowMs - session.usedAtMs >= session.server.limits.idleSeconds * 1000
 }
 
-/** A session dies with the grant it was last used under; streams of other grants that died are cut. */
+/** A session dies with the grant it was last used under; streams and calls of other grants that died are cut. */
 function endRevoked(sessions: SessionTable, revocations: Revocations): void {
   void sessions.endWhere((session) => revocations.isRevoked(session.principal), 'grantRevoked')
-  for (const session of sessions.all()) session.streams.endWhere((principal) => revocations.isRevoked(principal))
+  for (const { streams, link } of sessions.all()) {
+    streams.endWhere((principal) => revocations.isRevoked(principal))
+    link.endCalls(({ principal }) => revocations.isRevoked(principal), 'grantRevoked')
+  }
 }

@@ -14,6 +14,8 @@ export interface DataPlaneLimits {
   readonly callsInFlightMax: number
   /** Requests of the upstream that wait for the client's answer, per session; more are answered with an error. */
   readonly serverRequestsMax: number
+  /** Requests of the upstream in one minute, per session; what exceeds it is refused under one record. */
+  readonly serverRequestsPerMinuteMax: number
   /** A server's question to a person (elicitation, sampling) is given up on after this long. */
   readonly serverRequestMs: number
 
@@ -42,6 +44,8 @@ export interface DataPlaneLimits {
   readonly stdinBytesMax: number
   /** Bytes per second of a child's stderr that reach the log. */
   readonly stderrBytesPerSecondMax: number
+  /** Lines per minute that the log says about one upstream connection, its stderr apart. */
+  readonly logLinesPerMinuteMax: number
   /** From SIGTERM to SIGKILL. */
   readonly killAfterMs: number
   /** Restarts of a broken connection within the window; beyond, calls are refused at once. */
@@ -65,6 +69,7 @@ export const DATA_PLANE_LIMITS: DataPlaneLimits = {
   reapEveryMs: 5_000,
   callsInFlightMax: 128,
   serverRequestsMax: 32,
+  serverRequestsPerMinuteMax: 240,
   serverRequestMs: 10 * 60_000,
 
   streamOpensAfterMs: 2_000,
@@ -81,6 +86,7 @@ export const DATA_PLANE_LIMITS: DataPlaneLimits = {
   junkLinesMax: 256,
   stdinBytesMax: 1 * MiB,
   stderrBytesPerSecondMax: 16 * KiB,
+  logLinesPerMinuteMax: 60,
   killAfterMs: 2_000,
   restartsMax: 5,
   restartWindowMs: 60_000,

@@ -45,6 +45,9 @@ export async function travel(exchange: HttpExchange, road: Road): Promise<void> 
 async function post(exchange: HttpExchange, caller: Authenticated, road: Road): Promise<Refusal | null> {
   const envelope = await admitMessages(caller.head, caller, exchange)
   if (!envelope.ok) return envelope.refusal
+  // A body may drip for longer than a revoked or expired token may live.
+  const stillHolds = await authenticate(caller.head, road.verifier)
+  if (!stillHolds.ok) return stillHolds.refusal
   if (opensSession(envelope.value)) {
     const cleared = await clearAll(envelope.value, null, road)
     const [first] = cleared.ok ? cleared.value : []

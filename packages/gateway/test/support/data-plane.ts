@@ -38,7 +38,7 @@ export interface GatewayOptions {
 }
 
 /**
- * The data plane alone behind a listener on loopback. Tokens are `token-{subject}[.client~{id}][.scopes~{class+class}][.ttl~{seconds}]`
+ * The data plane alone behind a listener on loopback. Tokens are `token-{subject}[.client~{id}][.grant~{id}][.scopes~{class+class}][.ttl~{seconds}]`
  * and verified by a stand-in, so that these tests are about sessions and streams.
  */
 export interface DataPlaneGateway {
@@ -49,6 +49,8 @@ export interface DataPlaneGateway {
   readonly stateDir: string
   /** Subjects revoked from now on. */
   revoke(subject: string): void
+  /** The same for one grant; a token that names none is of `grant-{subject}`. */
+  revokeGrant(grant: string): void
   /** Makes the audit log fail for events that match, from now on; null heals it. */
   failAudit(matches: ((event: AuditEvent) => boolean) | null): void
   setSnapshot(change: (snapshot: Snapshot) => Snapshot): void
@@ -78,6 +80,11 @@ export async function startDataPlane(options: GatewayOptions): Promise<DataPlane
   const log = collect(logged)
   const revoked = new Set<string>()
   const revocationListeners = new Set<() => void>()
+  const isRevoked = ({ subject, grantId }: Principal) => revoked.has(subject) || revoked.has(grantId)
+  const revoke = (id: string) => {
+    revoked.add(id)
+    for (const listener of revocationListeners) listener()
+  }
   let snapshot = await new Promise<Snapshot>((resolve) => resolve(snapshotOf('http://127.0.0.1', options)))
   const swapListeners = new Set<(snapshot: Snapshot) => void>()
 
@@ -86,7 +93,7 @@ export async function startDataPlane(options: GatewayOptions): Promise<DataPlane
     verifier: {
       verify: async (token, resource) => {
         const principal = principalOf(token, resource)
-        if (principal === null || revoked.has(principal.subject)) return refused({ kind: 'invalid', reason: 'revoked' })
+        if (principal === null || isRevoked(principal)) return refused({ kind: 'invalid', reason: 'revoked' })
         return principal.expiresAt <= systemClock.nowSeconds()
           ? refused({ kind: 'invalid', reason: 'expired' })
           : ok(principal)
@@ -95,7 +102,7 @@ export async function startDataPlane(options: GatewayOptions): Promise<DataPlane
     memberships: { rolesOf: async () => ({ roles: ['tester'], version: 1 }) },
     revocations: {
       isStale: () => false,
-      isRevoked: ({ subject }) => revoked.has(subject),
+      isRevoked,
       onChange: subscribe(revocationListeners),
     },
     audit,
@@ -114,10 +121,8 @@ export async function startDataPlane(options: GatewayOptions): Promise<DataPlane
     logged,
     endpoint,
     stateDir,
-    revoke: (subject) => {
-      revoked.add(subject)
-      for (const listener of revocationListeners) listener()
-    },
+    revoke,
+    revokeGrant: revoke,
     failAudit: (matches) => {
       failing = matches
     },
@@ -212,7 +217,7 @@ function principalOf(token: string, resource: string): Principal | null {
     resource,
     acr: null,
     authTime: null,
-    grantId: asGrantId(`grant-${subject}`),
+    grantId: asGrantId(options.get('grant') ?? `grant-${subject}`),
     grantNumber: 1,
     tokenId: asTokenId(token),
     expiresAt: expiryOf(token, Number(options.get('ttl') ?? 900)),

@@ -52,11 +52,13 @@ const RETRY_AFTER_SECONDS = 1
 export async function carry(carriage: Carriage, road: Road): Promise<Refusal | null> {
   const { exchange, cleared, session } = carriage
   const requests = cleared.filter(({ permit }) => permit.message.kind === 'request')
+  // Looking up a tool takes time in which the caller may have been revoked; from the next step on, calls under way end with their grant.
+  if (road.revocations.isRevoked(principalOf(carriage))) return { name: 'tokenInvalid', reason: 'revoked' }
   if (requests.length === 0) return await carryOneWay(carriage)
   const reply = new PostReply({
     response: exchange.response,
     streams: session.streams,
-    principal: session.principal,
+    principal: principalOf(carriage),
     requests: requests.length,
     isBatch: carriage.isBatch,
     opensAfterMs: road.limits.streamOpensAfterMs,
@@ -86,6 +88,11 @@ export async function carry(carriage: Carriage, road: Road): Promise<Refusal | n
   }
   await Promise.all(begun.value.map((one) => carryCall(carriage, one, reply, road)))
   return null
+}
+
+/** Of this very request: the session may have been used by another token since. */
+function principalOf({ cleared, session }: Carriage): Principal {
+  return cleared[0]?.permit.authenticated.principal ?? session.principal
 }
 
 async function carryOneWay({ exchange, session, cleared }: Carriage): Promise<Refusal | null> {
@@ -127,7 +134,8 @@ function beginAll(
   for (const cleared of requests) {
     const { message } = cleared.permit
     if (message.kind !== 'request') continue
-    const call = session.link.begin(message.id, message.params, { reply })
+    const { principal } = cleared.permit.authenticated
+    const call = session.link.begin(message.id, message.params, { reply, principal })
     if (!call.ok) {
       for (const other of begun) session.link.abandon(other.call)
       return refused(
@@ -173,7 +181,7 @@ async function carryCall(carriage: Carriage, one: Underway, reply: PostReply, ro
   const { exchange, session } = carriage
   const end = await session.link.run(one.call, one.cleared)
   session.touch(road.clock.nowMs())
-  const judged = await judge(end, one, session, road)
+  const judged = await judgeOrRefuse(end, one, carriage, road)
   try {
     await record(carriage, one, { activity: 'call.outcome', outcome: judged.outcome, reason: judged.reason }, road)
   } catch (cause) {
@@ -194,6 +202,19 @@ type Judged = { readonly outcome: 'success' | 'failed' | 'unknown'; readonly rea
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'nothing' }
 )
+
+/** A bug of ours in judging must not swallow the outcome of something done. */
+async function judgeOrRefuse(end: CallEnd, one: Underway, carriage: Carriage, road: Road): Promise<Judged> {
+  try {
+    return await judge(end, one, carriage.session, road)
+  } catch (cause) {
+    road.log.error('an answer could not be judged; it is withheld', { requestId: carriage.exchange.requestId, cause })
+    const reason = 'notJudged'
+    const { message } = one.cleared.permit
+    const id = message.kind === 'request' ? message.id : null
+    return { kind: 'refused', refusal: { name: 'resultRefused', reason, id }, outcome: 'unknown', reason }
+  }
+}
 
 async function judge(end: CallEnd, one: Underway, session: Session, road: Road): Promise<Judged> {
   const { permit } = one.cleared

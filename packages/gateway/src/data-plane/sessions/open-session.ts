@@ -11,6 +11,7 @@ import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
 import { ToolInventory } from '../inspection/tool-inventory.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import { describeEvent } from '../record.ts'
+import { boundedLog } from '../upstream/bounded-log.ts'
 import type { Connector } from '../upstream/connect.ts'
 import type { UpstreamFailure } from '../upstream/connection.ts'
 import { credentialTexts } from '../upstream/credential.ts'
@@ -55,7 +56,8 @@ export async function openSession(
   deps: OpenSessionDeps,
 ): Promise<Result<OpenedSession, UpstreamFailure>> {
   const { params, principal, server } = request
-  const { limits, clock, log } = deps
+  const { limits, clock } = deps
+  const log = boundedLog(deps.log, limits.logLinesPerMinuteMax, clock, { server: server.id })
   const id = randomToken(deps.random)
   const binding = bindingOf(principal, server)
   const revision = negotiateFront(params['protocolVersion'])
@@ -74,6 +76,7 @@ export async function openSession(
     credentialTexts: texts,
     records: questionRecords(request, deps, () => session?.recordId ?? null),
     log,
+    monotonicMs: () => clock.monotonicMs(),
     onToolsChanged: () => inventory.clear(),
   })
   const link = new Link<CallContext>({

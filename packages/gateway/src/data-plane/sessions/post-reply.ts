@@ -33,10 +33,10 @@ export class PostReply {
     this.#timer = setTimeout(() => this.#open(), options.opensAfterMs)
   }
 
-  /** A message that belongs to a request of this POST. False when there is no stream to put it on: the client has hung up. */
+  /** A message that belongs to a request of this POST. False when there is no stream to put it on: answered already, or hung up. */
   related(text: string): boolean {
     const stream = this.#open()
-    if (stream === null) return false
+    if (stream === null || stream.isComplete) return false
     this.#options.streams.send(stream, text)
     return true
   }

@@ -1,4 +1,5 @@
 import type { Log } from '#core/log.ts'
+import type { Principal } from '#identity/principal.ts'
 import type {
   JsonObject,
   JsonRpcMessage,
@@ -11,6 +12,7 @@ import type {
 import { printJson } from '#wire/jsonrpc/parse-strict.ts'
 import { textHolds } from '../inspection/find-credential.ts'
 import type { Cleared } from '../inspection/inspect-arguments.ts'
+import { FloodGate } from '../flood-gate.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import type { Refusal } from '../refusal.ts'
 import { type PendingEntry, PendingTable, progressTokenOf, withOurIds, withParam } from '../upstream/correlation.ts'
@@ -22,6 +24,8 @@ import type { SessionStreams } from './streams/session-streams.ts'
 /** What the session keeps of a client's call while it is under way. */
 export interface CallContext {
   readonly reply: PostReply
+  /** Who called: in one session calls under several grants of the same subject and client may be under way. */
+  readonly principal: Principal
 }
 
 /** A request of the server that waits for the client's answer. */
@@ -52,6 +56,7 @@ export interface ReturnRoadOptions {
   readonly credentialTexts: readonly string[]
   readonly records: QuestionRecords
   readonly log: Log
+  readonly monotonicMs: () => number
   /** Called before `tools/list_changed` passes on: what was known about the tools is void. */
   readonly onToolsChanged: () => void
 }
@@ -75,11 +80,17 @@ const UNRELATED = new Set([
 export class ReturnRoad {
   readonly #options: ReturnRoadOptions
   readonly #questions: PendingTable<Question>
+  readonly #flood: FloodGate
+  /** Answers of our own that the upstream has not taken yet. */
+  #answering = 0
+  /** Rises when the upstream that asked is gone, so that a question which is just being recorded is not asked for it any more. */
+  #era = 0
   #link: Link<CallContext> | null = null
 
   constructor(options: ReturnRoadOptions) {
     this.#options = options
     this.#questions = new PendingTable(options.limits.serverRequestsMax)
+    this.#flood = new FloodGate(options.limits.serverRequestsPerMinuteMax, options.monotonicMs)
   }
 
   /** Link and road know each other; the link is made second. */
@@ -131,6 +142,7 @@ export class ReturnRoad {
 
   /** The upstream that asked is gone: the client need not answer any more. */
   dropQuestions(reason: string): void {
+    this.#era += 1
     for (const entry of this.#questions.entries()) {
       this.#take(entry)
       this.#tellCancelled(entry, 'the server ended the request')
@@ -142,10 +154,20 @@ export class ReturnRoad {
     const { capabilities, limits, records } = this.#options
     // Liveness of this hop, so it is ours to answer.
     if (request.method === 'ping') {
-      void this.#link?.answerOurselves({ jsonrpc: '2.0', id: request.id, result: {} })
+      this.#answerOurselves({ jsonrpc: '2.0', id: request.id, result: {} })
       return
     }
     const callId = records.newCallId()
+    const flood = this.#flood.pass()
+    if (flood !== 'passes') {
+      this.#refuse(request, INTERNAL_ERROR, 'Too many requests.')
+      // One record for all of a minute, so that an upstream cannot fill the disk.
+      if (flood === 'firstBeyond') {
+        await records.ended(request.method, callId, 'refused', 'serverRequestFlood').catch(() => {})
+      }
+      return
+    }
+    const era = this.#era
     if (!clientTakes(capabilities, request.method, request.params)) {
       this.#refuse(request, METHOD_NOT_FOUND, 'Method not found')
       await records.ended(request.method, callId, 'refused', 'capabilityNotDeclared').catch(() => {})
@@ -155,6 +177,10 @@ export class ReturnRoad {
       await records.asked(request.method, callId)
     } catch {
       this.#refuse(request, INTERNAL_ERROR, 'The request cannot be taken at the moment.')
+      return
+    }
+    if (era !== this.#era) {
+      await records.ended(request.method, callId, 'unknown', 'serverGone').catch(() => {})
       return
     }
     const context = this.#streamFor(related, true)
@@ -171,7 +197,7 @@ export class ReturnRoad {
       await records.ended(request.method, callId, 'refused', opened.refusal).catch(() => {})
       return
     }
-    this.#deliver(printJson(withOurIds(request.object, opened.value)), context)
+    this.#deliver(printJson(withOurIds(request.object, opened.value)), context?.reply ?? null)
   }
 
   #notify(notification: JsonRpcNotification, related: CallContext | null): void {
@@ -180,7 +206,8 @@ export class ReturnRoad {
       const call = this.#link?.callByProgressToken(params?.['progressToken']) ?? null
       if (call === null || call.progressToken === null) return
       const context = call.value.context
-      if (context !== null) this.#deliver(printJson(withParam(object, 'progressToken', call.progressToken)), context)
+      if (context === null) return
+      this.#deliver(printJson(withParam(object, 'progressToken', call.progressToken)), context.reply)
       return
     }
     if (method === 'notifications/cancelled') {
@@ -188,13 +215,15 @@ export class ReturnRoad {
       if (entry === null) return
       this.#take(entry)
       const text = printJson(withParam(object, 'requestId', entry.ourId))
-      this.#deliver(text, entry.value.reply === null ? null : { reply: entry.value.reply })
+      this.#deliver(text, entry.value.reply)
       this.#recordEnd(entry.value, 'unknown', 'cancelledByServer')
       return
     }
     if (method === 'notifications/tools/list_changed') this.#options.onToolsChanged()
-    if (UNRELATED.has(method)) this.#deliver(printJson(object), related)
-    else if (method === 'notifications/message') this.#deliver(printJson(object), this.#streamFor(related, false))
+    if (UNRELATED.has(method)) this.#deliver(printJson(object), related?.reply ?? null)
+    else if (method === 'notifications/message') {
+      this.#deliver(printJson(object), this.#streamFor(related, false)?.reply ?? null)
+    }
   }
 
   /**
@@ -209,8 +238,8 @@ export class ReturnRoad {
     return hasListener || !isQuestion ? null : (calls.at(-1) ?? null)
   }
 
-  #deliver(text: string, context: CallContext | null): void {
-    if (context?.reply.related(text)) return
+  #deliver(text: string, reply: PostReply | null): void {
+    if (reply?.related(text)) return
     this.#options.streams.sendUnrelated(text)
   }
 
@@ -225,7 +254,20 @@ export class ReturnRoad {
   }
 
   #answerError(id: MessageId, code: number, message: string): void {
-    void this.#link?.answerOurselves({ jsonrpc: '2.0', id, error: { code, message } })
+    this.#answerOurselves({ jsonrpc: '2.0', id, error: { code, message } })
+  }
+
+  /** An upstream that asks without reading what it is told gets no more answers than these: they would pile up here. */
+  #answerOurselves(object: JsonObject): void {
+    if (this.#link === null) return
+    if (this.#answering >= this.#options.limits.serverRequestsMax) {
+      this.#options.log.warn('an upstream asks faster than it reads the answers; not answered')
+      return
+    }
+    this.#answering += 1
+    void this.#link.answerOurselves(object).finally(() => {
+      this.#answering -= 1
+    })
   }
 
   #expire(request: JsonRpcRequest): void {
@@ -240,7 +282,7 @@ export class ReturnRoad {
   #tellCancelled(entry: PendingEntry<Question>, reason: string): void {
     const params = { requestId: entry.ourId, reason }
     const text = printJson({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
-    this.#deliver(text, entry.value.reply === null ? null : { reply: entry.value.reply })
+    this.#deliver(text, entry.value.reply)
   }
 
   #recordEnd(question: Question, outcome: 'failed' | 'unknown', reason: string): void {

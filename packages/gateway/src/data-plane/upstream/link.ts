@@ -7,8 +7,14 @@ import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
 import { type Cleared, requireCleared } from '../inspection/inspect-arguments.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import { upstreamRevisionIsSpoken } from '../sessions/capabilities.ts'
-import type { OpenConnection, UpstreamConnection, UpstreamFailure } from './connection.ts'
+import type { OpenConnection, UpstreamConnection, UpstreamEvents, UpstreamFailure } from './connection.ts'
 import { type PendingEntry, PendingTable, progressTokenOf, withOurIds } from './correlation.ts'
+
+/**
+ * Ids of the gateway's own requests share a table with the client's. Half a surrogate pair cannot come from a client (parse-strict.ts), so
+ * a client can neither take such an id nor cancel it. It never goes on the wire.
+ */
+const OWN_ID_PREFIX = '\ud800own-'
 
 /** How a call ended. `object` is the upstream's response under the asker's own id. */
 export type CallEnd =
@@ -21,6 +27,8 @@ export type CallEnd =
 export interface Call<T> {
   readonly entry: PendingEntry<PendingCall<T>>
   readonly ended: Promise<CallEnd>
+  /** True from the moment it ended, whatever the reason: then it must not be sent any more. */
+  readonly isOver: () => boolean
 }
 
 export interface PendingCall<T> {
@@ -80,7 +88,12 @@ export class Link<T> {
   /** Gives a request its id. Nothing is sent yet; the time limit runs. */
   begin(id: MessageId, params: JsonObject | null, context: T | null): Result<Call<T>, 'idInUse' | 'tooMany'> {
     const { promise, resolve } = Promise.withResolvers<CallEnd>()
-    const opened = this.#calls.open(id, progressTokenOf(params), { context, end: resolve })
+    let isOver = false
+    const end = (how: CallEnd) => {
+      isOver = true
+      resolve(how)
+    }
+    const opened = this.#calls.open(id, progressTokenOf(params), { context, end })
     if (!opened.ok) return opened
     const entry = opened.value
     const timer = setTimeout(() => this.#timeOut(entry), this.#options.callTimeoutMs)
@@ -89,7 +102,7 @@ export class Link<T> {
       this.#calls.close(entry)
       this.#connection?.forget(entry.ourId)
     })
-    return ok({ entry, ended })
+    return ok({ entry, ended, isOver: () => isOver })
   }
 
   /** Sends a begun call. Only what inspection cleared can be sent for a caller. */
@@ -106,7 +119,7 @@ export class Link<T> {
   /** A request of the gateway's own: nobody's arguments are in it. */
   async ask(method: string, params: JsonObject): Promise<CallEnd> {
     this.#ownRequests += 1
-    const begun = this.begin(`own-${this.#ownRequests}`, null, null)
+    const begun = this.begin(`${OWN_ID_PREFIX}${this.#ownRequests}`, null, null)
     if (!begun.ok) return { kind: 'lost', reason: begun.refusal }
     const { entry } = begun.value
     return await this.#run(begun.value, { jsonrpc: '2.0', id: entry.ourId, method, params })
@@ -134,6 +147,15 @@ export class Link<T> {
     return true
   }
 
+  /** Ends the calls of callers who may not be answered any more, and tells the upstream to stop. */
+  endCalls(isOver: (context: T) => boolean, reason: string): void {
+    for (const entry of this.#calls.entries()) {
+      if (entry.value.context === null || !isOver(entry.value.context)) continue
+      this.#sendCancelled(entry, reason)
+      entry.value.end({ kind: 'lost', reason })
+    }
+  }
+
   /** The call that a progress note of the upstream belongs to. */
   callByProgressToken(token: JsonValue | undefined): PendingEntry<PendingCall<T>> | null {
     const entry = this.#calls.byOurId(token)
@@ -157,20 +179,23 @@ export class Link<T> {
   }
 
   async #run(call: Call<T>, object: JsonObject): Promise<CallEnd> {
-    const sent = await this.#send(withOurIds(object, call.entry))
+    const sent = await this.#send(withOurIds(object, call.entry), call.isOver)
     if (!sent.ok) call.entry.value.end({ kind: 'lost', reason: sent.refusal.reason })
     return await call.ended
   }
 
-  async #send(object: JsonObject): Promise<Result<void, UpstreamFailure>> {
+  /** A call that ended while a connection was made (cancelled, timed out, revoked) is not sent: its caller was told otherwise. */
+  async #send(object: JsonObject, isOver: () => boolean = () => false): Promise<Result<void, UpstreamFailure>> {
     const first = await this.#connected()
     if (!first.ok) return first
+    if (isOver()) return ok(undefined)
     const sent = await first.value.send(object)
     if (sent.ok || sent.refusal.reason !== 'sessionLost') return sent
     // The upstream forgot our session and has not looked at the message: once more, in a new one.
     this.#drop(first.value, 'sessionLost')
     const second = await this.#connected()
-    return second.ok ? await second.value.send(object) : second
+    if (!second.ok) return second
+    return isOver() ? ok(undefined) : await second.value.send(object)
   }
 
   async #connected(): Promise<Result<UpstreamConnection, UpstreamFailure>> {
@@ -200,12 +225,12 @@ export class Link<T> {
 
   /** A new connection with the handshake done. The handshake is not in the call table: nobody may cancel it. */
   async #start(): Promise<Result<{ connection: UpstreamConnection; result: JsonObject }, UpstreamFailure>> {
-    const { open, callTimeoutMs } = this.#options
+    const { callTimeoutMs } = this.#options
     if (this.#isClosed || this.#initializeParams === null) return refused({ reason: 'sessionEnded' })
     const id = this.#calls.reserve()
     const answer = Promise.withResolvers<CallEnd>()
     let isReady = false
-    const opened: Result<UpstreamConnection, UpstreamFailure> = await open({
+    const opened: Result<UpstreamConnection, UpstreamFailure> = await this.#open({
       onMessage: (message, relatedTo) => {
         if (isReady) this.#receive(message, relatedTo)
         else if (message.kind === 'response' && message.id === id) {
@@ -241,6 +266,16 @@ export class Link<T> {
     return ok({ connection, result })
   }
 
+  /** A machine without processes, memory or disk to spare makes an upstream unavailable; it must not break the road. */
+  async #open(events: UpstreamEvents): Promise<Result<UpstreamConnection, UpstreamFailure>> {
+    try {
+      return await this.#options.open(events)
+    } catch (cause) {
+      this.#options.log.error('a connection to an upstream could not be opened', { cause })
+      return refused({ reason: 'openFailed' })
+    }
+  }
+
   #receive(message: JsonRpcMessage, relatedTo: number | null): void {
     if (message.kind === 'response') {
       const entry = this.#calls.byOurId(message.id ?? undefined)
@@ -259,12 +294,13 @@ export class Link<T> {
   }
 
   #timeOut(entry: PendingEntry<PendingCall<T>>): void {
-    void this.#connection?.send({
-      jsonrpc: '2.0',
-      method: 'notifications/cancelled',
-      params: { requestId: entry.ourId, reason: 'timed out' },
-    })
+    this.#sendCancelled(entry, 'timed out')
     entry.value.end({ kind: 'timedOut' })
+  }
+
+  #sendCancelled({ ourId }: PendingEntry<PendingCall<T>>, reason: string): void {
+    const params = { requestId: ourId, reason }
+    void this.#connection?.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
   }
 
   #drop(connection: UpstreamConnection, reason: string): void {

@@ -7,6 +7,8 @@ export interface UpstreamEvent {
 }
 
 const ID_CHARS_MAX = 1_024
+/** A server may not make us come back in a tight loop, nor never. */
+const RETRY_MS_MIN = 100
 const RETRY_MS_MAX = 60_000
 
 /**
@@ -81,13 +83,15 @@ export class SseReader {
     const value = raw.startsWith(' ') ? raw.slice(1) : raw
     if (name === 'data') {
       this.#data.push(value)
-      this.#size += value.length
+      // Each line costs something even when it is empty, or empty lines without end would cost all there is.
+      this.#size += value.length + 1
       return this.#size <= this.#bytesMax
     }
     if (name === 'event') this.#type = value.slice(0, ID_CHARS_MAX)
     // Sent back to the server as a header later: only what a header may hold is kept.
     else if (name === 'id' && value.length <= ID_CHARS_MAX && /^[\x20-\x7e]*$/.test(value)) this.#id = value
-    else if (name === 'retry' && /^[0-9]{1,9}$/.test(value)) this.#retryMs = Math.min(Number(value), RETRY_MS_MAX)
+    else if (name === 'retry' && /^[0-9]{1,9}$/.test(value))
+      this.#retryMs = Math.max(RETRY_MS_MIN, Math.min(Number(value), RETRY_MS_MAX))
     return true
   }
 }

@@ -11,6 +11,7 @@ import type { JsonObject } from '#wire/jsonrpc/message.ts'
 import { printJson } from '#wire/jsonrpc/parse-strict.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import { type ChildOwner, childEnvironment, userDirectory, usesUserDirectory } from './child-environment.ts'
+import { boundedLog } from './bounded-log.ts'
 import type { UpstreamConnection, UpstreamEvents, UpstreamFailure } from './connection.ts'
 import { LineReader } from './line-reader.ts'
 import type { ProcessGroups } from './process-group.ts'
@@ -69,6 +70,7 @@ class StdioConnection implements UpstreamConnection {
   readonly #privateDir: string
   readonly #host: StdioHost
   readonly #events: UpstreamEvents
+  readonly #log: Log
   readonly #lines: LineReader
   #junkLines = 0
   #second = Number.NEGATIVE_INFINITY
@@ -85,6 +87,9 @@ class StdioConnection implements UpstreamConnection {
 
   constructor(child: Child, owner: ChildOwner, privateDir: string, host: StdioHost, events: UpstreamEvents) {
     this.#child = child
+    // One listener of each kind per waiting sender; how many may wait is bounded by the calls under way.
+    child.stdin.setMaxListeners(0)
+    this.#log = boundedLog(host.log, host.limits.logLinesPerMinuteMax, host.clock, { server: owner.server })
     this.#owner = owner
     this.#privateDir = privateDir
     this.#host = host
@@ -96,6 +101,7 @@ class StdioConnection implements UpstreamConnection {
     // A child that closed its stdin makes writes fail (EPIPE); its exit tells the rest.
     child.stdin.on('error', () => this.#fail('stdinClosed'))
     child.stdout.on('error', () => this.#fail('stdoutBroken'))
+    child.stderr.on('error', () => this.#fail('stderrBroken'))
     child.stdout.once('end', () => setImmediate(() => this.#sayLastWords('stdoutEnded')))
     // `close` comes after the last byte of stdout. What escaped the process group may hold stdout open, so its time is bounded.
     child.once('close', () => this.#sayLastWords('processExited'))
@@ -190,9 +196,7 @@ class StdioConnection implements UpstreamConnection {
     }
     this.#junkLines += 1
     if (this.#junkLines === 1) {
-      this.#host.log.warn('an upstream wrote a line to stdout that is no JSON-RPC message; dropped', {
-        server: this.#owner.server,
-      })
+      this.#log.warn('an upstream wrote a line to stdout that is no JSON-RPC message; dropped')
     }
     if (this.#junkLines > this.#host.limits.junkLinesMax) this.#fail('stdoutNotProtocol')
   }
@@ -236,6 +240,8 @@ class StdioConnection implements UpstreamConnection {
     if (this.#rest !== null) clearTimeout(this.#rest)
     this.#cleaned ??= (async () => {
       await this.#host.groups.stop(this.#child)
+      // What left the process group may hold the other ends for as long as it likes; ours are given back.
+      for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe.destroy()
       await rm(this.#privateDir, { recursive: true, force: true, maxRetries: 3 }).catch((cause: unknown) => {
         this.#host.log.warn('the private folder of an ended child could not be removed', { cause })
       })
