@@ -6,9 +6,12 @@ import type { Log, LogFields } from '#core/log.ts'
 const TEXT_CHARS_MAX = 4_096
 const FIELD_DEPTH_MAX = 6
 
-/** Field names whose values are never written, whatever they look like. */
+/** So much is looked through for secrets before the text is cut: one that lies across the cut must be seen whole. */
+const TEXT_CHARS_SEARCHED = 4 * TEXT_CHARS_MAX
+
+/** Field names whose values are never written, whatever they look like; in any spelling, alone or as the last word. */
 const SECRET_NAMES =
-  /^(?:authorization|cookie|set-cookie|password|secret|token|code|code_verifier|verifier|refresh_token|access_token|client_secret|assertion|private.?key)$/i
+  /(?:authorization|cookies?|passwords?|secrets?|tokens?|verifier|assertion|(?:private|api)[-_. ]?keys?)$|^code$/i
 
 /** Where finished lines go; standard error for `serve`. */
 export interface LogDestination {
@@ -50,5 +53,6 @@ function scrub(value: unknown, depth: number): unknown {
 }
 
 function clean(text: string): string {
-  return redactSecrets(text.length > TEXT_CHARS_MAX ? `${text.slice(0, TEXT_CHARS_MAX)}…` : text)
+  const redacted = redactSecrets(text.slice(0, TEXT_CHARS_SEARCHED))
+  return redacted.length > TEXT_CHARS_MAX ? `${redacted.slice(0, TEXT_CHARS_MAX)}…` : redacted
 }
