@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { authorizeAsPerson, type Person } from '../../e2e/support/authorize.ts'
-import { ScriptedBrowser } from '../../e2e/support/browser.ts'
+import type { ScriptedBrowser } from '../../e2e/support/browser.ts'
 import { addUser, admin, type Place } from '../gateway-process.ts'
 import {
   fetchThrough,
@@ -28,8 +28,10 @@ export interface Workload {
   readonly callers: readonly HeldGrant[]
   /** Tools of the recording server in this round. */
   readonly tools: readonly string[]
-  /** Disabled at some moment of the round. */
-  readonly victim: { readonly username: string; readonly grant: HeldGrant }
+  /** Disabled at some moment of the round, with what was granted. */
+  readonly victim: { readonly username: string; readonly grant: HeldGrant } | null
+  /** Logged in as the person, or about to be. */
+  readonly browser: ScriptedBrowser
 }
 
 /** A new connection per request: none of them is left over from a process that was killed. */
@@ -51,13 +53,12 @@ export async function work(workload: Workload, isOver: () => boolean): Promise<v
       }
     }
   }
-  const browser = new ScriptedBrowser(workload.place.origin, connectionTo(workload.place))
   const [recorder, memory] = workload.callers
   if (recorder === undefined || memory === undefined) throw new Error('two callers')
   const callRecorder = caller(workload, recorder, workload.tools)
   const callMemory = caller(workload, memory, ['create_entities', 'read_graph'])
   await Promise.all([
-    untilOver('authorize', () => authorize(workload, browser)),
+    untilOver('authorize', () => authorize(workload)),
     untilOver('refresh', () => refresh(workload)),
     untilOver('refresh too', () => refresh(workload)),
     untilOver('call', callRecorder),
@@ -91,7 +92,7 @@ function parametersFor({ origin }: Place, server: string) {
 }
 
 /** Registration, consent in a browser that stays logged in, exchange of the code. */
-async function authorize({ place, ledger, person }: Workload, browser: ScriptedBrowser): Promise<void> {
+async function authorize({ place, ledger, person, browser }: Workload): Promise<void> {
   const send = connectionTo(place)
   const clientId = await registerClient(send, `${place.origin}/oauth/register`)
   ledger.clients.add(clientId)
@@ -185,7 +186,7 @@ function administrator({ place, ledger, chance, round, victim }: Workload): () =
   let count = 0
   return async () => {
     await rest(chance)
-    if (count === 1) {
+    if (count === 1 && victim !== null) {
       await disable(place, ledger, victim.username)
       ledger.revoked.push(victim.grant)
     }
