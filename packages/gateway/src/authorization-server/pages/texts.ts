@@ -127,7 +127,7 @@ export const TEXTS = {
   'error.setupLink.title': 'This setup link does not work',
   'error.setupLink.what': 'It was already used, has expired, or was replaced by a newer one.',
   'error.setupLink.do':
-    'Run `sallyport serve` again to get a new link, or create an account with `sallyport user add`.',
+    'If there is no account yet, stop the gateway and start it again: it prints a new link. Otherwise add accounts with `sallyport user add`.',
   'error.alreadySetUp.title': 'The first account already exists',
   'error.alreadySetUp.what': 'A setup link only ever creates the first account of a gateway.',
   'error.alreadySetUp.do': 'Create further accounts with `sallyport user add`.',
