@@ -13,7 +13,7 @@ interface Locked {
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
-const LOCKFILES = ['../../../package-lock.json', './e2e/package-lock.json'] as const
+const LOCKFILES = ['../../../package-lock.json', './e2e/package-lock.json', './conformance/package-lock.json'] as const
 
 // npm writes the file; version 3 of its format guarantees this shape.
 const read = (path: string) =>
