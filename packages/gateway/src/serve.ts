@@ -85,10 +85,14 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   const { log } = options
   const clock = systemClock
   const random = systemRandom
+  const onWriting = (cause: unknown) =>
+    cause === null
+      ? log.info('the audit log can be written again')
+      : log.error('the audit log cannot be written; what needs a record is refused', { cause })
   const folder = await openStateFolder(options.stateDir)
   const sealer = await openSealer(folder.sealingKey)
   const kept = closers.add('store', await openSqliteStore({ file: folder.database }))
-  const audit = closers.add('audit trail', createAuditTrail({ port: kept.audit, sealer, clock, random }))
+  const audit = closers.add('audit trail', createAuditTrail({ port: kept.audit, sealer, clock, random, onWriting }))
   const snapshots = closers.add('configuration', await loadSnapshots(options, folder.path, audit))
   const snapshot = snapshots.current()
   const { sequencer, signer } = await openAuditLog(kept, folder, snapshot, { clock, random, log })

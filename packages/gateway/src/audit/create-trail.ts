@@ -18,6 +18,8 @@ export interface AuditTrailDependencies {
   readonly sealer: Sealer
   readonly clock: Clock
   readonly random: Random
+  /** Told once when writing begins to fail, with the cause, and once when it works again, with null. */
+  readonly onWriting?: (cause: unknown) => void
 }
 
 /** The trail over the store, with what only its owner needs. */
@@ -32,12 +34,17 @@ export interface OwnedAuditTrail extends CallAuditTrail {
 export function createAuditTrail(dependencies: AuditTrailDependencies): OwnedAuditTrail {
   const { port, clock, random } = dependencies
   let isFailing = false
+  const tell = (cause: unknown) => {
+    if (isFailing === (cause !== null)) return
+    isFailing = cause !== null
+    dependencies.onWriting?.(cause)
+  }
   const append = async (entries: readonly AuditEntry[]): Promise<void> => {
     try {
       await port.append(entries)
-      isFailing = false
+      tell(null)
     } catch (cause) {
-      isFailing = true
+      tell(cause)
       throw cause
     }
   }

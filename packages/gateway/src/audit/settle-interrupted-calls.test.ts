@@ -159,7 +159,9 @@ it('an outcome that could not be written is written once that works again', asyn
       await store.audit.append(...args)
     },
   }
-  const owing = createAuditTrail({ port, sealer, clock: systemClock, random: systemRandom })
+  const told: unknown[] = []
+  const onWriting = (cause: unknown) => told.push(cause)
+  const owing = createAuditTrail({ port, sealer, clock: systemClock, random: systemRandom, onWriting })
   expect(owing.isFailing()).toBe(false)
   await expect(owing.record(outcome('late'))).rejects.toThrow('full')
   await expect(owing.record(intent('never'))).rejects.toThrow('full')
@@ -167,6 +169,8 @@ it('an outcome that could not be written is written once that works again', asyn
   isFull = false
   expect([await owing.settle(), owing.isFailing()]).toEqual([true, false])
   expect(await outcomesOf('late')).toHaveLength(1)
+  // Once each way, however many writes failed.
+  expect(told).toEqual([new Error('full'), null])
   expect(await settle()).toBe(0)
   await owing.close()
 })
