@@ -6,6 +6,7 @@ import { printJson } from '#wire/jsonrpc/parse-strict.ts'
 import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
 import type { Refusal } from '../refusal.ts'
 import { textHolds } from './find-credential.ts'
+import { outwardError } from './outward-error.ts'
 import type { ToolInventory } from './tool-inventory.ts'
 
 export interface ResultContext {
@@ -30,7 +31,7 @@ export function inspectResult(object: JsonObject, context: ResultContext): Resul
   const shown =
     context.method === 'tools/list' && isJsonObject(result)
       ? { ...object, result: { ...result, tools: allowedTools(result, context) } }
-      : object
+      : outwardError(object, context.server.upstream)
   const text = printJson(shown)
   if (Buffer.byteLength(text) > context.server.limits.responseBytesMax) {
     return refused({ name: 'resultRefused', reason: 'resultTooLarge', id })

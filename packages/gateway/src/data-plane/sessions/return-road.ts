@@ -10,9 +10,9 @@ import type {
   MessageId,
 } from '#wire/jsonrpc/message.ts'
 import { printJson } from '#wire/jsonrpc/parse-strict.ts'
+import { FloodGate } from '../flood-gate.ts'
 import { textHolds } from '../inspection/find-credential.ts'
 import type { Cleared } from '../inspection/inspect-arguments.ts'
-import { FloodGate } from '../flood-gate.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import type { Refusal } from '../refusal.ts'
 import { type PendingEntry, PendingTable, progressTokenOf, withOurIds, withParam } from '../upstream/correlation.ts'
