@@ -6,9 +6,12 @@ import { createLog } from './log.ts'
 const JWT = 'eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiJhbGljZSIsImF1ZCI6IngifQ.c2lnbmF0dXJlLXNpZ25hdHVyZQ'
 const OPAQUE = 'kX3vQ9zL0pW7sT2uR5yB8nM1cD4fG6hJ'
 
-function linesOf(write: (log: ReturnType<typeof createLog>) => void): string {
+function linesOf(run: (log: ReturnType<typeof createLog>) => void): string {
   let written = ''
-  write(createLog({ write: (line) => void (written += line) }, 'debug'))
+  const write = (line: string) => {
+    written += line
+  }
+  run(createLog({ write }, 'debug'))
   return written
 }
 
