@@ -86,6 +86,7 @@ export async function openSession(
     clock,
     log,
     onMessage: (message, related) => returnRoad.receive(message, related),
+    onStream: (news, { reply }) => reply.follow(news),
     onBroken: (reason) => {
       inventory.clear()
       returnRoad.dropQuestions(reason)

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Principal } from '#identity/principal.ts'
+import type { StreamNews } from '../upstream/connection.ts'
 import type { StreamLog } from './streams/event-log.ts'
 import type { SessionStreams } from './streams/session-streams.ts'
 
@@ -17,7 +18,8 @@ export interface PostReplyOptions {
 
 /**
  * The answer to one POST with requests. It is JSON when every answer is there before anything else had to be said, and an event
- * stream from the moment a related message comes first or the wait grows long (MCP, Sending Messages to the Server, 5 and 6).
+ * stream from the moment a related message comes first or the wait grows long (MCP, Sending Messages to the Server, 5 and 6),
+ * or the server offers to be asked for the rest: then so do we.
  * A client that hangs up changes nothing for the calls: what they give is kept where it can be resumed, or dropped.
  */
 export class PostReply {
@@ -26,6 +28,8 @@ export class PostReply {
   readonly #timer: NodeJS.Timeout
   #remaining: number
   #stream: StreamLog | null = null
+  /** The stream, once the server has primed its own. */
+  #primed: StreamLog | null = null
 
   constructor(options: PostReplyOptions) {
     this.#options = options
@@ -39,6 +43,12 @@ export class PostReply {
     if (stream === null || stream.isComplete) return false
     this.#options.streams.send(stream, text)
     return true
+  }
+
+  /** Does with our stream what the server does with its own. One that it never primed it may not let go of: that one just broke off. */
+  follow(news: StreamNews): void {
+    if (news === 'primed') this.#primed = this.#open()
+    else if (this.#primed !== null) this.#options.streams.letGo(this.#primed)
   }
 
   /**

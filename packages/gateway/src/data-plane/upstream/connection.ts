@@ -7,10 +7,18 @@ export interface UpstreamFailure {
   readonly reason: string
 }
 
+/**
+ * How the server treats the stream that answers a request: it primes it with an event to come back to, before there is anything to say;
+ * later it may let go of it, and the answer waits for whoever comes back (MCP 2025-11-25, Sending Messages to the Server, 6).
+ */
+export type StreamNews = 'primed' | 'letGo'
+
 /** What a connection tells its owner. Never called before `open` has answered. */
 export interface UpstreamEvents {
   /** `relatedTo`: our id of the request on whose stream the message came; null where the transport does not say. */
   onMessage(message: JsonRpcMessage, relatedTo: number | null): void
+  /** Only transports that have streams say it. */
+  onStream?(ourId: number, news: StreamNews): void
   /** This request will get no answer; the connection itself goes on. */
   onLost(ourId: number, reason: string): void
   /** The connection is gone, and every request on it. Called once. */

@@ -174,6 +174,7 @@ class HttpConnection implements UpstreamConnection {
         if (end.kind === 'answered') return
         if (end.kind === 'refused') return this.#giveUp(relatedTo, end.reason)
         lastEventId = end.lastEventId
+        if (relatedTo !== null && end.isWhole && lastEventId !== null) this.#events.onStream?.(relatedTo, 'letGo')
         if (end.sawEvents) attempts = 0
         waitMs = end.retryMs ?? waitMs
       }
@@ -193,6 +194,7 @@ class HttpConnection implements UpstreamConnection {
     const reader = new SseReader(this.#options.responseBytesMax)
     let lastEventId = cursor
     let sawEvents = false
+    let isWhole = false
     try {
       for await (const chunk of response.body) {
         if (this.#gate !== null) await this.#gate.promise
@@ -201,6 +203,7 @@ class HttpConnection implements UpstreamConnection {
         for (const event of events) {
           sawEvents = true
           lastEventId = event.id ?? lastEventId
+          if (relatedTo !== null && event.id !== null && event.data === '') this.#events.onStream?.(relatedTo, 'primed')
           if (event.data === '' || event.type !== 'message') continue
           const message = readUpstreamMessage(event.data)
           if (message === null) return { kind: 'refused', reason: 'jsonInvalid' }
@@ -209,10 +212,11 @@ class HttpConnection implements UpstreamConnection {
           if (this.#gate !== null) await this.#gate.promise
         }
       }
+      isWhole = true
     } catch {
       // A stream that breaks off is treated like one that ends.
     }
-    return { kind: 'ended', lastEventId, sawEvents, retryMs: reader.retryMs }
+    return { kind: 'ended', isWhole, lastEventId, sawEvents, retryMs: reader.retryMs }
   }
 
   /** The standing stream for what belongs to no request. Servers need not have one (405). */
@@ -289,6 +293,8 @@ type StreamEnd =
   | { readonly kind: 'refused'; readonly reason: string }
   | {
       readonly kind: 'ended'
+      /** The server ended it; false when it broke off. */
+      readonly isWhole: boolean
       readonly lastEventId: string | null
       readonly sawEvents: boolean
       readonly retryMs: number | null

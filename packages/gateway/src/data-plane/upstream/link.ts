@@ -7,7 +7,7 @@ import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
 import { type Cleared, requireCleared } from '../inspection/inspect-arguments.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import { upstreamRevisionIsSpoken } from '../sessions/capabilities.ts'
-import type { OpenConnection, UpstreamConnection, UpstreamEvents, UpstreamFailure } from './connection.ts'
+import type { OpenConnection, StreamNews, UpstreamConnection, UpstreamEvents, UpstreamFailure } from './connection.ts'
 import { type PendingEntry, PendingTable, progressTokenOf, withOurIds } from './correlation.ts'
 
 /**
@@ -45,6 +45,8 @@ export interface LinkOptions<T> {
   readonly log: Log
   /** Requests and notifications of the upstream. `related` is the call on whose stream it came, where the transport says so. */
   readonly onMessage: (message: JsonRpcMessage, related: T | null) => void
+  /** How the upstream treats the stream that answers this call. */
+  readonly onStream?: (news: StreamNews, related: T) => void
   /** The connection broke; the server's own open questions are void. */
   readonly onBroken: (reason: string) => void
 }
@@ -236,6 +238,10 @@ export class Link<T> {
         else if (message.kind === 'response' && message.id === id) {
           answer.resolve({ kind: 'answered', object: message.object })
         }
+      },
+      onStream: (ourId, news) => {
+        const context = this.#calls.byOurId(ourId)?.value.context ?? null
+        if (context !== null) this.#options.onStream?.(news, context)
       },
       onLost: (ourId, reason) => {
         if (ourId === id) answer.resolve({ kind: 'lost', reason })

@@ -101,6 +101,14 @@ export class SessionStreams {
     this.#log.forgetFinished()
   }
 
+  /**
+   * Ends the connection of a stream that goes on: the client comes back for the rest. Only clients of a revision that primes know that
+   * they must (2025-11-25); the others keep theirs.
+   */
+  letGo(stream: StreamLog): void {
+    if (this.#options.primes) this.#attached.get(stream)?.connection.end()
+  }
+
   /** To exactly one listener, or kept (bounded, oldest first out) until one comes. */
   sendUnrelated(data: string): void {
     if (this.#isEnded) return
