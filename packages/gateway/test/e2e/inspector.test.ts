@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Person } from './support/authorize.ts'
 import { type RunningGateway, startGateway } from './support/gateway.ts'
-import { clientBin, clientEnvironment } from './support/real-client.ts'
+import { clientBin, clientEnvironment, wearOutAccessTokens } from './support/real-client.ts'
 
 let gateway: RunningGateway
 let alice: Person
@@ -54,22 +54,32 @@ async function inspect(...args: string[]): Promise<string> {
   return stdout
 }
 
+async function recorded(activity: string): Promise<number> {
+  const shown = await gateway.cli('log', 'show', '--activity', activity, '--outcome', 'success', '--json')
+  return (JSON.parse(shown) as unknown[]).length
+}
+
+function echo(message: string): Promise<string> {
+  const call = ['--method', 'tools/call', '--tool-name', 'echo', '--tool-arg', `message=${message}`]
+  return inspect('--client-metadata-url', documentUrl, ...call)
+}
+
 describe('Inspector CLI', () => {
-  it('logs in with a Client ID Metadata Document, lists and calls', async () => {
+  it('logs in with a Client ID Metadata Document, lists, calls, refreshes, and logs in again after a revocation', async () => {
     expect(await inspect('--client-metadata-url', documentUrl, '--method', 'tools/list')).toContain('echo')
     expect(documentFetches).toBeGreaterThan(0)
-    const answer = await inspect(
-      '--client-metadata-url',
-      documentUrl,
-      '--method',
-      'tools/call',
-      '--tool-name',
-      'echo',
-      '--tool-arg',
-      'message=inspected',
-    )
-    expect(answer).toContain('inspected')
-    const clients = await gateway.cli('client', 'list', '--json')
-    expect(clients).toContain(documentUrl)
+    expect(await echo('inspected')).toContain('inspected')
+    expect(await gateway.cli('client', 'list', '--json')).toContain(documentUrl)
+    expect(await recorded('consent')).toBe(1)
+
+    expect(await wearOutAccessTokens(home)).toBeGreaterThan(0)
+    expect(await echo('after a silent refresh')).toContain('after a silent refresh')
+    expect(await recorded('token.refresh')).toBe(1)
+    expect(await recorded('consent')).toBe(1)
+
+    const [grant] = JSON.parse(await gateway.cli('grant', 'list', '--json')) as { grantId: string }[]
+    await gateway.cli('grant', 'revoke', grant?.grantId ?? '')
+    expect(await echo('again')).toContain('again')
+    expect(await recorded('consent')).toBe(2)
   }, 120_000)
 })

@@ -6,7 +6,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Person } from './support/authorize.ts'
 import { type RunningGateway, startGateway } from './support/gateway.ts'
-import { clientBin, clientEnvironment } from './support/real-client.ts'
+import { clientBin, clientEnvironment, wearOutAccessTokens } from './support/real-client.ts'
 
 let gateway: RunningGateway
 let alice: Person
@@ -42,8 +42,13 @@ async function grantIds(): Promise<string[]> {
   return grants.map(({ grantId }) => grantId)
 }
 
+async function recorded(activity: string): Promise<number> {
+  const shown = await gateway.cli('log', 'show', '--activity', activity, '--outcome', 'success', '--json')
+  return (JSON.parse(shown) as unknown[]).length
+}
+
 describe('mcp-remote', () => {
-  it('registers, logs in through the browser, lists, calls, and logs in again after a revocation', async () => {
+  it('registers, logs in through the browser, lists, calls, refreshes, and logs in again after a revocation', async () => {
     const client = await connect()
     expect((await client.listTools()).tools.map(({ name }) => name)).toContain('echo')
     const answer = await client.callTool({ name: 'echo', arguments: { message: 'from stdio' } })
@@ -54,9 +59,18 @@ describe('mcp-remote', () => {
     expect(await grantIds()).toHaveLength(1)
     await stored.close()
 
+    expect(await wearOutAccessTokens(home)).toBeGreaterThan(0)
+    const refreshed = await connect()
+    const later = await refreshed.callTool({ name: 'echo', arguments: { message: 'after a silent refresh' } })
+    expect(JSON.stringify(later.content)).toContain('after a silent refresh')
+    await refreshed.close()
+    expect(await recorded('token.refresh')).toBe(1)
+    expect(await recorded('consent')).toBe(1)
+
     await gateway.cli('grant', 'revoke', (await grantIds())[0] ?? '')
     const anew = await connect()
     expect(JSON.stringify(await anew.callTool({ name: 'echo', arguments: { message: 'again' } }))).toContain('again')
     await anew.close()
+    expect(await recorded('consent')).toBe(2)
   }, 120_000)
 })
