@@ -4,7 +4,12 @@ export default defineConfig({
   resolve: { conditions: ['sallyport-source'] },
   ssr: { resolve: { conditions: ['sallyport-source', 'node', 'import', 'module', 'default'] } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'examples/*/src/**/*.test.ts'],
+    include: [
+      'packages/*/src/**/*.test.ts',
+      'packages/*/test/**/*.test.ts',
+      'examples/*/src/**/*.test.ts',
+      'bench/src/**/*.test.ts',
+    ],
     // Long runs (kill -9 at 200 points, soaks) are *.full.test.ts and join only `npm run test:full`.
     exclude: ['**/node_modules/**', '**/dist/**', ...(process.env['SALLYPORT_TEST_FULL'] ? [] : ['**/*.full.test.ts'])],
     passWithNoTests: false,

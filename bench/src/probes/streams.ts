@@ -1,0 +1,87 @@
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Candidate } from '../candidates/candidate.ts'
+import { Connection } from '../load/connection.ts'
+import { openSession, postText } from '../load/mcp-session.ts'
+import { usageOfTree } from '../machine.ts'
+import { CALL_ARGUMENTS, FLOOD_TOOL } from '../payload.ts'
+
+const STALLED_READERS = 8
+const STALL_MS = 5_000
+const HOLD_MS = 3_000
+const MIB = 1024 ** 2
+
+/**
+ * Readers that ask for a stream of 64 MiB and never read. What each of them makes the candidate hold, in MiB; and how much the upstream of
+ * the last one got rid of before it was made to wait.
+ */
+export async function probeStalledReaders(candidate: Candidate, token: string | null, upstreamPort: number) {
+  const { target, pid } = candidate
+  if (pid === null || target.ca !== null) throw new Error('only plain candidates with a process are asked')
+  const connection = await Connection.open(target)
+  const session = await openSession(connection, target, token)
+  const before = usageOfTree(pid, candidate.serverBehind).rssBytes
+  const sockets: Socket[] = []
+  for (let id = 1; id <= STALLED_READERS; id += 1) {
+    const socket = connect(target.port, '127.0.0.1')
+    sockets.push(socket)
+    socket.on('error', () => {})
+    socket.pause()
+    const params = { name: FLOOD_TOOL, arguments: CALL_ARGUMENTS }
+    socket.write(postText(target, token, session, JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params })))
+  }
+  let peak = before
+  for (let waitedMs = 0; waitedMs < STALL_MS; waitedMs += 100) {
+    await sleep(100)
+    peak = Math.max(peak, usageOfTree(pid, candidate.serverBehind).rssBytes)
+  }
+  const flooded = Number(await (await fetch(`http://127.0.0.1:${upstreamPort}/flooded`)).text())
+  for (const socket of sockets) socket.destroy()
+  connection.close()
+  return {
+    candidate: candidate.name,
+    readers: STALLED_READERS,
+    mibPerReader: (peak - before) / MIB / STALLED_READERS,
+    passedMiB: flooded / MIB,
+  }
+}
+
+/** Event streams that nothing is sent on, one session each. KiB that each costs, and how many were opened and still open at the end. */
+export async function probeIdleStreams(candidate: Candidate, tokens: readonly (string | null)[], count: number) {
+  const { target, pid } = candidate
+  if (pid === null || target.ca !== null) throw new Error('only plain candidates with a process are asked')
+  const before = usageOfTree(pid, candidate.serverBehind).rssBytes
+  const connection = await Connection.open(target)
+  const sockets: Socket[] = []
+  let open = 0
+  try {
+    for (let index = 0; index < count; index += 1) {
+      const token = tokens[index % tokens.length] ?? null
+      const session = await openSession(connection, target, token)
+      const socket = connect(target.port, '127.0.0.1')
+      sockets.push(socket)
+      let isOpen = false
+      socket.on('data', (bytes: Buffer) => {
+        if (isOpen || !bytes.toString('latin1').startsWith('HTTP/1.1 200')) return
+        isOpen = true
+        open += 1
+      })
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        if (isOpen) open -= 1
+        isOpen = false
+      })
+      const authorization = token === null ? '' : `Authorization: Bearer ${token}\r\n`
+      socket.write(
+        `GET ${target.path} HTTP/1.1\r\nHost: 127.0.0.1:${target.port}\r\n${authorization}Accept: text/event-stream\r\n` +
+          `MCP-Protocol-Version: ${session.revision}\r\nMcp-Session-Id: ${session.id ?? ''}\r\n\r\n`,
+      )
+    }
+    await sleep(HOLD_MS)
+    const { rssBytes } = usageOfTree(pid, candidate.serverBehind)
+    return { candidate: candidate.name, asked: count, open, kibPerStream: (rssBytes - before) / 1024 / count }
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    connection.close()
+  }
+}
