@@ -7,6 +7,7 @@ import type { SnapshotSource } from '#core/snapshot.ts'
 import type { Route } from '#http/exchange.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { Memberships, Revocations } from '#identity/live-ports.ts'
+import { FirstUses } from './authentication/first-uses.ts'
 import { DATA_PLANE_LIMITS, type DataPlaneLimits } from './limits.ts'
 import { travel } from './pipeline.ts'
 import { describeEvent } from './record.ts'
@@ -60,7 +61,8 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     }
   }
   const sessions = new SessionTable(limits.sessionsMax, endSession)
-  const road: Road = { ...deps, limits, connector, sessions, isClosing: () => isClosing }
+  const firstUses = new FirstUses()
+  const road: Road = { ...deps, limits, connector, sessions, firstUses, isClosing: () => isClosing }
 
   const reap = setInterval(
     () => void sessions.endWhere((session) => isForgotten(session, clock.nowMs()), 'idle'),

@@ -23,13 +23,14 @@ import { bindingOf, type Session } from './sessions/session.ts'
  */
 export async function travel(exchange: HttpExchange, road: Road): Promise<void> {
   const snapshot = road.snapshots.current()
-  if (road.isClosing()) return respond(exchange, { name: 'shuttingDown' }, null, snapshot)
+  if (road.isClosing()) return await turnAwayStranger(exchange, { name: 'shuttingDown' }, null, snapshot, road)
   const head = admitHead(exchange, snapshot)
   if (!head.ok) return await turnAwayStranger(exchange, head.refusal, null, snapshot, road)
   const authenticated = await authenticate(head.value, road.verifier)
   const { server } = head.value
   if (!authenticated.ok) return await turnAwayStranger(exchange, authenticated.refusal, server, snapshot, road)
   const caller = authenticated.value
+  if (!(await recordFirstUse(caller, road))) return respond(exchange, { name: 'auditUnavailable' }, server, snapshot)
   const { protocolProblem } = head.value
   if (protocolProblem !== null) return await turnAway(exchange, protocolProblem, caller, road)
 
@@ -40,6 +41,20 @@ export async function travel(exchange: HttpExchange, road: Road): Promise<void> 
         ? listen(exchange, caller, road)
         : await end(exchange, caller, road)
   if (refusal !== null) await turnAway(exchange, refusal, caller, road)
+}
+
+/** False when the record could not be written. */
+async function recordFirstUse(caller: Authenticated, road: Road): Promise<boolean> {
+  const accepted = describeEvent(contextOf(caller, null), { activity: 'authenticate', outcome: 'success' })
+  const personal = { address: caller.head.clientAddress }
+  try {
+    await road.firstUses.note(caller.principal, road.clock.nowSeconds(), () =>
+      road.audit.record({ ...accepted, personal }),
+    )
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function post(exchange: HttpExchange, caller: Authenticated, road: Road): Promise<Refusal | null> {

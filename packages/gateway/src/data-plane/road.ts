@@ -5,6 +5,7 @@ import type { Random } from '#core/random.ts'
 import type { SnapshotSource } from '#core/snapshot.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { Memberships, Revocations } from '#identity/live-ports.ts'
+import type { FirstUses } from './authentication/first-uses.ts'
 import type { DataPlaneLimits } from './limits.ts'
 import type { SessionTable } from './sessions/session-table.ts'
 import type { Connector } from './upstream/connect.ts'
@@ -22,5 +23,6 @@ export interface Road {
   readonly limits: DataPlaneLimits
   readonly connector: Connector
   readonly sessions: SessionTable
+  readonly firstUses: FirstUses
   readonly isClosing: () => boolean
 }

@@ -112,6 +112,7 @@ describe('what was allowed', () => {
       'login success',
       'consent success',
       'token.issue success',
+      'authenticate success',
       'session.open success initialize',
       'call.outcome success initialize',
       'call.outcome success tools/call',

@@ -87,6 +87,7 @@ describe('a configuration that changes while sessions live', () => {
     expect(gateway.records.filter(({ activity }) => activity === 'session.open')).toEqual([])
     const requestId = gateway.records.at(-1)?.requestId
     expect(gateway.records.filter((record) => record.requestId === requestId)).toMatchObject([
+      { activity: 'authenticate', outcome: 'success' },
       { activity: 'request.refused', reason: 'upstreamUnavailable: serverChanged' },
     ])
   })

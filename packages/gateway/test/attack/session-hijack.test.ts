@@ -30,6 +30,8 @@ describe('somebody who knows a session id is not its owner (MCP, Session Hijacki
     async (_who, token, server) => {
       const session = await openRawSession(gateway.url('notes'), 'token-alice')
       const headers = { ...session.headers, authorization: `Bearer ${token}` }
+      // The first use of a token leaves a record of its own.
+      await send(gateway.url(server), 'POST', { ...BASE_HEADERS, authorization: `Bearer ${token}` }, CALL)
       const sent = () =>
         upstream.seen.filter(({ method, body }) => method === 'DELETE' || body?.['method'] === 'tools/call')
       const [seen, recorded] = [sent().length, gateway.records.length]
