@@ -6,12 +6,15 @@ import type { HttpExchange, Route } from '#http/exchange.ts'
 import { readForm } from '#http/form.ts'
 import { pageHeaders } from '#http/page-headers.ts'
 import { sendEmpty, sendHtml, sendJson } from '#http/respond.ts'
+import { createFailureBudget } from '#identity/failure-budget.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
+import { addressGroup } from '#net/addresses.ts'
 import type { Store } from '#store/ports/store.ts'
 import { authorizeParameters } from './authorize-parameters.ts'
 import type { ClientRegistry } from './clients/registry.ts'
 import { startCollector } from './collect-expired.ts'
+import { bringsLiveToken } from './engine/brings-live-token.ts'
 import { createEngine, type Engine } from './engine/create-engine.ts'
 import { createInteractions } from './engine/interactions.ts'
 import { type Endpoint, UnitOfWork } from './engine/unit-of-work.ts'
@@ -54,6 +57,7 @@ export interface AuthorizationServer {
 export function createAuthorizationServer(dependencies: AuthorizationServerDependencies): AuthorizationServer {
   const { snapshots, store, keys, registry, clock, audit, onFailure = () => undefined } = dependencies
   const engineOf = engineByIssuer({ ...dependencies, onFailure })
+  const failures = createFailureBudget(clock)
   const collector = startCollector(store.engine, clock)
 
   const unitFor = (exchange: HttpExchange, endpoint: Endpoint, snapshot: Snapshot) =>
@@ -68,7 +72,7 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     if (refusedHead(exchange)) return
     const snapshot = snapshots.current()
     const unit = unitFor(exchange, 'authorize', snapshot)
-    const draw = { key: `authorize:${exchange.clientAddress}`, ...AUTHORIZE_LIMIT }
+    const draw = { key: `authorize:${addressGroup(exchange.clientAddress)}`, ...AUTHORIZE_LIMIT }
     try {
       const limit = await store.limits.draw(snapshot.tenant, [draw], clock.nowMs())
       if (limit.kind === 'exceeded') {
@@ -96,12 +100,27 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     if (!read.ok) {
       // RFC 6749 §5.2: a repeated parameter or a body in another form is an invalid request.
       const description = `${read.refusal.problem} (request ${exchange.requestId})`
+      failures.countFailure(exchange.clientAddress)
       await recordUnread(audit, exchange, snapshot, { endpoint, status: read.refusal.status })
       sendJson(exchange.response, read.refusal.status, { error: 'invalid_request', error_description: description })
       return
     }
     const parameters = endpoint === 'token' ? tokenParameters(read.value, snapshot) : revocationParameters(read.value)
+    const waitSeconds = failures.waitSeconds(exchange.clientAddress)
+    if (waitSeconds > 0) {
+      try {
+        if (!(await bringsLiveToken(parameters, snapshot, store.engine, clock))) {
+          await recordUnread(audit, exchange, snapshot, { endpoint, status: 429 })
+          return tooManyFailures(exchange, waitSeconds)
+        }
+      } catch (cause) {
+        onFailure(exchange.requestId, cause)
+        return answerNotAvailable(exchange, 'program')
+      }
+    }
     await engineOf(snapshot).answer(exchange, unitFor(exchange, endpoint, snapshot), `/oauth/${endpoint}`, parameters)
+    const { statusCode } = exchange.response
+    if (statusCode === 400 || statusCode === 401) failures.countFailure(exchange.clientAddress)
   }
 
   const get = (path: string, handler: Route['handler']): Route => ({ method: 'GET', path, handler })
@@ -190,6 +209,12 @@ function recordUnread(
   const reason = detail.status === 429 ? 'tooManyRequests' : 'malformedBody'
   const event = { tenant, activity: 'request.refused', outcome: 'refused', reason, requestId, detail } as const
   return audit.refusedUnauthenticated(event, clientAddress)
+}
+
+function tooManyFailures({ response, requestId }: HttpExchange, waitSeconds: number): void {
+  const description = `Too many failed requests came from this address. Try again later. (request ${requestId})`
+  const headers = { 'retry-after': String(waitSeconds) }
+  sendJson(response, 429, { error: 'temporarily_unavailable', error_description: description }, headers)
 }
 
 /** The router answers HEAD by GET's handler; here a GET starts or ends an authorization, which looking must not do. */

@@ -28,7 +28,7 @@ export async function register(
     return
   }
   const answer = await registry.register(document.value, { address: clientAddress, requestId })
-  sendJson(response, answer.status, answer.body)
+  sendJson(response, answer.status, answer.body, { ...answer.headers })
 }
 
 async function readDocument(

@@ -57,7 +57,8 @@ export function sendEmpty(response: ServerResponse, status: number, headers: Out
 
 /** RFC 9110 §15.4.4: the next page is fetched by GET, whatever this request was. */
 export function sendRedirect(response: ServerResponse, location: string, headers: OutgoingHttpHeaders = {}): void {
-  sendEmpty(response, 303, { ...headers, location })
+  // Our addresses hold ids of logins under way; the page that the redirect leads to need not learn where it came from.
+  sendEmpty(response, 303, { 'referrer-policy': 'no-referrer', ...headers, location })
 }
 
 function send(response: ServerResponse, status: number, text: string, headers: OutgoingHttpHeaders): void {

@@ -114,6 +114,7 @@ describe('access tokens', () => {
     ['another subject than its grant', { sub: 'subject-2' }, 'grantMismatch'],
     ['another client than its grant', { client_id: 'client-2' }, 'grantMismatch'],
     ['another server than its grant', { aud: NOTES }, 'grantMismatch'],
+    ['a scope more than its grant', { scope: 'files:read files:write files:admin' }, 'grantMismatch'],
   ])('with %s are invalid', async (_name, claims, reason) => {
     const token = await mint.mint(claims)
     expect(await reasonOf(token)).toBe(`invalid: ${reason}`)
@@ -169,6 +170,35 @@ describe('the cache of verified tokens', () => {
     const flipped = good.at(-2) === 'A' ? 'B' : 'A'
     expect(await reasonOf(`${good.slice(0, -2)}${flipped}${good.slice(-1)}`)).toBe('invalid: signatureInvalid')
     expect(await reasonOf(good)).toBe('accepted')
+  })
+})
+
+describe('a flood of bad tokens', () => {
+  const ATTACKER = '198.51.100.7'
+  const forge = (good: string, index: number) =>
+    `${good.slice(0, -8)}${index.toString(36).padStart(6, 'A')}${good.slice(-2)}`
+
+  it('leaves every good token in, also new ones from the same address', async () => {
+    const known = await mint.mint()
+    const fresh = await mint.mint({ jti: 'fresh' })
+    expect((await verifier.verify(known, FILES, ATTACKER)).ok).toBe(true)
+    for (let index = 0; index < 700; index += 1)
+      expect((await verifier.verify(forge(known, index), FILES, ATTACKER)).ok).toBe(false)
+    expect((await verifier.verify(known, FILES, ATTACKER)).ok).toBe(true)
+    expect((await verifier.verify(fresh, FILES, ATTACKER)).ok).toBe(true)
+  })
+
+  it('is verified one after another once it is one, and beyond a few waiting it hears 503; others notice nothing', async () => {
+    const known = await mint.mint()
+    for (let index = 0; index < 600; index += 1) await verifier.verify(forge(known, index), FILES, ATTACKER)
+    const answers = Promise.all(
+      Array.from({ length: 200 }, (_, index) => verifier.verify(forge(known, 1_000 + index), FILES, ATTACKER)),
+    )
+    const other = await verifier.verify(await mint.mint({ jti: 'other' }), FILES, '198.51.100.8')
+    expect(other.ok).toBe(true)
+    const kinds = (await answers).map((answer) => (answer.ok ? 'accepted' : answer.refusal.kind))
+    expect(kinds.filter((kind) => kind === 'invalid')).toHaveLength(65)
+    expect(kinds.filter((kind) => kind === 'unavailable')).toHaveLength(135)
   })
 })
 

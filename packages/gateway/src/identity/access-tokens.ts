@@ -3,10 +3,12 @@ import { type CryptoKey, compactVerify, errors, type JWK } from 'jose'
 import type { Clock } from '#core/clock.ts'
 import { DEFAULT_TENANT, type TenantId } from '#core/ids.ts'
 import { ok, type Result, refused } from '#core/result.ts'
+import { createWorkQueue } from '#core/work-queue.ts'
 import type { GrantsPort, StoredGrant } from '#store/ports/grants.ts'
 import { parseJson } from '#wire/jsonrpc/parse-strict.ts'
 import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
 import { createBoundedMap } from './bounded-map.ts'
+import { createFailureBudget } from './failure-budget.ts'
 import type { Revocations } from './live-ports.ts'
 import type { Principal } from './principal.ts'
 import { readClaims, type TokenClaims } from './read-claims.ts'
@@ -21,6 +23,12 @@ const VERIFIED_TOKEN_MS = 60_000
 const REFUSED_TOKENS_MAX = 10_000
 const REFUSED_TOKEN_MS = 10_000
 
+/**
+ * Tokens that nobody has verified yet, from addresses that failed too often, are verified one after another. That leaves the thread pool
+ * to everybody else, and still lets an honest newcomer behind the same address in: a signature takes well under a millisecond.
+ */
+const SUSPECTS = { runningMax: 1, waitingMax: 64 }
+
 export interface TokenProblem {
   /** `unavailable`: nothing is known about the token; answer 503, never a challenge. */
   readonly kind: 'invalid' | 'unavailable'
@@ -29,8 +37,8 @@ export interface TokenProblem {
 }
 
 export interface AccessTokenVerifier {
-  /** `resource` is the identifier of the door the token is shown at. */
-  verify(token: string, resource: string): Promise<Result<Principal, TokenProblem>>
+  /** `resource` is the identifier of the door the token is shown at, `address` who shows it, as far as that is known. */
+  verify(token: string, resource: string, address?: string): Promise<Result<Principal, TokenProblem>>
 }
 
 export interface AccessTokenVerifierOptions {
@@ -58,6 +66,8 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
     REFUSED_TOKENS_MAX,
   )
   const underWay = new Map<string, Promise<Result<Principal, TokenProblem>>>()
+  const failures = createFailureBudget(clock)
+  const suspects = createWorkQueue(SUSPECTS)
   const load = createLoader(options)
 
   const loadOnce = (token: string, key: string) => {
@@ -76,16 +86,24 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
   }
 
   return {
-    verify: async (token, resource) => {
+    verify: async (token, resource, address = 'unknown') => {
+      const failed = (reason: string) => {
+        failures.countFailure(address)
+        return invalid(reason)
+      }
       const isFresh = revocations.ensureFresh === undefined ? !revocations.isStale() : await revocations.ensureFresh()
       if (!isFresh) return unavailable('revocationsStale')
       const key = hash('sha256', token, 'base64url')
       const nowMs = clock.monotonicMs()
       const refusal = refusedTokens.get(key)
-      if (refusal !== undefined && nowMs < refusal.untilMs) return invalid(refusal.reason)
+      if (refusal !== undefined && nowMs < refusal.untilMs) return failed(refusal.reason)
       const hit = verified.get(key)
-      const result = hit !== undefined && nowMs < hit.untilMs ? ok(hit.principal) : await loadOnce(token, key)
-      if (!result.ok) return result
+      const isKnown = hit !== undefined && nowMs < hit.untilMs
+      const isSuspect = !isKnown && failures.waitSeconds(address) > 0
+      const loaded = isSuspect ? await suspects.run(() => loadOnce(token, key)) : null
+      if (loaded?.ok === false) return unavailable('tooManyFailures')
+      const result = isKnown ? ok(hit.principal) : (loaded?.value ?? (await loadOnce(token, key)))
+      if (!result.ok) return result.refusal.kind === 'invalid' ? failed(result.refusal.reason) : result
       const principal = result.value
       // Loading takes time in which the feed may have spoken, or fallen silent.
       if (revocations.isStale()) return unavailable('revocationsStale')
@@ -140,8 +158,14 @@ function createLoader(options: AccessTokenVerifierOptions): (token: string) => P
 /** Refusals that time alone undoes. */
 const PASSING: ReadonlySet<string> = new Set(['issuedInFuture', 'notYetValid'])
 
+/** The row is what the person consented to: a token can be for less, never for more or for somebody else. */
 function grantMatches(grant: StoredGrant, claims: TokenClaims): boolean {
-  return grant.subject === claims.subject && grant.clientId === claims.clientId && grant.resource === claims.resource
+  return (
+    grant.subject === claims.subject &&
+    grant.clientId === claims.clientId &&
+    grant.resource === claims.resource &&
+    claims.scopes.every((scope) => grant.scopes.includes(scope))
+  )
 }
 
 /** The payload's bytes; null if the signature is not by this key. Anything else that goes wrong is a bug and throws. */

@@ -126,6 +126,39 @@ describe('metadata documents', () => {
     expect(fetched).toHaveLength(200)
   })
 
+  test('asked for by one address use up a part of what may be looked up, and no more', async () => {
+    fetched.length = 0
+    const t = await open({ fetch, policy: { clientsMax: 1_000 } })
+    for (let i = 0; i < 220; i += 1)
+      await t.registry.resolve(asClientId(`https://h${i}.example/c`), null, `2001:db8::${i.toString(16)}`)
+    expect(fetched).toHaveLength(40)
+    await t.registry.resolve(asClientId('https://honest.example/c'), null, '203.0.113.9')
+    expect(fetched).toHaveLength(41)
+  })
+
+  test('that never arrive do not keep out a client whose document is known', async () => {
+    let isHanging = false
+    const known = asClientId('https://known.example/c')
+    const hanging: (() => void)[] = []
+    const slow: NonNullable<TestRegistryOptions['fetch']> = async (url, options) => {
+      if (isHanging) await new Promise<void>((resolve) => hanging.push(resolve))
+      return fetch(url, options)
+    }
+    const t = await open({ fetch: slow, policy: { clientsMax: 1_000 } })
+    await t.registry.resolve(known, null)
+    await t.store.clients.approve(DEFAULT_TENANT, known, 'operator', t.clock.nowSeconds(), [])
+    expect((await t.registry.resolve(known, null)).kind).toBe('active')
+    t.clock.advance(3_601)
+    isHanging = true
+    const lookups = Array.from({ length: 8 }, (_unused, i) =>
+      t.registry.resolve(asClientId(`https://slow${i}.example/c`), null),
+    )
+    while (hanging.length < 8) await new Promise((resolve) => setImmediate(resolve))
+    expect((await t.registry.resolve(known, null)).kind).toBe('active')
+    for (const release of hanging) release()
+    await Promise.all(lookups)
+  })
+
   test('an unknown client becomes one row, however often and at once it is asked for', async () => {
     fetched.length = 0
     const t = await open({ fetch })

@@ -2,6 +2,7 @@ import type {
   ClientMetadataWire,
   ClientRegistry,
   ClientResolution,
+  RegistrationAnswer,
   ResolvedClient,
 } from '#authorization-server/clients/registry.ts'
 import { asClientId } from '#core/ids.ts'
@@ -51,7 +52,7 @@ export class TestRegistry implements ClientRegistry {
     return this.resolutions.get(clientId) ?? { kind: 'unknown' }
   }
 
-  async register(body: unknown): Promise<{ status: number; body: Record<string, unknown> }> {
+  async register(body: unknown): Promise<RegistrationAnswer> {
     this.registrations.push(body)
     return { status: 201, body: { client_id: 'registered' } }
   }

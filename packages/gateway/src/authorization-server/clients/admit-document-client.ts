@@ -2,6 +2,7 @@ import type { AuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
 import type { ClientId, RequestId } from '#core/ids.ts'
 import type { Snapshot } from '#core/snapshot.ts'
+import { addressGroup } from '#net/addresses.ts'
 import type { fetchDocument } from '#net/fetch-document.ts'
 import type { StoredClient } from '#store/ports/clients.ts'
 import type { Store } from '#store/ports/store.ts'
@@ -10,8 +11,12 @@ import { fetchMetadataDocument, type MetadataDocument } from './fetch-metadata-d
 import { parseMetadataDocumentUrl } from './metadata-document-url.ts'
 import type { ClientResolution } from './registry.ts'
 
-/** Unknown documents looked up per hour: from one host, and from all. Anybody can ask for them, without a login. */
+/**
+ * Unknown documents looked up per hour: from one host, for one address, and in all. Anybody can ask for them, without a login; what one
+ * address may ask for is a part of the whole, so that it cannot use that up for everybody.
+ */
 const LOOKUPS_PER_HOST_PER_HOUR = 20
+const LOOKUPS_PER_ADDRESS_PER_HOUR = 40
 const LOOKUPS_PER_HOUR = 200
 const HOUR_SECONDS = 3600
 
@@ -23,6 +28,12 @@ export interface DocumentAdmission {
   readonly fetch: typeof fetchDocument
 }
 
+/** Who asks. */
+export interface Asker {
+  readonly requestId: RequestId | null
+  readonly address: string | null
+}
+
 type Unresolved = Exclude<ClientResolution, { readonly kind: 'active' }>
 
 /**
@@ -31,7 +42,7 @@ type Unresolved = Exclude<ClientResolution, { readonly kind: 'active' }>
  */
 export async function admitDocumentClient(
   clientId: ClientId,
-  requestId: RequestId | null,
+  { requestId, address }: Asker,
   snapshot: Snapshot,
   context: DocumentAdmission,
 ): Promise<{ readonly kind: 'stored'; readonly client: StoredClient } | Unresolved> {
@@ -61,6 +72,15 @@ export async function admitDocumentClient(
   const draws = [
     { key: `client-document:${host}`, burst: LOOKUPS_PER_HOST_PER_HOUR, periodSeconds: HOUR_SECONDS },
     { key: 'client-document', burst: LOOKUPS_PER_HOUR, periodSeconds: HOUR_SECONDS },
+    ...(address === null
+      ? []
+      : [
+          {
+            key: `client-document:by:${addressGroup(address)}`,
+            burst: LOOKUPS_PER_ADDRESS_PER_HOUR,
+            periodSeconds: HOUR_SECONDS,
+          },
+        ]),
   ]
   const drawn = await context.store.limits.draw(snapshot.tenant, draws, context.clock.nowMs())
   if (drawn.kind !== 'allowed')

@@ -1,13 +1,13 @@
 import type { AuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
-import type { ClientId, RequestId } from '#core/ids.ts'
+import type { ClientId } from '#core/ids.ts'
 import type { Random } from '#core/random.ts'
 import type { Snapshot, SnapshotSource } from '#core/snapshot.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import { fetchDocument } from '#net/fetch-document.ts'
 import type { StoredClient } from '#store/ports/clients.ts'
 import type { Store } from '#store/ports/store.ts'
-import { admitDocumentClient } from './admit-document-client.ts'
+import { type Asker, admitDocumentClient } from './admit-document-client.ts'
 import { openClientSecret } from './client-secret.ts'
 import { createDocumentCache, type DocumentCache } from './document-cache.ts'
 import { fetchMetadataDocument } from './fetch-metadata-document.ts'
@@ -45,7 +45,8 @@ export function createClientRegistry(dependencies: RegistryDependencies): Client
     known: createKnownClients(dependencies.store, dependencies.clock),
   }
   return {
-    resolve: (clientId, requestId) => resolveClient(clientId, requestId, context.snapshots.current(), context),
+    resolve: (clientId, requestId, address = null) =>
+      resolveClient(clientId, { requestId, address }, context.snapshots.current(), context),
     register: (body, caller) => registerClient(body, caller, context.snapshots.current(), context),
     redirectIsAllowed,
   }
@@ -53,7 +54,7 @@ export function createClientRegistry(dependencies: RegistryDependencies): Client
 
 async function resolveClient(
   clientId: ClientId,
-  requestId: RequestId | null,
+  asker: Asker,
   snapshot: Snapshot,
   context: RegistryContext,
 ): Promise<ClientResolution> {
@@ -63,7 +64,7 @@ async function resolveClient(
   if (stored !== null) return await resolveStored(stored, snapshot, context)
   if (!looksLikeUrl(clientId)) return { kind: 'unknown' }
 
-  const admitted = await admitDocumentClient(clientId, requestId, snapshot, context)
+  const admitted = await admitDocumentClient(clientId, asker, snapshot, context)
   if (admitted.kind !== 'stored') return admitted
   return await resolveStored(admitted.client, snapshot, context)
 }

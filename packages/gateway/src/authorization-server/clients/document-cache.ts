@@ -67,12 +67,15 @@ export function createDocumentCache(clock: Clock): DocumentCache {
       }
       const shared = underWay.get(url)
       if (shared !== undefined) return await shared
-      if (underWay.size >= FETCHES_MAX)
+      if (underWay.size >= FETCHES_MAX) {
+        // Slow documents of strangers must not keep out a client whose document was good a moment ago.
+        if (entry !== undefined && clock.monotonicMs() < entry.usableUntilMs) return { ok: true, value: entry.document }
         return refused({
           problem: 'Too many clients are being looked up just now. Try again.',
           reason: 'busy',
           isPassing: true,
         })
+      }
       const fetching = refresh(url, fetchOne).finally(() => underWay.delete(url))
       underWay.set(url, fetching)
       return await fetching

@@ -47,7 +47,8 @@ export interface RegistrationAnswer {
 
 /** Who may be a client: dynamic registration behind our gate, Client ID Metadata Documents, pre-registered ones. */
 export interface ClientRegistry {
-  resolve(clientId: ClientId, requestId: RequestId | null): Promise<ClientResolution>
+  /** `address` is who makes us look up a document that we do not know; null when nobody outside does. */
+  resolve(clientId: ClientId, requestId: RequestId | null, address?: string | null): Promise<ClientResolution>
   /** RFC 7591 §3. Answers the response body, status and headers; never throws for bad input. */
   register(
     body: unknown,

@@ -115,11 +115,22 @@ async function transact(context: Context, next: () => Promise<void>, dependencie
     unit.failure ??= error
   }
   if (isUnanswered(unit)) context.respond = false
+  for (const [name, value] of Object.entries(ENGINE_HEADERS)) context.set(name, value)
   // Which origins may read our answers is decided in http/cors.ts; the engine would let every one.
   for (const name of context.res.getHeaderNames()) {
     if (name.startsWith('access-control-') && !corsBefore.has(name)) context.res.removeHeader(name)
   }
 }
+
+/**
+ * For every answer of the engine: tokens, codes in redirects, interaction ids in redirects, refusals. RFC 6749 §5.1 asks for `no-store`
+ * with tokens; a redirect's address must not be told on by the page it leads to (RFC 9700 §4.2.4).
+ */
+const ENGINE_HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+} as const
 
 /** Whether the engine's answer must not be sent. */
 function isUnanswered(unit: UnitOfWork): boolean {

@@ -100,7 +100,9 @@ export class UnitOfWork {
     const clientId = asClientId(id)
     const known = this.#clients.get(clientId)
     if (known !== undefined) return known
-    const resolution = await this.storing(() => this.#dependencies.registry.resolve(clientId, this.requestId))
+    const resolution = await this.storing(() =>
+      this.#dependencies.registry.resolve(clientId, this.requestId, this.clientAddress),
+    )
     this.#clients.set(clientId, resolution)
     return resolution
   }

@@ -1,4 +1,4 @@
-import { ok, type Result, refused } from '#core/result.ts'
+import { createWorkQueue, type WorkQueue } from '#core/work-queue.ts'
 
 /** Each takes 19 MiB and one of the four threads that files and names also need. */
 export const HASHES_RUNNING_MAX = 2
@@ -6,9 +6,7 @@ export const HASHES_RUNNING_MAX = 2
 export const HASHES_WAITING_MAX = 32
 
 /** Lets only so many password hashes run at once; refuses when too many wait. */
-export interface HashQueue {
-  run<T>(work: () => Promise<T>): Promise<Result<T, 'busy'>>
-}
+export type HashQueue = WorkQueue
 
 export function createHashQueue(
   limits: { readonly runningMax: number; readonly waitingMax: number } = {
@@ -16,24 +14,5 @@ export function createHashQueue(
     waitingMax: HASHES_WAITING_MAX,
   },
 ): HashQueue {
-  const waiting: (() => void)[] = []
-  let running = 0
-  return {
-    async run(work) {
-      if (running >= limits.runningMax) {
-        if (waiting.length >= limits.waitingMax) return refused('busy')
-        // The one that ends hands its place over, so `running` stays as it is.
-        await new Promise<void>((resolve) => waiting.push(resolve))
-      } else {
-        running += 1
-      }
-      try {
-        return ok(await work())
-      } finally {
-        const next = waiting.shift()
-        if (next) next()
-        else running -= 1
-      }
-    },
-  }
+  return createWorkQueue(limits)
 }

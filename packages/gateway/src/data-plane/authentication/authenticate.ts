@@ -45,7 +45,7 @@ export async function authenticate(
     return refused({ name: 'authorizationMalformed' })
   }
   if (credential.kind === 'missing') return refused({ name: 'tokenMissing' })
-  const verified = await verifier.verify(credential.token.reveal(), head.server.resource)
+  const verified = await verifier.verify(credential.token.reveal(), head.server.resource, head.clientAddress)
   if (verified.ok) return ok(new AuthenticatedRequest(head, verified.value))
   const { kind, reason } = verified.refusal
   return refused(kind === 'invalid' ? { name: 'tokenInvalid', reason } : { name: 'verifierUnavailable', reason })
