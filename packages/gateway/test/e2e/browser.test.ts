@@ -12,7 +12,9 @@ const ADA: Person = { username: 'ada', password: 'four unrelated words of ada' }
 const CURSOR = 'cursor://anysphere.cursor-mcp/oauth/callback'
 const STATE = 'st4te of the client'
 /** A step of a page that takes longer has gone wrong. */
-const STEP_MS = 8_000
+const STEP_MS = 15_000
+// A flow is a dozen pages, each with a password hash or a database commit behind it.
+vi.setConfig({ testTimeout: 60_000 })
 
 let gateway: RunningGateway
 let browser: TestBrowser
@@ -46,6 +48,15 @@ afterAll(async () => {
 
 // In this order, as a first user meets them: each stands on the account, or the login, of those before.
 describe('Chromium and the gateway, without JavaScript', () => {
+  it('finds words, and no names of servers, at the address of the gateway itself', async () => {
+    await withPage(async (page) => {
+      expect((await page.goto(gateway.origin))?.status()).toBe(200)
+      expect(await page.textContent('h1')).toBe('The gateway is running')
+      expect(await page.textContent('code.copy')).toBe(`${gateway.origin}/mcp/id`)
+      expect(await page.content()).not.toMatch(/everything|files|memory|notes/)
+    })
+  })
+
   it('opens the first account from the setup link with the keyboard alone, once', async () => {
     const link = await vi.waitFor(() => setupLink())
     await withPage(async (page) => {

@@ -20,6 +20,7 @@ afterAll(async () => {
 const LONG = 'averylongnamewithoutanyspacethatcouldbreakthelayoutofthepageinanarrowwindow'
 
 const PAGES: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
+  home: (page) => page.goto(`${server.url}/`),
   setup: async (page) => page.goto(await empty.setupLink()),
   'setup with a problem': async (page) => {
     await page.goto(await empty.setupLink())

@@ -12,9 +12,10 @@ import type { Interactions } from '../interactions.ts'
 import { showLogin, submitLogin } from '../login/handle-login.ts'
 import { createHashQueue, type HashQueue } from '../login/hash-queue.ts'
 import { showSetup, submitSetup } from '../setup/handle-setup.ts'
-import { guarded } from './answer.ts'
+import { answerPage, guarded } from './answer.ts'
 import type { PageContext } from './deps.ts'
 import { createFormTokens } from './form-token.ts'
+import { homePage } from './home-page.ts'
 import { ICON } from './layout.ts'
 
 const ICON_HEADERS = {
@@ -52,6 +53,7 @@ export function createPages(deps: PagesDeps): { readonly routes: Route[] } {
   })
   return {
     routes: [
+      route('GET', '/', async (exchange) => answerPage(exchange, 200, homePage(context.snapshots.current().publicUrl))),
       route('GET', '/setup', showSetup(context)),
       route('POST', '/setup', submitSetup(context)),
       route('GET', '/login/:uid', showLogin(context, 'login')),

@@ -13,6 +13,13 @@ export const TEXTS = {
   'form.username': 'Username',
   'form.password': 'Password',
 
+  'home.title': 'The gateway is running',
+  'home.lead':
+    'There is nothing to do here. Apps connect to the servers behind this gateway and bring you here when you have to decide.',
+  'home.connect': 'To connect an app, give it the address of a server:',
+  'home.id': 'id',
+  'home.foot': 'Which servers there are is known to the operator: `sallyport serve` prints their addresses.',
+
   'login.title': 'Sign in',
   'login.lead': '{client} asks to use {server}. Sign in first; on the next page you decide.',
   'login.switchLead': 'Sign in with the account that should decide about {client} and {server}.',
