@@ -12,7 +12,7 @@ export interface FixtureProcess {
 
 /** Starts the fixture server as a process of its own, on a free loopback port. */
 export async function startFixture(): Promise<FixtureProcess> {
-  const child = spawn(process.execPath, [MAIN], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [MAIN, '--ends-with-stdin'], { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = once(child, 'exit')
   const [url] = await Promise.race([
     once(createInterface(child.stdout), 'line'),

@@ -60,25 +60,32 @@ function run(args: readonly string[]): Promise<{ code: number | null; output: st
   })
 }
 
-/** One folder per scenario, `server-{scenario}-{time}`, each with a list of checks in the order they were made. */
+/** One folder per scenario, `server-{scenario}-{time}`. */
 async function readChecks(folder: string): Promise<Check[]> {
-  const scenarios = (await readdir(folder)).sort()
+  const names = (await readdir(folder)).sort()
   const lists = await Promise.all(
-    scenarios.map(async (name) => {
+    names.map(async (name) => {
       const scenario = name.replace(/^server-/, '').replace(/-\d{4}-\d{2}-\d{2}T[\d-]+Z$/, '')
-      const turns = new Map<string, number>()
-      // The suite guarantees this shape; a field that is missing shows as a difference.
-      const list = JSON.parse(await readFile(join(folder, name, 'checks.json'), 'utf8')) as {
-        id: string
-        status: Status
-        errorMessage?: string
-      }[]
-      return list.map(({ id, status, errorMessage = '' }): Check => {
-        const turn = (turns.get(id) ?? 0) + 1
-        turns.set(id, turn)
-        return { scenario, id, turn, status, message: errorMessage }
-      })
+      const text = await readFile(join(folder, name, 'checks.json'), 'utf8').catch(() => null)
+      return text === null ? [withoutResult(scenario)] : parseChecks(scenario, text)
     }),
   )
   return lists.flat()
+}
+
+/** The checks of one scenario, in the order they were made. */
+function parseChecks(scenario: string, text: string): Check[] {
+  const turns = new Map<string, number>()
+  // The suite guarantees this shape; a field that is missing shows as a difference.
+  const list = JSON.parse(text) as { id: string; status: Status; errorMessage?: string }[]
+  return list.map(({ id, status, errorMessage = '' }) => {
+    const turn = (turns.get(id) ?? 0) + 1
+    turns.set(id, turn)
+    return { scenario, id, turn, status, message: errorMessage }
+  })
+}
+
+/** A scenario that threw before it had checked anything leaves an empty folder. */
+function withoutResult(scenario: string): Check {
+  return { scenario, id: 'scenario-ended', turn: 1, status: 'FAILURE', message: 'the scenario broke off' }
 }
