@@ -7,6 +7,7 @@ import type { StdioUpstream } from '#core/snapshot.ts'
 /** Where programs are looked for when the gateway was started without a PATH. */
 export const DEFAULT_SEARCH_PATH = '/usr/local/bin:/usr/bin:/bin'
 
+const USER_DIR = '${userDir}'
 const SAFE_SEGMENT = /^[A-Za-z0-9_-]{1,64}$/
 
 /** Who a child process works for. */
@@ -37,13 +38,21 @@ export function childEnvironment(
     TMPDIR: places.privateDir,
   }
   for (const [name, value] of spec.env) {
-    const text = value instanceof Secret ? value.reveal() : value
-    environment[name] = text.replaceAll('${userDir}', places.userDir)
+    // A secret is what it is, whatever it looks like.
+    environment[name] = value instanceof Secret ? value.reveal() : fillIn(value, places.userDir)
   }
   return environment
 }
 
-/** Whether any value of this server's environment names the user's folder, which is then made. */
-export function usesUserDirectory(spec: StdioUpstream): boolean {
-  return [...spec.env.values()].some((value) => typeof value === 'string' && value.includes('${userDir}'))
+export function childArguments(spec: StdioUpstream, userDir: string): string[] {
+  return spec.args.map((argument) => fillIn(argument, userDir))
+}
+
+/** Whether any argument or value of this server's environment names the user's folder, which is then made. */
+export function usesUserDirectory({ args, env }: StdioUpstream): boolean {
+  return [...args, ...env.values()].some((value) => typeof value === 'string' && value.includes(USER_DIR))
+}
+
+function fillIn(text: string, userDir: string): string {
+  return text.replaceAll(USER_DIR, () => userDir)
 }

@@ -11,7 +11,13 @@ import type { JsonObject } from '#wire/jsonrpc/message.ts'
 import { printJson } from '#wire/jsonrpc/parse-strict.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import { boundedLog } from './bounded-log.ts'
-import { type ChildOwner, childEnvironment, userDirectory, usesUserDirectory } from './child-environment.ts'
+import {
+  type ChildOwner,
+  childArguments,
+  childEnvironment,
+  userDirectory,
+  usesUserDirectory,
+} from './child-environment.ts'
 import type { UpstreamConnection, UpstreamEvents, UpstreamFailure } from './connection.ts'
 import { LineReader } from './line-reader.ts'
 import type { ProcessGroups } from './process-group.ts'
@@ -44,7 +50,7 @@ export async function openStdio(
   await mkdir(runDir, { recursive: true, mode: 0o700 })
   if (usesUserDirectory(spec)) await mkdir(userDir.value, { recursive: true, mode: 0o700 })
   const privateDir = await mkdtemp(join(runDir, 'child-'))
-  const child = spawn(spec.command, [...spec.args], {
+  const child = spawn(spec.command, childArguments(spec, userDir.value), {
     cwd: spec.cwd ?? privateDir,
     env: childEnvironment(spec, { searchPath: host.searchPath, privateDir, userDir: userDir.value }),
     stdio: ['pipe', 'pipe', 'pipe'],
