@@ -16,7 +16,7 @@ export interface Snapshot {
   readonly isLoopback: boolean
   /** Origins (besides P itself) whose browser clients may call metadata, register, token and MCP endpoints. */
   readonly allowedOrigins: ReadonlySet<string>
-  /** Addresses whose X-Forwarded-For and X-Forwarded-Proto are believed. */
+  /** Addresses whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[]
   readonly registration: RegistrationPolicy
   readonly servers: ReadonlyMap<ServerId, ServerEntry>

@@ -59,7 +59,7 @@ const gateway = z
       .array(text('An IP address or CIDR block.'))
       .max(LIST_MAX)
       .default([])
-      .describe('Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.'),
+      .describe('Proxies whose X-Forwarded-For is believed.'),
     allowedOrigins: z
       .array(text('An origin such as https://inspector.example.com'))
       .max(LIST_MAX)
