@@ -36,7 +36,7 @@ async function freePort(): Promise<number> {
 }
 
 function serve(...argv: string[]): { out(): string; err(): string; exit: Promise<number | null> } {
-  const started = spawn(process.execPath, ['--conditions=source', MAIN, 'serve', ...argv], {
+  const started = spawn(process.execPath, ['--conditions=sallyport-source', MAIN, 'serve', ...argv], {
     cwd: cli.folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
