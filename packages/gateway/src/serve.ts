@@ -189,7 +189,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     requestId: null,
     detail: { dangerousOptions: snapshot.dangerousOptions.join(' '), servers: snapshot.servers.size },
   })
-  closers.add('record of the stop', { close: () => recordStop(audit, settling) })
+  closers.add('record of the stop', { close: () => recordStop(audit, settling, closers) })
   await listener.listen(loaded.listen.host, loaded.listen.port)
   closers.add('listener', listener)
   closers.add('MCP endpoint', mcp)

@@ -4,11 +4,16 @@ import type { Settling } from './settling.ts'
 
 /**
  * The last record but the log's own: nothing that could make or answer a call is open any more. `success` says that every call has its
- * outcome, and spares the next start from looking. Rejects if it cannot be written.
+ * outcome, and spares the next start from looking; where the parts before did not close in time, nobody knows. Rejects if it cannot be
+ * written.
  */
-export async function recordStop(audit: OwnedAuditTrail, settling: Settling): Promise<void> {
+export async function recordStop(
+  audit: OwnedAuditTrail,
+  settling: Settling,
+  parts: { readonly isWhole: boolean },
+): Promise<void> {
   const stop = { tenant: DEFAULT_TENANT, activity: 'system.stop', requestId: null } as const
-  const areSettled = [await settling.stop(), await audit.settle()]
+  const areSettled = [parts.isWhole, await settling.stop(), await audit.settle()]
   await audit.record(
     areSettled.includes(false)
       ? { ...stop, outcome: 'failed', reason: 'outcomesOwed' }
