@@ -1,14 +1,23 @@
 import type { TenantId } from '#core/ids.ts'
 import type { AuditPort, StoredCheckpoint } from '#store/ports/audit.ts'
+import type { WitnessedCheckpoint } from './second-place.ts'
 import type { TreeFile } from './tree-file.ts'
 import type { ExportLine } from './verify-log.ts'
 
 const PAGE_RECORDS = 500
 const PAGE_CHECKPOINTS = 500
 
-/** The whole log in order, checkpoints behind the records they cover, as the verifier reads it. */
-export async function* exportLog(port: AuditPort, tree: TreeFile, tenant: TenantId): AsyncGenerator<ExportLine> {
-  const checkpoints = checkpointsOf(port, tenant)
+/**
+ * The whole log in order, checkpoints behind the records they cover, as the verifier reads it. `witness` is the newest checkpoint of the
+ * second place: a store that was rolled back together with its own checkpoints does not fit it.
+ */
+export async function* exportLog(
+  port: AuditPort,
+  tree: TreeFile,
+  tenant: TenantId,
+  witness: WitnessedCheckpoint | null,
+): AsyncGenerator<ExportLine> {
+  const checkpoints = withWitness(checkpointsOf(port, tenant), witness)
   let next = await checkpoints.next()
   for (let position = 0; ; ) {
     const entries = await port.read(tenant, position, PAGE_RECORDS)
@@ -29,6 +38,24 @@ export async function* exportLog(port: AuditPort, tree: TreeFile, tenant: Tenant
   }
   // Checkpoints that cover more than is left: the verifier must see them to find the log shortened.
   for (; !next.done; next = await checkpoints.next()) yield { type: 'checkpoint', note: next.value.note }
+}
+
+type Placed = Pick<StoredCheckpoint, 'size' | 'note'>
+
+/** In order of size; once where both places have the same note. */
+async function* withWitness(
+  checkpoints: AsyncGenerator<Placed, undefined>,
+  witness: WitnessedCheckpoint | null,
+): AsyncGenerator<Placed, undefined> {
+  let waiting = witness
+  for await (const checkpoint of checkpoints) {
+    if (waiting !== null && checkpoint.size >= waiting.size) {
+      if (checkpoint.note !== waiting.note) yield waiting
+      waiting = null
+    }
+    yield checkpoint
+  }
+  if (waiting !== null) yield waiting
 }
 
 async function* checkpointsOf(port: AuditPort, tenant: TenantId): AsyncGenerator<StoredCheckpoint, undefined> {

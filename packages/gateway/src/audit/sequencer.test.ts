@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -58,7 +58,8 @@ function start(): Promise<Sequencer> {
 
 async function exported(sequencer: Sequencer): Promise<ExportLine[]> {
   const lines: ExportLine[] = []
-  for await (const line of exportLog(opened.store.audit, sequencer.tree, DEFAULT_TENANT)) lines.push(line)
+  for await (const line of exportLog(opened.store.audit, sequencer.tree, DEFAULT_TENANT, await sequencer.witness()))
+    lines.push(line)
   return lines
 }
 
@@ -130,6 +131,68 @@ describe('the audit log', () => {
     await first.close()
     tamper('delete from audit_entries where position = 5')
     await expect(start()).rejects.toThrow(LogTampered)
+  })
+
+  it('does not sign over records that were rolled back together with their checkpoints and their tree', async () => {
+    const first = await start()
+    for (let count = 0; count < 6; count += 1) await trail.record(event)
+    await first.settle()
+    await first.close()
+    tamper('delete from audit_entries where position >= 3; delete from audit_checkpoints')
+    await truncate(join(folder, 'leaves'), 3 * 32)
+    await expect(start()).rejects.toThrow('6 records were signed but 3 are left')
+  })
+
+  it('does not sign over a record changed together with the tree, though later records were never signed', async () => {
+    const first = await start()
+    for (let count = 0; count < 6; count += 1) await trail.record(event)
+    await first.settle()
+    await first.close()
+    await trail.record(event)
+    await opened.store.audit.sequence(DEFAULT_TENANT, 10)
+    tamper("update audit_entries set body = replace(body, 'success', 'refused') where position = 2")
+    await truncate(join(folder, 'leaves'), 0)
+    await expect(start()).rejects.toThrow('another root')
+  })
+
+  it('finds what was rolled back while it runs, by the checkpoint in the second place', async () => {
+    const sequencer = await start()
+    for (let count = 0; count < 6; count += 1) await trail.record(event)
+    await sequencer.settle()
+    tamper('delete from audit_entries where position >= 4; delete from audit_checkpoints')
+    expect((await verifyLog(await exported(sequencer), signer.verifierKey)).fault).toContain(
+      '6 records were signed, 4 are here',
+    )
+    await sequencer.close()
+  })
+
+  it('finds a second place whose newest note is of another log, and passes over a torn one', async () => {
+    const sequencer = await start()
+    await trail.record(event)
+    await sequencer.settle()
+    const file = join(folder, 'checkpoints')
+    const whole = await readFile(file, 'utf8')
+    await appendFile(file, 'sallyport/log/torn\n7\nAAAA')
+    expect((await verifyLog(await exported(sequencer), signer.verifierKey)).fault).toBeNull()
+    const other = createCheckpointSigner(Buffer.alloc(32, 4), 'default')
+    await writeFile(file, `${whole}${other.sign(1, Buffer.alloc(32))}\n`)
+    expect((await verifyLog(await exported(sequencer), signer.verifierKey)).fault).toContain('of another log')
+    await sequencer.close()
+    await expect(start()).rejects.toThrow(LogTampered)
+  })
+
+  it.each([20, 60, 120, 190])('goes on after a crash that left %i characters of a note', async (length) => {
+    const first = await start()
+    await trail.record(event)
+    await first.settle()
+    await appendFile(join(folder, 'checkpoints'), signer.sign(7, Buffer.alloc(32)).slice(0, length))
+    await first.close()
+    const second = await start()
+    await trail.record(event)
+    await second.settle()
+    expect((await second.witness())?.size).toBe(2)
+    expect(await verifyLog(await exported(second), signer.verifierKey)).toMatchObject({ isWhole: true, checkpoints: 2 })
+    await second.close()
   })
 
   it('writes a flood of identical refusals as one record and a count', async () => {

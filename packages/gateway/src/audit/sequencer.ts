@@ -5,6 +5,7 @@ import type { TenantId } from '#core/ids.ts'
 import type { AuditPort } from '#store/ports/audit.ts'
 import { type CheckpointSigner, openCheckpoint } from './checkpoint.ts'
 import { leafHash } from './merkle.ts'
+import { endTornNote, newestWitness, type WitnessedCheckpoint } from './second-place.ts'
 import { TreeFile } from './tree-file.ts'
 
 /** Records get their place in the log at least this often. */
@@ -28,6 +29,8 @@ export interface SequencerOptions {
 export interface Sequencer {
   /** Places and checkpoints everything recorded so far. */
   settle(): Promise<void>
+  /** The newest checkpoint in the second place. */
+  witness(): Promise<WitnessedCheckpoint | null>
   readonly tree: TreeFile
   close(): Promise<void>
 }
@@ -42,6 +45,7 @@ export async function startSequencer(options: SequencerOptions): Promise<Sequenc
   const tree = await TreeFile.open(options.treeFile)
   try {
     await mkdir(dirname(options.checkpointFile), { recursive: true, mode: 0o700 })
+    await endTornNote(options.checkpointFile)
     await catchUp(options, tree)
   } catch (cause) {
     await tree.close()
@@ -84,6 +88,7 @@ export async function startSequencer(options: SequencerOptions): Promise<Sequenc
   return {
     tree,
     settle: () => enqueue(true),
+    witness: () => newestWitness(options.checkpointFile, options.signer.verifierKey),
     close: async () => {
       clearInterval(timer)
       await enqueue(true).catch(options.onFailure)
@@ -101,11 +106,17 @@ async function catchUp(options: SequencerOptions, tree: TreeFile): Promise<void>
     throw new LogTampered(`the audit log holds ${size} records but ${tree.frontier.size} were hashed before`)
   }
   await appendMissing(options, tree)
-  if (checkpoint === null) return
-  const opened = openCheckpoint(checkpoint.note, options.signer.verifierKey)
+  const witness = await newestWitness(options.checkpointFile, options.signer.verifierKey)
+  for (const note of [checkpoint?.note, witness?.note]) if (note !== undefined) await holdAgainst(note, options, tree)
+}
+
+/** Only a tree that has the signed root at the signed size may be signed on. What was left outside the store counts as much. */
+async function holdAgainst(note: string, { signer }: SequencerOptions, tree: TreeFile): Promise<void> {
+  const opened = openCheckpoint(note, signer.verifierKey)
   if ('problem' in opened) throw new LogTampered(`the last checkpoint cannot be believed: ${opened.problem}`)
+  const { size } = tree.frontier
   if (opened.size > size) throw new LogTampered(`${opened.size} records were signed but ${size} are left`)
-  if (opened.size === tree.frontier.size && !opened.root.equals(tree.frontier.root())) {
+  if (!opened.root.equals(await tree.rootAt(opened.size))) {
     throw new LogTampered('the audit log has another root than its last checkpoint')
   }
 }

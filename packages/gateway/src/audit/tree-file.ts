@@ -61,6 +61,18 @@ export class TreeFile {
     return leaves
   }
 
+  /** Root of the first `size` leaves as the file has them. */
+  async rootAt(size: number): Promise<Buffer> {
+    if (size === this.frontier.size) return this.frontier.root()
+    const frontier = new MerkleFrontier()
+    while (frontier.size < size) {
+      const leaves = await this.read(frontier.size, Math.min(READ_BYTES / HASH_BYTES, size - frontier.size))
+      if (leaves.length === 0) break
+      for (const leaf of leaves) frontier.append(Buffer.from(leaf))
+    }
+    return frontier.root()
+  }
+
   close(): Promise<void> {
     return this.#file.close()
   }

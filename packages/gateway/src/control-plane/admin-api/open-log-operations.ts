@@ -16,7 +16,7 @@ const SCAN_RECORDS_MAX = 20_000
 export interface LogSources {
   readonly port: AuditPort
   readonly tenant: TenantId
-  readonly sequencer: Pick<Sequencer, 'settle' | 'tree'>
+  readonly sequencer: Pick<Sequencer, 'settle' | 'tree' | 'witness'>
   readonly signer: Pick<CheckpointSigner, 'verifierKey'>
 }
 
@@ -49,11 +49,12 @@ export function openLogOperations({ port, tenant, sequencer, signer }: LogSource
     },
     verify: async () => {
       await sequencer.settle()
-      return { ...(await verifyLog(exportLog(port, sequencer.tree, tenant), verifierKey)), verifierKey }
+      const lines = exportLog(port, sequencer.tree, tenant, await sequencer.witness())
+      return { ...(await verifyLog(lines, verifierKey)), verifierKey }
     },
     export: async function* () {
       await sequencer.settle()
-      yield* exportLog(port, sequencer.tree, tenant)
+      yield* exportLog(port, sequencer.tree, tenant, await sequencer.witness())
     },
     checkpoint: async () => {
       await sequencer.settle()
