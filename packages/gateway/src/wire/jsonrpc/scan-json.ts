@@ -33,11 +33,14 @@ export function scanJson(text: string, depthMax: number): JsonScan {
   let members = 0
   let hasUnusualNumbers = false
   let hasSurrogateEscapes = false
+  // Looked for from one string to the next and never twice: most text has few, and each search would run to its end.
+  let backslash = text.indexOf('\\')
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at)
     if (unit === QUOTE) {
       const end = endOfString(text, at)
-      hasSurrogateEscapes ||= holdsSurrogateEscape(text, at, end)
+      if (backslash !== -1 && backslash < at) backslash = text.indexOf('\\', at)
+      if (backslash !== -1 && backslash < end) hasSurrogateEscapes ||= holdsSurrogateEscape(text, backslash, end)
       at = end
     } else if (unit === COLON) members += 1
     else if (unit === OPEN_BRACE || unit === OPEN_BRACKET) {
@@ -68,8 +71,7 @@ function endOfString(text: string, start: number): number {
 }
 
 function holdsSurrogateEscape(text: string, start: number, end: number): boolean {
-  const backslash = text.indexOf('\\', start)
-  return backslash !== -1 && backslash < end && /\\u[dD][89a-fA-F]/.test(text.slice(backslash, end))
+  return /\\u[dD][89a-fA-F]/.test(text.slice(start, end))
 }
 
 function endOfNumber(text: string, start: number): number {
