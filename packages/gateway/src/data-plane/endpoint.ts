@@ -39,7 +39,10 @@ export interface McpEndpointDeps {
 
 export interface McpEndpoint {
   readonly routes: Route[]
-  /** Refuses what comes, ends every stream and session, and resolves when no child process is left. */
+  /**
+   * Refuses what comes, ends every stream and session, and resolves when no child process is left. Rejects if requests were still being
+   * answered after a while: their outcomes may be missing.
+   */
   close(): Promise<void>
 }
 
@@ -95,6 +98,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       await connector.close()
       // Lost calls still write their outcomes; whoever closes the store afterwards must find them written.
       await Promise.race([Promise.allSettled(underWay), sleep(DRAIN_MS, undefined, { ref: false })])
+      if (underWay.size > 0) throw new Error('requests were still being answered')
     },
   }
 }
