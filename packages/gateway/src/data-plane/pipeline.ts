@@ -2,6 +2,7 @@ import { ok, type Result, refused } from '#core/result.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import { sendEmpty } from '#http/respond.ts'
+import type { JsonRpcMessage } from '#wire/jsonrpc/message.ts'
 import { allowsBatches } from '#wire/mcp/revisions.ts'
 import { parseBearer } from '#wire/oauth/bearer.ts'
 import { admitHead } from './admission/admit-head.ts'
@@ -34,12 +35,8 @@ export async function travel(exchange: HttpExchange, road: Road): Promise<void> 
   const { protocolProblem } = head.value
   if (protocolProblem !== null) return await turnAway(exchange, protocolProblem, caller, road)
 
-  const refusal =
-    head.value.method === 'POST'
-      ? await post(exchange, caller, road)
-      : head.value.method === 'GET'
-        ? listen(exchange, caller, road)
-        : await end(exchange, caller, road)
+  if (head.value.method === 'POST') return await post(exchange, caller, road)
+  const refusal = head.value.method === 'GET' ? listen(exchange, caller, road) : await end(exchange, caller, road)
   if (refusal !== null) await turnAway(exchange, refusal, caller, road)
 }
 
@@ -57,19 +54,36 @@ async function recordFirstUse(caller: Authenticated, road: Road): Promise<boolea
   }
 }
 
-async function post(exchange: HttpExchange, caller: Authenticated, road: Road): Promise<Refusal | null> {
+async function post(exchange: HttpExchange, caller: Authenticated, road: Road): Promise<void> {
   const envelope = await admitMessages(caller.head, caller, exchange)
-  if (!envelope.ok) return envelope.refusal
+  if (!envelope.ok) return await turnAway(exchange, envelope.refusal, caller, road)
+  const refusal = await carryEnvelope(exchange, caller, envelope.value, road)
+  if (refusal !== null) await turnAway(exchange, refusal, caller, road, refusedMessage(refusal, envelope.value))
+}
+
+/** The message that a refusal is about: the only one, or the one whose id it has. */
+function refusedMessage(refusal: Refusal, { messages }: Envelope): JsonRpcMessage | null {
+  if (messages.length === 1) return messages[0] ?? null
+  const id = 'id' in refusal ? refusal.id : null
+  return messages.find((message) => id !== null && message.kind === 'request' && message.id === id) ?? null
+}
+
+async function carryEnvelope(
+  exchange: HttpExchange,
+  caller: Authenticated,
+  envelope: Envelope,
+  road: Road,
+): Promise<Refusal | null> {
   // A body may drip for longer than a revoked or expired token may live.
   const stillHolds = await authenticate(caller.head, road.verifier)
   if (!stillHolds.ok) return stillHolds.refusal
-  if (opensSession(envelope.value)) {
-    const cleared = await clearAll(envelope.value, null, road)
+  if (opensSession(envelope)) {
+    const cleared = await clearAll(envelope, null, road)
     const [first] = cleared.ok ? cleared.value : []
     if (!cleared.ok) return cleared.refusal
     return first === undefined ? NOTHING_SENT : await initialize(exchange, first, road)
   }
-  const { messages, isBatch } = envelope.value
+  const { messages, isBatch } = envelope
   const session = findSession(caller, road)
   if (!session.ok) return session.refusal
   const again = messages.find((message) => message.kind === 'request' && message.method === 'initialize')
@@ -78,7 +92,7 @@ async function post(exchange: HttpExchange, caller: Authenticated, road: Road): 
   }
   // The header may be missing; what was negotiated is what counts.
   if (isBatch && !allowsBatches(session.value.revision)) return { name: 'batchNotAllowed' }
-  const cleared = await clearAll(envelope.value, session.value, road)
+  const cleared = await clearAll(envelope, session.value, road)
   if (!cleared.ok) return cleared.refusal
   return await carry({ exchange, cleared: cleared.value, isBatch, session: session.value }, road)
 }
@@ -145,8 +159,15 @@ function opensSession({ authenticated, messages }: Envelope): boolean {
 }
 
 /** Refuses somebody known: one durable record, then the answer. */
-async function turnAway(exchange: HttpExchange, refusal: Refusal, caller: Authenticated, road: Road): Promise<void> {
+async function turnAway(
+  exchange: HttpExchange,
+  refusal: Refusal,
+  caller: Authenticated,
+  road: Road,
+  message: JsonRpcMessage | null = null,
+): Promise<void> {
   const { server, snapshot } = caller.head
+  const tool = message?.kind === 'request' && message.method === 'tools/call' ? message.params?.['name'] : undefined
   try {
     await road.audit.record(
       describeEvent(contextOf(caller, null), {
@@ -154,8 +175,8 @@ async function turnAway(exchange: HttpExchange, refusal: Refusal, caller: Authen
         outcome: 'refused',
         reason: reasonOf(refusal),
         scopesAsked: refusal.name === 'scopeInsufficient' ? refusal.scopes : undefined,
-        method: refusal.name === 'methodUnmapped' ? refusal.method : undefined,
-        tool: refusal.name === 'toolUnknown' ? refusal.tool : undefined,
+        method: message === null || message.kind === 'response' ? undefined : message.method,
+        tool: typeof tool === 'string' ? tool : undefined,
         detail: { refusal: refusal.name },
       }),
     )
