@@ -5,7 +5,29 @@ export interface Random {
   bytes(count: number): Uint8Array
 }
 
-export const systemRandom: Random = { bytes: (count) => randomBytes(count) }
+const POOL_BYTES = 4096
+/** Larger draws go to the system at once. */
+const POOLED_BYTES_MAX = 64
+
+let pool = Buffer.alloc(0)
+let drawn = 0
+
+/** Small draws are cut from a block: asking the system for each costs more than everything else in making an id. */
+export const systemRandom: Random = {
+  bytes: (count) => {
+    if (count > POOLED_BYTES_MAX) return randomBytes(count)
+    if (drawn + count > pool.length) {
+      pool = randomBytes(POOL_BYTES)
+      drawn = 0
+    }
+    const bytes = Buffer.alloc(count)
+    pool.copy(bytes, 0, drawn, drawn + count)
+    // What was handed out, perhaps as a key, must not stay behind here.
+    pool.fill(0, drawn, drawn + count)
+    drawn += count
+    return bytes
+  },
+}
 
 /** An unguessable value of `byteCount` random bytes (default 32 = 256 bits), base64url without padding. */
 export function randomToken(random: Random, byteCount = 32): string {

@@ -14,6 +14,8 @@ import { SseReader } from './sse-reader.ts'
 
 /** Standing GET streams may take at most this share of the connections, so that calls always find one. */
 const LISTENERS_MAX = UPSTREAM_CONNECTIONS_MAX / 2
+/** Made once: an abort without a reason makes an exception with a stack, and every answered call ends with one. */
+const FORGOTTEN = new Error('the call is over')
 /** An upstream's session id: visible ASCII (MCP, session management), and short enough for a header. */
 const SESSION_ID = /^[\x21-\x7e]{1,1024}$/
 const POST_ACCEPT = 'application/json, text/event-stream'
@@ -65,7 +67,7 @@ class HttpConnection implements UpstreamConnection {
   }
 
   forget(ourId: number): void {
-    this.#underWay.get(ourId)?.abort()
+    this.#underWay.get(ourId)?.abort(FORGOTTEN)
     this.#underWay.delete(ourId)
   }
 
