@@ -38,20 +38,27 @@ export interface EnvironmentOptions {
   readonly names: ReadonlySet<CandidateName>
   /** For the gateway's Node.js. */
   readonly gatewayNodeOptions: readonly string[]
+  /** A built checkout that stands in as `gateway-against`. */
+  readonly against?: string | undefined
 }
 
 /** Starts the measured server, the gateway (always: it issues the tokens) and the candidates named. */
-export async function openEnvironment({ names, gatewayNodeOptions }: EnvironmentOptions): Promise<Environment> {
+export async function openEnvironment({
+  names,
+  gatewayNodeOptions,
+  against,
+}: EnvironmentOptions): Promise<Environment> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'))
   const upstream = await startProcess(process.execPath, [UPSTREAM], async (output) => /^\d+\n/.test(output))
   const upstreamPort = Number.parseInt(upstream.output(), 10)
-  const startOne = (name: string, isTls: boolean) =>
+  const startOne = (name: string, isTls: boolean, checkout?: string) =>
     startGateway({
       folder: join(folder, name),
       upstreamPort,
       name,
       isTls,
-      nodeOptions: isTls ? [] : gatewayNodeOptions,
+      checkout,
+      nodeOptions: name === 'gateway' ? gatewayNodeOptions : [],
     })
   const gateway = await startOne('gateway', false)
   const issuers = [await logIn(gateway)]
@@ -72,6 +79,11 @@ export async function openEnvironment({ names, gatewayNodeOptions }: Environment
     'sdk-proxy': () => startSdkProxy({ upstreamPort, issuer: gateway.origin, audience: gateway.resource }),
     'mcp-proxy': startMcpProxy,
     supergateway: startSupergateway,
+    'gateway-against': async () => {
+      const other = await startOne('gateway-against', false, against)
+      issuers.push(await logIn(other))
+      return other.candidate
+    },
     'gateway-tls': async () => {
       const second = await startOne('gateway-tls', true)
       issuers.push(await logIn(second))

@@ -5,7 +5,7 @@ import { judgeBars } from './bars.ts'
 import { type Environment, openEnvironment } from './environment.ts'
 import { GUARD_RATIO_MIN, guardProblem } from './guard.ts'
 import type { Measured } from './measure.ts'
-import { type CandidateName, type Cell, NOT_APPLICABLE, PLANS, type Plan } from './plan.ts'
+import { AGAINST_NAME, type CandidateName, type Cell, NOT_APPLICABLE, PLANS, type Plan } from './plan.ts'
 import { probeAll } from './probe-all.ts'
 import { killAll } from './processes.ts'
 import { requirePrograms } from './programs.ts'
@@ -28,6 +28,7 @@ Measures the gateway's full road beside proxies that people know, and keeps the 
   --seed N             order of measurements; printed and kept
   --busy N             void what was measured while others used more than N CPUs (default 0.3)
   --no-probes          leave out stalled readers, idle streams, start, revocation and inspection
+  --against FOLDER     another built checkout, measured as gateway-against wherever the gateway is: before and after in one run
   --gateway-node=ARGS  options for the gateway's Node.js, such as '--cpu-prof --cpu-prof-dir=./profile'
 `
 const REPORT_FILE = fileURLToPath(new URL('../../docs/benchmark.md', import.meta.url))
@@ -47,6 +48,7 @@ const { values: options } = parseArgs({
     measure: { type: 'string' },
     seed: { type: 'string' },
     busy: { type: 'string' },
+    against: { type: 'string' },
     'gateway-node': { type: 'string', default: '' },
   },
 })
@@ -77,7 +79,7 @@ async function bench(): Promise<number> {
   // Both sides of a guard's ratio suffer alike from a busy machine.
   const foreignCpusMax = plan.mode === 'guard' ? Number.POSITIVE_INFINITY : Number(options.busy ?? FOREIGN_CPUS_MAX)
   const gatewayNodeOptions = options['gateway-node'].split(' ').filter((word) => word !== '')
-  const environment = await openEnvironment({ names, gatewayNodeOptions })
+  const environment = await openEnvironment({ names, gatewayNodeOptions, against: options.against })
   try {
     const tokenProblems = await checkTokens(environment)
     const measured = await runRounds(environment, { plan, seed, foreignCpusMax, onMeasured: show })
@@ -118,8 +120,10 @@ function concludeGuard(results: Results): number {
 
 function planFrom(plan: Plan): Plan {
   const wanted = options.candidates?.split(',') ?? null
-  const only = (cell: Cell): readonly CandidateName[] =>
-    cell.candidates.filter((name) => wanted === null || wanted.includes(name))
+  const only = ({ candidates }: Cell): readonly CandidateName[] => [
+    ...candidates.filter((name) => wanted === null || wanted.includes(name)),
+    ...(options.against !== undefined && candidates.includes('gateway') ? ([AGAINST_NAME] as const) : []),
+  ]
   return {
     ...plan,
     rounds: Number(options.rounds ?? plan.rounds),

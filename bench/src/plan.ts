@@ -12,7 +12,13 @@ export const CANDIDATE_NAMES = [
 ] as const
 const TLS_NAMES = ['gateway-tls', 'haproxy-cached-tls', 'nginx-tls'] as const
 const TWO_NAMES = ['haproxy-cached-2'] as const
-export type CandidateName = (typeof CANDIDATE_NAMES)[number] | (typeof TLS_NAMES)[number] | (typeof TWO_NAMES)[number]
+/** Another checkout's gateway: before and after in one run. */
+export const AGAINST_NAME = 'gateway-against' as const
+export type CandidateName =
+  | (typeof CANDIDATE_NAMES)[number]
+  | (typeof TLS_NAMES)[number]
+  | (typeof TWO_NAMES)[number]
+  | typeof AGAINST_NAME
 
 /** One thing that is measured, for each of its candidates. */
 export interface Cell {

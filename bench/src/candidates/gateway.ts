@@ -14,7 +14,7 @@ import { selfSignedCertificate } from '../../../packages/gateway/test/support/se
 import { freePort, type Started, startProcess } from '../processes.ts'
 import type { Candidate } from './candidate.ts'
 
-const BIN = fileURLToPath(new URL('../../../packages/gateway/bin/sallyport.mjs', import.meta.url))
+const CHECKOUT = fileURLToPath(new URL('../../../', import.meta.url))
 export const SERVER_ID = 'bench'
 
 export interface GatewayUnderTest {
@@ -38,6 +38,8 @@ export interface GatewayOptions {
   readonly isTls?: boolean
   /** For Node itself, such as --cpu-prof. */
   readonly nodeOptions?: readonly string[]
+  /** Another built checkout, to compare with; default this one. */
+  readonly checkout?: string | undefined
   /** More servers, by number. */
   readonly moreServers?: number
 }
@@ -45,6 +47,7 @@ export interface GatewayOptions {
 /** The built gateway as its own process, configured as an operator would, with one server behind it. */
 export async function startGateway(options: GatewayOptions): Promise<GatewayUnderTest> {
   const { folder, isTls = false } = options
+  const bin = join(options.checkout ?? CHECKOUT, 'packages/gateway/bin/sallyport.mjs')
   const port = await freePort()
   const origin = `${isTls ? 'https' : 'http'}://127.0.0.1:${port}`
   const stateDir = join(folder, 'var')
@@ -60,12 +63,12 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayUnde
   const send = fetchThrough({ port, ca: certificate?.cert ?? null })
   const started = await startProcess(
     process.execPath,
-    [...(options.nodeOptions ?? []), BIN, 'serve'],
+    [...(options.nodeOptions ?? []), bin, 'serve'],
     async () => (await send(`${origin}/readyz`)).ok,
     env,
   )
   const resource = `${origin}/mcp/${SERVER_ID}`
-  const cli = async (...args: string[]) => (await promisify(execFile)(process.execPath, [BIN, ...args], { env })).stdout
+  const cli = async (...args: string[]) => (await promisify(execFile)(process.execPath, [bin, ...args], { env })).stdout
   return {
     origin,
     process: started,
