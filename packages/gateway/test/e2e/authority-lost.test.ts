@@ -35,7 +35,7 @@ async function consented(name: string) {
     code_challenge_method: 'S256',
     resource: `${gateway.origin}/mcp/notes`,
   })
-  const callback = await authorizeAsPerson(`${gateway.origin}/oauth/authorize?${parameters}`, person)
+  const callback = await authorizeAsPerson(`${gateway.origin}/oauth/authorize?${parameters.toString()}`, person)
   const code = callback.searchParams.get('code') ?? ''
   return {
     client_id,
