@@ -74,5 +74,12 @@ export class Coalescer {
 }
 
 function keyOf(event: AuditEvent, address: string): string {
-  return JSON.stringify([event.tenant, event.activity, event.reason ?? '', event.server ?? '', address])
+  return JSON.stringify([
+    event.tenant,
+    event.activity,
+    event.reason ?? '',
+    event.server ?? '',
+    event.grantId ?? '',
+    address,
+  ])
 }

@@ -64,7 +64,8 @@ export interface AuditTrail {
    */
   record(event: AuditEvent): Promise<void>
   /**
-   * For refusals of callers nobody vouches for: identical ones (activity, reason, server, address) within a window become one record
+   * For refusals of callers nobody vouches for, and of grants that are refused too often to be recorded one by one: identical ones
+   * (activity, reason, server, grant, address) within a window become one record
    * with count, first and last, so that a flood cannot fill the disk. The first of each kind is durable when it resolves.
    */
   refusedUnauthenticated(event: AuditEvent, address: string): Promise<void>

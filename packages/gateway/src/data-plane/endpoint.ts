@@ -11,6 +11,7 @@ import { FirstUses } from './authentication/first-uses.ts'
 import { DATA_PLANE_LIMITS, type DataPlaneLimits } from './limits.ts'
 import { travel } from './pipeline.ts'
 import { describeEvent } from './record.ts'
+import { RefusalBudget } from './refusal-budget.ts'
 import type { Road } from './road.ts'
 import type { Session } from './sessions/session.ts'
 import { SessionTable } from './sessions/session-table.ts'
@@ -65,7 +66,8 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   }
   const sessions = new SessionTable(limits.sessionsMax, endSession)
   const firstUses = new FirstUses()
-  const road: Road = { ...deps, limits, connector, sessions, firstUses, isClosing: () => isClosing }
+  const refusalBudget = new RefusalBudget(clock)
+  const road: Road = { ...deps, limits, connector, sessions, firstUses, refusalBudget, isClosing: () => isClosing }
 
   const reap = setInterval(
     () => void sessions.endWhere((session) => isForgotten(session, clock.nowMs()), 'idle'),

@@ -158,7 +158,10 @@ function opensSession({ authenticated, messages }: Envelope): boolean {
   return authenticated.head.sessionId === null && first?.kind === 'request' && first.method === 'initialize'
 }
 
-/** Refuses somebody known: one durable record, then the answer. */
+/**
+ * Refuses somebody known: one durable record, then the answer. A grant beyond its budget shares records like a stranger does: counted by
+ * reason, without what was asked for.
+ */
 async function turnAway(
   exchange: HttpExchange,
   refusal: Refusal,
@@ -168,12 +171,18 @@ async function turnAway(
 ): Promise<void> {
   const { server, snapshot } = caller.head
   const tool = message?.kind === 'request' && message.method === 'tools/call' ? message.params?.['name'] : undefined
+  const reason = reasonOf(refusal)
+  const subject = { activity: 'request.refused', outcome: 'refused', reason } as const
   try {
+    if (!road.refusalBudget.allows(caller.principal.grantId)) {
+      const event = describeEvent(contextOf(caller, null), subject)
+      await road.audit.refusedUnauthenticated(event, caller.head.clientAddress)
+      respond(exchange, refusal, server, snapshot)
+      return
+    }
     await road.audit.record(
       describeEvent(contextOf(caller, null), {
-        activity: 'request.refused',
-        outcome: 'refused',
-        reason: reasonOf(refusal),
+        ...subject,
         scopesAsked: refusal.name === 'scopeInsufficient' ? refusal.scopes : undefined,
         method: message === null || message.kind === 'response' ? undefined : message.method,
         tool: typeof tool === 'string' ? tool : undefined,

@@ -7,6 +7,7 @@ import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { Memberships, Revocations } from '#identity/live-ports.ts'
 import type { FirstUses } from './authentication/first-uses.ts'
 import type { DataPlaneLimits } from './limits.ts'
+import type { RefusalBudget } from './refusal-budget.ts'
 import type { SessionTable } from './sessions/session-table.ts'
 import type { Connector } from './upstream/connect.ts'
 
@@ -24,5 +25,6 @@ export interface Road {
   readonly connector: Connector
   readonly sessions: SessionTable
   readonly firstUses: FirstUses
+  readonly refusalBudget: RefusalBudget
   readonly isClosing: () => boolean
 }

@@ -21,6 +21,19 @@ afterAll(async () => {
 
 const call = (name: unknown) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: {} } })
 
+test('a grant that is refused without end is counted beyond 120 a minute, by reason; others keep their own records', async () => {
+  const noisy = await openRawSession(gateway.url('notes'), 'token-noisy')
+  const before = gateway.records.length
+  for (let index = 0; index < 150; index += 1) await noisy.post(call(`delete_thing_${index}`))
+  const refused = gateway.records.slice(before).filter(({ activity }) => activity === 'request.refused')
+  expect(refused.filter(({ tool }) => tool !== undefined)).toHaveLength(120)
+  expect(new Set(refused.filter(({ tool }) => tool === undefined).map(({ reason }) => reason))).toEqual(
+    new Set(['toolUnknown']),
+  )
+  await session.post(call('nonsense'))
+  expect(gateway.records.at(-1)).toMatchObject({ subject: 'alice', tool: 'nonsense' })
+})
+
 describe('a refusal of a known caller leaves one record that says what was asked for, cut to a bounded length', () => {
   test.each<[string, object, object]>([
     [
