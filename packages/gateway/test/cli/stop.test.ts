@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import {
   childrenOf,
@@ -6,6 +5,7 @@ import {
   type GatewayProcess,
   makePlace,
   type Place,
+  quickstartServer,
   runCli,
   spawnGateway,
   type WrittenRecord,
@@ -14,9 +14,7 @@ import { logInCaller } from '../support/mcp-caller.ts'
 import { open } from '../support/raw-client.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/upstream-http.ts'
 
-const MEMORY = fileURLToPath(
-  new URL('../../../../node_modules/@modelcontextprotocol/server-memory/dist/index.js', import.meta.url),
-)
+const MEMORY = quickstartServer('memory')
 /** A child that neither the end of its input nor SIGTERM ends. */
 const STUBBORN = 'data:text/javascript,process.on("SIGTERM",Object),setInterval(Object,1e6)'
 /** A stop takes at most this long, whatever is under way. */

@@ -52,6 +52,13 @@ export async function makePlace(yaml: (folder: string) => string): Promise<Place
   }
 }
 
+/** One of the real servers of the quick start, by the last part of its package's name. */
+export function quickstartServer(name: string): string {
+  return fileURLToPath(
+    new URL(`../../../../node_modules/@modelcontextprotocol/server-${name}/dist/index.js`, import.meta.url),
+  )
+}
+
 /** `shell` runs before it in the same process, such as `ulimit`. */
 export function spawnGateway(place: Place, shell: string | null = null): GatewayProcess {
   const command = [process.execPath, BIN, 'serve'] as const
