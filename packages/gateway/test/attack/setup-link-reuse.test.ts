@@ -29,7 +29,7 @@ describe('a setup link', () => {
 
     const again = await new RawBrowser().open(link)
     expect(again.status).toBe(403)
-    expect(again.text).toContain('<code>sallyport serve</code>')
+    expect(again.text).toContain('<code>sallyport user add</code>')
     expect(again.text).not.toContain(tokenOf(link))
     expect(server.events.at(-1)).toMatchObject({ activity: 'setup', outcome: 'refused', reason: 'setupLinkInvalid' })
   })

@@ -81,6 +81,19 @@ async function outcome(roles: readonly string[] | null, scopes: readonly string[
   return result.ok ? result.value : result.refusal
 }
 
+describe('a caller whose roles allow nothing at this server', () => {
+  it.each(['initialize', 'ping', 'tools/list', 'logging/setLevel'])('may not even send %s', async (method) => {
+    const request = message({ id: 3, method, ...(method === 'initialize' ? { params: {} } : {}) })
+    expect(await outcome(['nobody'], ['files:admin'], request)).toEqual({ name: 'roleForbids', id: 3 })
+    expect(await outcome([], ['files:admin'], request)).toEqual({ name: 'roleForbids', id: 3 })
+  })
+
+  it('may not answer the server either', async () => {
+    const answer = message({ id: 3, result: {} })
+    expect(await outcome([], ['files:admin'], answer)).toEqual({ name: 'roleForbids', id: null })
+  })
+})
+
 describe('every method', () => {
   it('that a client may send is mapped, and no other is', () => {
     for (const { method, senders } of allMethods()) {
