@@ -82,8 +82,9 @@ async function bench(): Promise<number> {
   const environment = await openEnvironment({ names, gatewayNodeOptions, against: options.against })
   try {
     const tokenProblems = await checkTokens(environment)
-    const measured = await runRounds(environment, { plan, seed, foreignCpusMax, onMeasured: show })
+    // Probes first: memory that an earlier load left free would hide what a stalled reader or an idle stream takes.
     const probes = plan.mode === 'guard' || options['no-probes'] ? null : await probeAll(environment, plan)
+    const measured = await runRounds(environment, { plan, seed, foreignCpusMax, onMeasured: show })
     const results: Results = {
       startedAt,
       mode: plan.mode,

@@ -12,8 +12,8 @@ const HOLD_MS = 3_000
 const MIB = 1024 ** 2
 
 /**
- * Readers that ask for a stream of 64 MiB and never read. What each of them makes the candidate hold, in MiB; and how much the upstream of
- * the last one got rid of before it was made to wait.
+ * Readers that ask for a stream of 64 MiB and never read. What each of them makes the candidate hold, in MiB; and how much the upstream got rid
+ * of for one of them before it was made to wait; sockets' own buffers on the way are in that.
  */
 export async function probeStalledReaders(candidate: Candidate, token: string | null, upstreamPort: number) {
   const { target, pid } = candidate

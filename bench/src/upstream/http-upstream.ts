@@ -11,12 +11,14 @@ const FLOOD_EVENT = `data: ${JSON.stringify({
 })}\n\n`
 const FLOOD_BYTES_MAX = 64 * 1024 * 1024
 
-/** Bytes that the last flood got rid of; told at `/flooded`. */
+/** Most bytes that one flood got rid of since `/flooded` was asked last. */
 let flooded = 0
 
 const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
-  if (request.method === 'GET' && request.url === '/flooded') response.end(String(flooded))
-  else if (request.method === 'GET') listen(response)
+  if (request.method === 'GET' && request.url === '/flooded') {
+    response.end(String(flooded))
+    flooded = 0
+  } else if (request.method === 'GET') listen(response)
   else if (request.method === 'DELETE') response.writeHead(204).end()
   else receive(request, response)
 })
@@ -63,10 +65,11 @@ function answer(asked: Asked, response: ServerResponse): void {
 }
 
 async function flood(response: ServerResponse, text: string): Promise<void> {
-  flooded = 0
+  let sent = 0
   response.writeHead(200, { 'content-type': 'text/event-stream' })
-  while (flooded < FLOOD_BYTES_MAX && !response.destroyed) {
-    flooded += FLOOD_EVENT.length
+  while (sent < FLOOD_BYTES_MAX && !response.destroyed) {
+    sent += FLOOD_EVENT.length
+    flooded = Math.max(flooded, sent)
     if (response.write(FLOOD_EVENT)) continue
     await new Promise((resolve) => {
       response.once('drain', resolve)
