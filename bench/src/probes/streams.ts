@@ -8,6 +8,8 @@ import { CALL_ARGUMENTS, FLOOD_TOOL } from '../payload.ts'
 
 const STALLED_READERS = 8
 const STALL_MS = 5_000
+/** What a socket takes before it notices that nobody wants it. */
+const READ_AHEAD_BYTES_MAX = 256 * 1024
 const HOLD_MS = 3_000
 const MIB = 1024 ** 2
 
@@ -35,9 +37,12 @@ export async function probeStalledReaders(candidate: Candidate, token: string | 
     await sleep(100)
     peak = Math.max(peak, usageOfTree(pid, candidate.serverBehind).rssBytes)
   }
+  const reading = sockets.filter((socket) => socket.bytesRead > READ_AHEAD_BYTES_MAX || socket.destroyed).length
   const flooded = Number(await (await fetch(`http://127.0.0.1:${upstreamPort}/flooded`)).text())
   for (const socket of sockets) socket.destroy()
   connection.close()
+  if (reading > 0)
+    throw new Error(`${reading} of ${STALLED_READERS} readers did not stall but read or lost their stream`)
   return {
     candidate: candidate.name,
     readers: STALLED_READERS,
