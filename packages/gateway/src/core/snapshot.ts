@@ -55,20 +55,24 @@ export interface RolePolicy {
 
 export type AdminRole = 'operator' | 'approver' | 'auditor' | 'user'
 
-export interface ServerEntry {
+/** What an access token can be for: an MCP server, or the admin API (`policy/admin-api.ts`). */
+export interface ProtectedResource {
   readonly id: ServerId
   /** Shown on the consent page. */
   readonly title: string
   readonly description: string
-  /** `P/mcp/{id}`: the OAuth resource identifier, byte for byte. */
+  /** The OAuth resource identifier, byte for byte: `P/mcp/{id}` for a server. */
   readonly resource: string
-  readonly upstream: UpstreamSpec
   /** Classes challenged and advertised to clients that name no scope. */
   readonly baselineClasses: readonly ToolClass[]
   /** Operator's word on single tools; may lower as well as raise. */
   readonly toolClasses: ReadonlyMap<string, ToolClass>
   /** Tools that have a scope of their own: `{server}:tool:{percent-encoded name}`. */
   readonly toolScopes: ReadonlySet<string>
+}
+
+export interface ServerEntry extends ProtectedResource {
+  readonly upstream: UpstreamSpec
   readonly limits: ServerLimits
 }
 

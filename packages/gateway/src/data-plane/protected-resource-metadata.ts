@@ -1,7 +1,8 @@
 import { asServerId, NAME_PATTERN } from '#core/ids.ts'
-import type { ServerEntry, Snapshot, SnapshotSource } from '#core/snapshot.ts'
+import type { ProtectedResource, ServerEntry, Snapshot, SnapshotSource } from '#core/snapshot.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import { sendJson } from '#http/respond.ts'
+import { ADMIN_API_PATH, adminApi } from '#policy/admin-api.ts'
 import { baselineScopes } from '#policy/decide.ts'
 
 const PATH = '/.well-known/oauth-protected-resource'
@@ -19,7 +20,8 @@ export interface ProtectedResourceMetadataWire {
 
 /**
  * RFC 9728 §3.1: one document per server, at the path-inserted form. The root form exists while there is exactly one server: with more it
- * could only name a wrong one. Nothing in a request changes what is answered.
+ * could only name a wrong one. One more for the admin API, which clients of MCP servers never need: the root form does not know it.
+ * Nothing in a request changes what is answered.
  */
 export function createProtectedResourceMetadata({ snapshots }: { readonly snapshots: SnapshotSource }): {
   readonly routes: Route[]
@@ -35,6 +37,14 @@ export function createProtectedResourceMetadata({ snapshots }: { readonly snapsh
     },
     {
       method: 'GET',
+      path: `${PATH}${ADMIN_API_PATH}`,
+      handler: async (exchange) => {
+        const snapshot = snapshots.current()
+        answer(exchange, adminApi(snapshot), snapshot)
+      },
+    },
+    {
+      method: 'GET',
       path: PATH,
       handler: async (exchange) => {
         const snapshot = snapshots.current()
@@ -46,7 +56,10 @@ export function createProtectedResourceMetadata({ snapshots }: { readonly snapsh
 }
 
 /** Pure. `scopes_supported` is the baseline, not the catalogue (MCP authorization §Scope Selection); `offline_access` is never in it. */
-export function protectedResourceMetadata(server: ServerEntry, snapshot: Snapshot): ProtectedResourceMetadataWire {
+export function protectedResourceMetadata(
+  server: ProtectedResource,
+  snapshot: Snapshot,
+): ProtectedResourceMetadataWire {
   return {
     resource: server.resource,
     authorization_servers: [snapshot.publicUrl],
@@ -56,7 +69,7 @@ export function protectedResourceMetadata(server: ServerEntry, snapshot: Snapsho
   }
 }
 
-function answer(exchange: HttpExchange, server: ServerEntry | null, snapshot: Snapshot): void {
+function answer(exchange: HttpExchange, server: ProtectedResource | null, snapshot: Snapshot): void {
   if (server === null) {
     sendJson(exchange.response, 404, { error: 'not_found', requestId: exchange.requestId })
     return

@@ -1,5 +1,6 @@
-import type { RolePolicy, ServerEntry, Snapshot } from '#core/snapshot.ts'
+import type { ProtectedResource, RolePolicy, Snapshot } from '#core/snapshot.ts'
 import { TOOL_CLASSES, type ToolClass } from '#core/tool-classes.ts'
+import { ADMIN_ROLE_CLASS, isAdminApi } from './admin-api.ts'
 import { classContains, printClassScope, printToolScope, scopesCover } from './scopes.ts'
 
 export type Decision =
@@ -9,7 +10,7 @@ export type Decision =
   | { readonly kind: 'roleForbids' }
 
 export interface DecisionRequest {
-  readonly server: ServerEntry
+  readonly server: ProtectedResource
   readonly roles: readonly string[]
   readonly scopes: readonly string[]
   readonly toolClass: ToolClass
@@ -33,7 +34,7 @@ export function decide(request: DecisionRequest, snapshot: Snapshot): Decision {
 export function roleAllows(
   snapshot: Snapshot,
   roles: readonly string[],
-  server: ServerEntry,
+  server: ProtectedResource,
   toolClass: ToolClass,
 ): boolean {
   return roles.some((name) => {
@@ -43,7 +44,7 @@ export function roleAllows(
 }
 
 /** Every scope of this server that the roles allow: what consent may offer and a token may carry. */
-export function scopesAllowed(snapshot: Snapshot, roles: readonly string[], server: ServerEntry): string[] {
+export function scopesAllowed(snapshot: Snapshot, roles: readonly string[], server: ProtectedResource): string[] {
   const classes = TOOL_CLASSES.filter((toolClass) => roleAllows(snapshot, roles, server, toolClass))
   const scopes = classes.map((toolClass) => printClassScope(server.id, toolClass))
   for (const tool of server.toolScopes) {
@@ -54,10 +55,12 @@ export function scopesAllowed(snapshot: Snapshot, roles: readonly string[], serv
 }
 
 /** The scopes a server challenges and advertises to clients that name none. */
-export function baselineScopes(server: ServerEntry): string[] {
+export function baselineScopes(server: ProtectedResource): string[] {
   return server.baselineClasses.map((toolClass) => printClassScope(server.id, toolClass))
 }
 
-function classesOf(role: RolePolicy, server: ServerEntry): readonly ToolClass[] {
+function classesOf(role: RolePolicy, server: ProtectedResource): readonly ToolClass[] {
+  // `allow` is about MCP servers; `*` there does not reach the gateway itself.
+  if (isAdminApi(server)) return role.admin === null ? [] : [ADMIN_ROLE_CLASS[role.admin]]
   return [...(role.allow.get(server.id) ?? role.allow.get('*') ?? [])]
 }

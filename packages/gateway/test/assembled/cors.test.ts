@@ -22,6 +22,7 @@ afterAll(() => world.close())
 const READABLE: readonly (readonly [string, string])[] = [
   ['GET', '/.well-known/oauth-protected-resource/mcp/files'],
   ['GET', '/.well-known/oauth-protected-resource'],
+  ['GET', '/.well-known/oauth-protected-resource/api/v1'],
   ['GET', '/.well-known/oauth-authorization-server'],
   ['GET', '/.well-known/oauth-authorization-server/mcp/files'],
   ['GET', '/mcp/files/.well-known/oauth-authorization-server'],

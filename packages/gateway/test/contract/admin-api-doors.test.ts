@@ -16,6 +16,13 @@ import type { Principal } from '#identity/principal.ts'
 import { openTestAdminApi, type TestAdminApi } from '../support/admin-api.ts'
 
 const API = 'http://127.0.0.1:8700/api/v1'
+/** RFC 6750 §3, RFC 9728 §5.1. */
+const CHALLENGE = (error: string) =>
+  `Bearer realm="${API}"${error}, resource_metadata="http://127.0.0.1:8700/.well-known/oauth-protected-resource/api/v1", scope="api:read"`
+const MISSING = CHALLENGE('')
+const INVALID = CHALLENGE(
+  ', error="invalid_token", error_description="The access token is expired, revoked or not valid here"',
+)
 const subject = asSubjectId('01a1fccf-3ce8-7bf3-b7c8-433692f2479f')
 
 function principal(tenant: typeof DEFAULT_TENANT = DEFAULT_TENANT): Principal {
@@ -24,7 +31,7 @@ function principal(tenant: typeof DEFAULT_TENANT = DEFAULT_TENANT): Principal {
     subject,
     kind: 'user',
     clientId: asClientId('console'),
-    scopes: [],
+    scopes: liveScopes,
     resource: API,
     acr: null,
     authTime: null,
@@ -53,6 +60,7 @@ let world: TestAdminApi
 let server: Server
 let port: number
 let liveRoles: string[]
+let liveScopes: string[] = ['api:write']
 
 beforeAll(async () => {
   world = await openTestAdminApi(door)
@@ -78,6 +86,7 @@ afterAll(async () => {
 })
 beforeEach(() => {
   liveRoles = ['operator']
+  liveScopes = ['api:write']
   world.events.length = 0
 })
 
@@ -89,29 +98,15 @@ const call = (path: string, init: RequestInit = {}) =>
 
 describe('the outer door', () => {
   const WITHOUT: readonly (readonly [string, Record<string, string>, number, string, string | null, string])[] = [
-    ['no token', { authorization: '' }, 401, 'unauthenticated', 'Bearer realm="sallyport"', 'tokenMissing'],
-    [
-      'another scheme',
-      { authorization: 'Basic YTpi' },
-      401,
-      'unauthenticated',
-      'Bearer realm="sallyport"',
-      'tokenMissing',
-    ],
-    [
-      'a token of an MCP server',
-      { authorization: 'Bearer foreign' },
-      401,
-      'unauthenticated',
-      'Bearer realm="sallyport", error="invalid_token"',
-      'tokenInvalid',
-    ],
+    ['no token', { authorization: '' }, 401, 'unauthenticated', MISSING, 'tokenMissing'],
+    ['another scheme', { authorization: 'Basic YTpi' }, 401, 'unauthenticated', MISSING, 'tokenMissing'],
+    ['a token of an MCP server', { authorization: 'Bearer foreign' }, 401, 'unauthenticated', INVALID, 'tokenInvalid'],
     [
       'a token of another tenant',
       { authorization: 'Bearer other-tenant' },
       401,
       'unauthenticated',
-      'Bearer realm="sallyport", error="invalid_token"',
+      INVALID,
       'tenantMismatch',
     ],
     ['a verifier that is down', { authorization: 'Bearer down' }, 503, 'unavailable', null, 'verifierUnavailable'],
@@ -139,6 +134,56 @@ describe('the outer door', () => {
     expect((await call('/users')).status).toBe(403)
     liveRoles = ['gone-from-the-configuration']
     expect((await call('/users')).status).toBe(403)
+  })
+
+  it.each([
+    ['GET', '/users', ['files:write', 'api:tool:users'], 'api:read'],
+    ['GET', '/users', [], 'api:read'],
+    ['POST', '/users', ['api:read'], 'api:write'],
+    ['PUT', '/users/somebody/roles', ['api:read'], 'api:write'],
+    ['DELETE', '/grants/some-grant', ['api:read'], 'api:write'],
+  ])('answers %s %s with scopes %j by the full set that it takes, recorded', async (method, path, scopes, needed) => {
+    liveScopes = scopes
+    const response = await call(path, { method })
+    expect(response.status).toBe(403)
+    expect(response.headers.get('www-authenticate')).toBe(
+      `Bearer realm="${API}", error="insufficient_scope", error_description="This call needs more scopes than the access token has", ` +
+        'resource_metadata="http://127.0.0.1:8700/.well-known/oauth-protected-resource/api/v1", ' +
+        `scope="${[...scopes, needed].join(' ')}"`,
+    )
+    expect(await response.json()).toMatchObject({ error: { code: 'insufficientScope', requestId: 'request-7' } })
+    expect(world.events).toMatchObject([
+      { activity: 'request.refused', reason: 'scopeInsufficient', subject, clientId: 'console', grantId: 'grant' },
+    ])
+  })
+
+  it.each([
+    ['api:read', 200],
+    ['api:write', 200],
+  ])('reads with %s', async (scope, status) => {
+    liveScopes = [scope]
+    expect((await call('/users')).status).toBe(status)
+  })
+
+  it.each([
+    ['user', 'POST', '/users'],
+    ['approver', 'DELETE', '/clients/some-client'],
+    ['auditor', 'POST', '/users'],
+    // The matrix lets auditors end their own grants; a token of theirs still changes nothing.
+    ['auditor', 'DELETE', '/grants/some-grant'],
+    ['plain', 'GET', '/health'],
+  ])('sends nobody to consent for what their role forbids: %s, %s %s', async (role, method, path) => {
+    liveRoles = [role]
+    for (const scopes of [['api:read'], ['api:write']]) {
+      liveScopes = scopes
+      const response = await call(path, { method })
+      expect([response.status, response.headers.get('www-authenticate')]).toEqual([403, null])
+      expect(await response.json()).toMatchObject({ error: { code: 'forbidden' } })
+    }
+    expect(world.events).toMatchObject([
+      { reason: 'adminRoleForbids', subject },
+      { reason: 'adminRoleForbids', subject },
+    ])
   })
 
   it('lets nobody in while refusals cannot be recorded', async () => {

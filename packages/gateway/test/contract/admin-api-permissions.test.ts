@@ -7,6 +7,7 @@ import type { RawRequest } from '#control-plane/admin-api/operation.ts'
 import { OPERATIONS } from '#control-plane/admin-api/operations.ts'
 import { type OperationId, PERMISSIONS } from '#control-plane/admin-api/permissions.ts'
 import { asClientId, asGrantId, DEFAULT_TENANT } from '#core/ids.ts'
+import { ADMIN_ROLE_CLASS } from '#policy/admin-api.ts'
 import {
   openTestAdminApi,
   REQUEST,
@@ -136,5 +137,34 @@ describe('the table', () => {
       REQUEST,
     )
     expect(byClient).toMatchObject({ ok: false, refusal: { code: 'notFound' } })
+  })
+})
+
+describe('the scopes of tokens', () => {
+  it('api:write is for roles that change something, and never for the one that watches', () => {
+    expect(ADMIN_ROLE_CLASS).toEqual({ operator: 'write', approver: 'write', auditor: 'read', user: 'write' })
+    const changing = OPERATIONS.filter(({ changes }) => changes).map(({ id }) => id)
+    for (const role of ['operator', 'approver', 'auditor', 'user'] as const) {
+      const changesSomething = changing.some((id) => PERMISSIONS[id][role] !== 'none')
+      if (ADMIN_ROLE_CLASS[role] === 'write') expect(changesSomething, role).toBe(true)
+    }
+  })
+
+  it('what only reads is a GET, and nothing else is', () => {
+    expect(OPERATIONS.filter(({ changes }) => !changes).map(({ id }) => id)).toEqual([
+      'users.list',
+      'users.show',
+      'clients.list',
+      'clients.show',
+      'grants.list',
+      'grants.show',
+      'log.show',
+      'log.explain',
+      'log.verify',
+      'log.export',
+      'log.checkpoint',
+      'configuration.show',
+      'health.show',
+    ])
   })
 })

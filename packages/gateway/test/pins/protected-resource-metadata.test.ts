@@ -52,6 +52,16 @@ describe('protected-resource metadata (RFC 9728)', () => {
     )
   })
 
+  it('names the admin API with its weaker scope, whatever servers there are', async () => {
+    const answer = await get('/api/v1')
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('cache-control')).toBe('public, max-age=300')
+    expect(await answer.text()).toBe(
+      `{"resource":"${origin}/api/v1","authorization_servers":["${origin}"],"scopes_supported":["api:read"],` +
+        '"bearer_methods_supported":["header"],"resource_name":"Sallyport admin API"}',
+    )
+  })
+
   it('does not listen to what a request says about hosts', async () => {
     const poison = {
       'x-forwarded-host': 'attacker.example',
@@ -61,12 +71,22 @@ describe('protected-resource metadata (RFC 9728)', () => {
     expect(await (await get('/mcp/files', poison)).text()).not.toContain('attacker')
   })
 
-  it.each(['/mcp/nope', '/mcp/%66iles', '/mcp/FILES', '/mcp/__proto__', '/mcp/files/', '/mcp', '/files'])(
-    'is not there for %s',
-    async (path) => {
-      expect((await get(path)).status).toBe(404)
-    },
-  )
+  it.each([
+    '/mcp/nope',
+    '/mcp/api',
+    '/api',
+    '/api/v1/',
+    '/api/v1/users',
+    '/API/v1',
+    '/mcp/%66iles',
+    '/mcp/FILES',
+    '/mcp/__proto__',
+    '/mcp/files/',
+    '/mcp',
+    '/files',
+  ])('is not there for %s', async (path) => {
+    expect((await get(path)).status).toBe(404)
+  })
 
   it('has a root form exactly while there is one server', async () => {
     expect((await get('')).status).toBe(404)

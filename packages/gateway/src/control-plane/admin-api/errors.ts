@@ -4,6 +4,7 @@ export const ERROR_STATUS = {
   invalidCursor: 400,
   unauthenticated: 401,
   forbidden: 403,
+  insufficientScope: 403,
   originForbidden: 403,
   notFound: 404,
   usernameTaken: 409,

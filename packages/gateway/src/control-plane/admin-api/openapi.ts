@@ -1,10 +1,12 @@
 import { z } from 'zod'
+import { ADMIN_API_ID, ADMIN_API_PATH } from '#policy/admin-api.ts'
+import { printClassScope } from '#policy/scopes.ts'
 import { ERROR_STATUS } from './errors.ts'
-import type { Operation } from './operation.ts'
+import { classOf, type Operation } from './operation.ts'
 import { OPERATIONS } from './operations.ts'
 import { PERMISSIONS } from './permissions.ts'
 
-export const API_PREFIX = '/api/v1'
+export const API_PREFIX = ADMIN_API_PATH
 
 /** The admin API as OpenAPI 3.1, from the same schemas that check its input. */
 export function openApiDocument(publicUrl: string): Record<string, unknown> {
@@ -31,7 +33,7 @@ export function openApiDocument(publicUrl: string): Record<string, unknown> {
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'at+jwt',
-          description: `An access token whose audience is ${publicUrl}${API_PREFIX}.`,
+          description: `An access token whose audience is ${publicUrl}${API_PREFIX}, with the scope of the operation.`,
         },
       },
       schemas: { Error: toSchema(errorBody, 'output') },
@@ -57,6 +59,7 @@ function describeOperation(operation: Operation): Record<string, unknown> {
   return {
     operationId: operation.id,
     summary: operation.summary,
+    security: [{ bearer: [printClassScope(ADMIN_API_ID, classOf(operation))] }],
     'x-access': PERMISSIONS[operation.id],
     parameters: [
       ...parametersOf(operation.params, 'path'),

@@ -6,6 +6,7 @@ import type { Log } from '#core/log.ts'
 import type { Random } from '#core/random.ts'
 import { type Result, refused } from '#core/result.ts'
 import type { AdminRole, SnapshotSource } from '#core/snapshot.ts'
+import type { ToolClass } from '#core/tool-classes.ts'
 import type { Store } from '#store/ports/store.ts'
 import type { ConfigurationHealth } from '../configuration/holder.ts'
 import type { ConfigurationProblem } from '../configuration/problem.ts'
@@ -83,6 +84,11 @@ export interface OperationSpec<P extends z.ZodType, Q extends z.ZodType, B exten
 export interface Operation extends Omit<OperationSpec<z.ZodType, z.ZodType, z.ZodType>, 'run'> {
   readonly changes: boolean
   handle(raw: RawRequest, context: Context): Promise<Result<Answer, AdminError>>
+}
+
+/** The class of scope that a token needs for it. */
+export function classOf({ changes }: Pick<Operation, 'changes'>): ToolClass {
+  return changes ? 'write' : 'read'
 }
 
 export const NOTHING: z.ZodObject<Record<never, never>, z.core.$strict> = z.strictObject({})

@@ -6,7 +6,7 @@ import { createDispatch, type Dispatch } from './dispatch.ts'
 import { adminError } from './errors.ts'
 import { readRequest, sendAnswer, sendError } from './exchange-io.ts'
 import { API_PREFIX, openApiDocument } from './openapi.ts'
-import type { AdminDependencies, Caller } from './operation.ts'
+import type { AdminDependencies, Caller, Operation } from './operation.ts'
 import { OPERATIONS } from './operations.ts'
 import { type DoorRefusal, enterByToken, type TokenDoor } from './token-door.ts'
 
@@ -19,7 +19,7 @@ export interface AdminApi {
   readonly dispatch: Dispatch
 }
 
-type Door = (exchange: HttpExchange, operation: string) => Promise<Result<Caller, DoorRefusal>>
+type Door = (exchange: HttpExchange, operation: Operation) => Promise<Result<Caller, DoorRefusal>>
 
 /** One set of handlers behind two doors; `door` null leaves the outer one closed (every call is refused). */
 export function createAdminApi(dependencies: AdminDependencies, door: TokenDoor | null): AdminApi {
@@ -46,7 +46,7 @@ function routesBehind(door: Door, dispatch: Dispatch, { log }: AdminDependencies
     handler: async (exchange, params) => {
       let caller: Result<Caller, DoorRefusal>
       try {
-        caller = await door(exchange, operation.id)
+        caller = await door(exchange, operation)
       } catch (cause) {
         // The audit log or the store cannot be reached: nobody comes in.
         log.error('an admin caller could not be authenticated', { requestId: exchange.requestId, cause })

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { ADMIN_API_ID } from '#policy/admin-api.ts'
 import { closest } from './closest.ts'
 import { DEFAULT_ROLES } from './default-roles.ts'
 import { type EffectiveGateway, isLoopbackHost, readOrigin } from './effective.ts'
@@ -171,6 +172,13 @@ function checkRoles({ roles, servers }: Configuration, into: Collector): void {
 
 function checkServer(id: string, server: ServerSection, into: Collector): void {
   const path = ['servers', id]
+  if (id === ADMIN_API_ID)
+    into.wrong(
+      path,
+      'This id is taken: the scopes `api:read` and `api:write` are those of the gateway’s own admin API.',
+      'Choose another id.',
+      'key',
+    )
   if (server.stdio !== undefined && server.http !== undefined)
     into.wrong([...path, 'http'], 'A server has either `stdio` or `http`.', 'Keep one of the two.', 'key')
   if (server.stdio === undefined && server.http === undefined)

@@ -184,6 +184,13 @@ describe('a bad configuration is refused with line, column and what to write', (
       [':3:3: servers.My_Files: `My_Files` cannot be a name here. Server ids are 1 to 63 of a-z, 0-9 and -.'],
     ],
     [
+      'a server with the id of the admin API',
+      'version: 1\nservers:\n  api:\n    stdio: { command: node }\n',
+      [
+        ':3:3: servers.api: This id is taken: the scopes `api:read` and `api:write` are those of the gateway’s own admin API. Choose another id.',
+      ],
+    ],
+    [
       'a server reached in two ways',
       'version: 1\nservers:\n  a:\n    stdio: { command: node }\n    http: { url: https://up.example.com }\n',
       [':5:5: servers.a.http: A server has either `stdio` or `http`. Keep one of the two.'],

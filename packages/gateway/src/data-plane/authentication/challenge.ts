@@ -1,10 +1,10 @@
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import { baselineScopes } from '#policy/decide.ts'
+import { resourceMetadataUrl } from '#wire/oauth/metadata-url.ts'
 import { printBearerChallenge } from '#wire/oauth/www-authenticate.ts'
 
-/** RFC 9728 §3.1: the well-known part goes between host and path of the resource identifier. */
 export function metadataUrl(server: ServerEntry, snapshot: Snapshot): string {
-  return `${snapshot.publicUrl}/.well-known/oauth-protected-resource/mcp/${server.id}`
+  return resourceMetadataUrl(snapshot.publicUrl, `/mcp/${server.id}`)
 }
 
 export type ChallengeCause =
