@@ -15,9 +15,10 @@ export async function readBody(
 ): Promise<Result<Uint8Array, 'tooLarge' | 'aborted' | 'timedOut'>> {
   const declared = request.headers['content-length']
   if (declared !== undefined && Number(declared) > bytesMax) return refused('tooLarge')
+  // Neither event below would come any more.
+  if (request.destroyed || request.readableEnded) return refused('aborted')
   return new Promise((resolve) => {
-    const chunks: Buffer[] = []
-    let size = 0
+    const body = new GrowingBuffer()
     const finish = (result: Result<Uint8Array, 'tooLarge' | 'aborted' | 'timedOut'>) => {
       clearTimeout(timer)
       request.off('data', onData).off('end', onEnd).off('error', onAbort).off('close', onAbort)
@@ -25,13 +26,43 @@ export async function readBody(
       resolve(result)
     }
     const onData = (chunk: Buffer) => {
-      size += chunk.length
-      if (size > bytesMax) finish(refused('tooLarge'))
-      else chunks.push(chunk)
+      if (body.size + chunk.length > bytesMax) finish(refused('tooLarge'))
+      else body.add(chunk)
     }
-    const onEnd = () => finish(ok(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
+    const onEnd = () => finish(ok(body.whole()))
     const onAbort = () => finish(refused('aborted'))
     const timer = setTimeout(() => finish(refused('timedOut')), timeoutMs)
     request.on('data', onData).on('end', onEnd).on('error', onAbort).on('close', onAbort)
   })
+}
+
+/** Bytes in one piece that doubles when it is full. A list of pieces would cost a hundred bytes for each byte that is sent alone. */
+class GrowingBuffer {
+  #held: Buffer = Buffer.alloc(0)
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  add(piece: Buffer): void {
+    const size = this.#size + piece.length
+    // Most bodies come in one piece, which is kept as it is.
+    if (this.#size === 0) this.#held = piece
+    else {
+      if (size > this.#held.length) this.#held = grown(this.#held, this.#size, Math.max(size, 2 * this.#size))
+      piece.copy(this.#held, this.#size)
+    }
+    this.#size = size
+  }
+
+  whole(): Buffer {
+    return this.#held.subarray(0, this.#size)
+  }
+}
+
+function grown(held: Buffer, size: number, capacity: number): Buffer {
+  const larger = Buffer.allocUnsafe(capacity)
+  held.copy(larger, 0, 0, size)
+  return larger
 }
