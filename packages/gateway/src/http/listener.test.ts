@@ -1,20 +1,25 @@
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '#core/clock.ts'
 import { systemRandom } from '#core/random.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { createListener, type Listener } from './listener.ts'
 import { readBody } from './read-body.ts'
-import { sendJson, sendText } from './respond.ts'
+import { sendEmpty, sendJson, sendText } from './respond.ts'
 import { createRouter } from './router.ts'
 
 let listener: Listener
 let port: number
 let handled: string[]
 let failures: string[]
+let streams: ServerResponse[]
 
 beforeEach(async () => {
   handled = []
+  streams = []
   failures = []
   const router = createRouter([
     { method: 'GET', path: '/healthz', handler: async ({ response }) => sendText(response, 200, 'ok') },
@@ -33,6 +38,17 @@ beforeEach(async () => {
         const body = await readBody(request, 10)
         if (body.ok) sendText(response, 200, Buffer.from(body.value).toString())
         else sendText(response, 413, body.refusal)
+      },
+    },
+    { method: 'POST', path: '/unread', handler: async ({ response }) => sendText(response, 401, 'no') },
+    { method: 'DELETE', path: '/unread', handler: async ({ response }) => sendEmpty(response, 204) },
+    {
+      method: 'GET',
+      path: '/stream',
+      handler: async ({ response }) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.write('data: begun\n\n')
+        streams.push(response)
       },
     },
     {
@@ -126,5 +142,97 @@ describe('listener', () => {
       /^HTTP\/1.1 400 /,
     )
     expect(await raw(`${head}content-length: 3\r\ncontent-length: 4\r\n\r\nabcd`)).toMatch(/^HTTP\/1.1 400 /)
+  })
+})
+
+describe('a connection', () => {
+  /** Sends exact bytes and keeps its own side open, as a client that wants to hold the connection would. */
+  async function hold(text: string) {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    const held = { socket, answer: '' }
+    socket.on('data', (chunk) => {
+      held.answer += chunk.toString()
+    })
+    socket.on('error', () => undefined)
+    await once(socket, 'connect')
+    socket.write(text)
+    return held
+  }
+  /** Resolves once the server has given the whole connection up: its own half alone would still take what we write. */
+  async function cut(socket: Socket): Promise<void> {
+    await Promise.race([once(socket, 'end'), once(socket, 'close')])
+    while (!socket.destroyed) {
+      socket.write('x')
+      await setImmediate()
+    }
+  }
+  const head = (line: string) => `${line} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n`
+
+  it('that asks leave to send its body (RFC 9110 §10.1.1) gets it when the body is read, and not before', async () => {
+    const expecting = 'content-length: 3\r\nexpect: 100-continue\r\n\r\n'
+    expect(await raw(`${head('POST /unread')}${expecting}`)).toMatch(/^HTTP\/1.1 401 /)
+    const { socket, answer } = await hold(`${head('POST /echo')}${expecting}`)
+    expect(answer).toBe('')
+    expect(String(await once(socket, 'data'))).toBe('HTTP/1.1 100 Continue\r\n\r\n')
+    socket.write('abc')
+    expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1.1 200 .*\r\n\r\nabc$/s)
+    socket.destroy()
+  })
+
+  it('on which a stream is open gets nothing of ours into it when it sends garbage: it is cut', async () => {
+    const held = await hold(`${head('GET /stream')}\r\n`)
+    await once(held.socket, 'data')
+    held.socket.write('garbage\r\n\r\n')
+    await cut(held.socket)
+    expect(held.answer).toContain('data: begun')
+    expect(held.answer).not.toContain('400')
+  })
+
+  it('with a request queued behind an open stream is cut too', async () => {
+    const held = await hold(`${head('GET /stream')}\r\n`)
+    await once(held.socket, 'data')
+    held.socket.write(`${head('GET /stream')}\r\ngarbage\r\n\r\n`)
+    await cut(held.socket)
+    expect(held.answer).toContain('data: begun')
+    expect(held.answer).not.toContain('400')
+  })
+
+  it.each([
+    ['no HTTP', () => 'garbage\r\n\r\n', 400],
+    ['more headers than fit', () => `${head('GET /healthz')}x: ${'y'.repeat(17_000)}\r\n\r\n`, 431],
+  ])('that sends %s is answered and then closed, also when its other end stays open', async (_what, text, status) => {
+    const held = await hold(text())
+    await cut(held.socket)
+    expect(held.answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+  })
+
+  it('gets 204 without a length (RFC 9110 §8.6)', async () => {
+    const answer = await raw(`${head('DELETE /unread')}connection: close\r\n\r\n`)
+    expect(answer).toMatch(/^HTTP\/1.1 204 /)
+    expect(answer).not.toMatch(/content-length|transfer-encoding/i)
+  })
+
+  it('with a long body that nobody reads is closed after the answer; one with a short body goes on', async () => {
+    const long = await hold(`${head('POST /unread')}content-length: 70000\r\n\r\n`)
+    expect(String(await once(long.socket, 'data'))).toMatch(/connection: close/i)
+    const empty = await hold(`${head('DELETE /unread')}content-length: 70000\r\n\r\n`)
+    expect(String(await once(empty.socket, 'data'))).toMatch(/connection: close/i)
+    const short = await hold(`${head('POST /unread')}content-length: 3\r\n\r\nabc`)
+    expect(String(await once(short.socket, 'data'))).toMatch(/connection: keep-alive/i)
+    for (const { socket } of [long, empty, short]) socket.destroy()
+  })
+
+  it('that was answered while we close is closed at once, not when the time for draining is up', async () => {
+    const { socket } = await hold(`${head('GET /stream')}\r\n`)
+    await once(socket, 'data')
+    const closed = listener.close()
+    let isLate = false
+    const late = setTimeout(() => {
+      isLate = true
+    }, 2_900)
+    streams[0]?.end()
+    await closed
+    clearTimeout(late)
+    expect(isLate).toBe(false)
   })
 })

@@ -4,9 +4,11 @@ import {
   type RequestListener,
   type Server,
   type ServerResponse,
+  STATUS_CODES,
 } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Clock } from '#core/clock.ts'
 import { asRequestId, type RequestId } from '#core/ids.ts'
 import { type Random, uuidv7 } from '#core/random.ts'
@@ -18,6 +20,7 @@ import { readTarget } from './target.ts'
 
 const CONNECTIONS_MAX = 10_000
 const HEADER_BYTES_MAX = 16 * 1024
+/** From the start of a connection or of a request to the end of its headers; the TLS handshake has as long. */
 const HEADERS_TIMEOUT_MS = 15_000
 const REQUEST_TIMEOUT_MS = 60_000
 const KEEP_ALIVE_MS = 65_000
@@ -60,7 +63,14 @@ export interface Listener {
 /** The one HTTP listener: bounds, Host check, target check, request id, then the router. */
 export function createListener(options: ListenerOptions): Listener {
   const proxiesOf = cachedProxies()
+  const latestAnswers = new WeakMap<Duplex, ServerResponse>()
+  let isClosing = false
   const onRequest: RequestListener = (request, response) => {
+    latestAnswers.set(request.socket, response)
+    // Node closes what is idle when closing begins, and leaves what becomes idle after that to its timeout.
+    response.once('close', () => {
+      if (isClosing) server.closeIdleConnections()
+    })
     void answer(options, proxiesOf(options.current()), request, response)
   }
   const limits = {
@@ -78,20 +88,28 @@ export function createListener(options: ListenerOptions): Listener {
           cert: options.tls.certificate,
           key: options.tls.privateKey,
           minVersion: 'TLSv1.2',
+          handshakeTimeout: HEADERS_TIMEOUT_MS,
         },
         onRequest,
       )
     : createHttpServer(limits, onRequest)
   server.maxConnections = CONNECTIONS_MAX
-  // A client that asks leave to send its body gets it only from the route that reads it; Node answers 100 when reading starts.
+  // RFC 9110 §10.1.1: who asks leave to send its body gets it when the body is read, so never without a valid token.
+  server.on('checkContinue', (request, response) => {
+    request.once('resume', () => {
+      if (!response.headersSent) response.writeContinue()
+    })
+    onRequest(request, response)
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // The parser's own word; a connection that merely ended or grew too old is no request.
     if (error.code?.startsWith('HPE_') === true) {
       const peer = socket instanceof Socket ? socket.remoteAddress : undefined
       void options.onRefused?.({ reason: 'httpMalformed', requestId: null, clientAddress: peer ?? '' })
     }
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
-    else socket.destroy()
+    if (!socket.writable || isAnswering(latestAnswers.get(socket))) socket.destroy()
+    // Destroyed after that, because the other side need not close its half, and would hold the connection for ever.
+    else socket.end(answerToNoRequest(error.code), () => socket.destroy())
   })
   return {
     listen: (host, port) =>
@@ -111,6 +129,7 @@ export function createListener(options: ListenerOptions): Listener {
     },
     close: () =>
       new Promise((resolve) => {
+        isClosing = true
         const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
         server.close(() => {
           clearTimeout(cut)
@@ -119,6 +138,17 @@ export function createListener(options: ListenerOptions): Listener {
         server.closeIdleConnections()
       }),
   }
+}
+
+/** True while bytes of ours on the connection would end up inside an answer: one that has begun, or that this one queues behind. */
+function isAnswering(latest: ServerResponse | undefined): boolean {
+  if (latest === undefined || latest.writableFinished) return false
+  return latest.headersSent || latest.socket === null
+}
+
+function answerToNoRequest(code: string | undefined): string {
+  const status = code === 'HPE_HEADER_OVERFLOW' ? 431 : code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`
 }
 
 async function answer(
@@ -170,7 +200,7 @@ async function answer(
   }
 }
 
-/** The Host header, byte for byte the host of P; once. */
+/** The Host header is there once and is the host of P, in any case (RFC 9110 §4.2.3), with its port only where that is not the default. */
 function hostIsOurs(request: IncomingMessage, snapshot: Snapshot): boolean {
   let hosts = 0
   for (let index = 0; index < request.rawHeaders.length; index += 2) {

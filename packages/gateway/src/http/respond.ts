@@ -6,6 +6,9 @@ const BASE_HEADERS: OutgoingHttpHeaders = {
   'x-content-type-options': 'nosniff',
 }
 
+/** A body up to this size is read and thrown away rather than the connection closed. */
+const UNREAD_BODY_BYTES_MAX = 64 * 1024
+
 /** Sends `body` as JSON. `headers` overrides the defaults (`Cache-Control: no-store`). */
 export function sendJson(
   response: ServerResponse,
@@ -46,13 +49,7 @@ export function sendHtml(
 
 /** An answer without a body. */
 export function sendEmpty(response: ServerResponse, status: number, headers: OutgoingHttpHeaders = {}): void {
-  if (response.headersSent) return
-  response.writeHead(status, {
-    ...BASE_HEADERS,
-    ...headers,
-    'content-length': 0,
-  })
-  response.end()
+  send(response, status, '', headers)
 }
 
 /** RFC 9110 §15.4.4: the next page is fetched by GET, whatever this request was. */
@@ -64,11 +61,9 @@ export function sendRedirect(response: ServerResponse, location: string, headers
 function send(response: ServerResponse, status: number, text: string, headers: OutgoingHttpHeaders): void {
   if (response.headersSent) return
   const bytes = Buffer.from(text)
-  const all: OutgoingHttpHeaders = {
-    ...BASE_HEADERS,
-    ...headers,
-    'content-length': bytes.length,
-  }
+  const all: OutgoingHttpHeaders = { ...BASE_HEADERS, ...headers }
+  // RFC 9110 §8.6: 204 has no length.
+  if (status !== 204) all['content-length'] = bytes.length
   // A body that nobody will read: a short one is drained and the connection kept; a long one costs the client its connection.
   if (!response.req.complete) {
     if (!bodyIsShort(response)) all['connection'] = 'close'
@@ -77,8 +72,6 @@ function send(response: ServerResponse, status: number, text: string, headers: O
   response.writeHead(status, all)
   response.end(response.req.method === 'HEAD' ? undefined : bytes)
 }
-
-const UNREAD_BODY_BYTES_MAX = 64 * 1024
 
 function bodyIsShort({ req }: ServerResponse): boolean {
   const declared = req.headers['content-length']
