@@ -156,14 +156,12 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     },
     { verifier, memberships },
   )
-  const socket = { routes: admin.localRoutes, stateDir: folder.path, clock, random, log }
-  closers.add('admin socket', await listenOnSocket(socket))
 
-  let isClosing = false
+  let closing: Promise<void> | null = null
   const health = healthRoutes({
     isFeedFresh: () => !revocations.isStale(),
     configuration: () => snapshots.health().state,
-    isClosing: () => isClosing,
+    isClosing: () => closing !== null,
   })
   const current = () => snapshots.current()
   const isPage = (path: string) =>
@@ -190,30 +188,25 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     detail: { dangerousOptions: snapshot.dangerousOptions.join(' '), servers: snapshot.servers.size },
   })
   closers.add('record of the stop', { close: () => recordStop(audit, settling, closers) })
-  await listener.listen(loaded.listen.host, loaded.listen.port)
+  // After it, so that both doors are shut before the stop is recorded.
+  const socket = { routes: admin.localRoutes, stateDir: folder.path, clock, random, log }
+  closers.add('admin socket', await listenOnSocket(socket))
   closers.add('listener', listener)
   closers.add('MCP endpoint', mcp)
+  await listener.listen(loaded.listen.host, loaded.listen.port)
   followCertificates(snapshots, listener)
   const stopHousekeeping = startHousekeeping(store, clock, log)
   closers.add('housekeeping', { close: async () => stopHousekeeping() })
 
-  await audit.record({
-    tenant: DEFAULT_TENANT,
-    activity: 'system.start',
-    outcome: 'success',
-    requestId: null,
-    detail: { servers: snapshot.servers.size },
-  })
   return {
     snapshot,
     setupLink: await issueSetupLink(store, snapshot, clock, random),
     reload: async () => {
       await snapshots.reload()
     },
-    close: async () => {
-      if (isClosing) return
-      isClosing = true
-      await closers.closeAll()
+    close: () => {
+      closing ??= closers.closeAll()
+      return closing
     },
   }
 }
