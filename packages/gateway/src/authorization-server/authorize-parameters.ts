@@ -1,7 +1,7 @@
 import type { Snapshot } from '#core/snapshot.ts'
 import { splitScopes } from '#policy/scopes.ts'
 import { requestedScopes } from './requested-scopes.ts'
-import { serverOfResource, serverOfScopes } from './resource.ts'
+import { resourceOf, serverOfScopes } from './resource.ts'
 
 /** Our own parameter, which carries dropped scope values to the consent page. A client's parameter of that name is not passed on. */
 export const SCOPES_UNKNOWN_PARAMETER = 'scopes_unknown'
@@ -49,7 +49,7 @@ export function authorizeParameters(query: URLSearchParams, snapshot: Snapshot):
 
   const asked = splitScopes(passed.get('scope') ?? undefined)
   const resource = passed.get('resource')
-  const server = resource === null ? serverOfScopes(asked, snapshot) : serverOfResource(resource, snapshot)
+  const server = resource === null ? serverOfScopes(asked, snapshot) : resourceOf(resource, snapshot)
   if (server === null) return passed
   const { known, unknown } = requestedScopes(asked, server)
   passed.set('resource', server.resource)

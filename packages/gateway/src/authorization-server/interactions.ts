@@ -1,5 +1,5 @@
 import type { ClientId, SubjectId } from '#core/ids.ts'
-import type { ServerEntry } from '#core/snapshot.ts'
+import type { ProtectedResource } from '#core/snapshot.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 
 /** One authorization request waiting for a person, bound to the browser that started it by the engine's path-scoped cookie. */
@@ -9,7 +9,8 @@ export interface Interaction {
   readonly clientId: ClientId
   readonly client: ClientDescription
   readonly redirectUri: string
-  readonly server: ServerEntry
+  /** The MCP server that access is asked for, or the admin API. */
+  readonly server: ProtectedResource
   /** Known scopes of this server that the client asked for; unknown ones are already dropped, baseline if it named none. */
   readonly scopesRequested: readonly string[]
   /** Scope values that were dropped because nobody knows them. */

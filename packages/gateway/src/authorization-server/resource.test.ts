@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { asServerId } from '#core/ids.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
-import { serverOfResource, serverOfScopes } from './resource.ts'
+import { resourceOf, serverOfScopes } from './resource.ts'
 
 function snapshotOf(publicUrl: string, ids: readonly string[]): Snapshot {
   const servers = new Map(
@@ -22,10 +22,25 @@ describe('which server a resource means', () => {
     'https://gateway.example/MCP/Files',
     'https://gateway.example/mcp/files?',
   ])('%s is files', (resource) => {
-    expect(serverOfResource(resource, snapshot)?.id).toBe('files')
+    expect(resourceOf(resource, snapshot)?.id).toBe('files')
   })
 
   it.each([
+    'https://gateway.example/api/v1',
+    'https://gateway.example/api/v1/',
+    'https://gateway.example:443/api/v1',
+    'HTTPS://Gateway.Example/API/v1',
+  ])('%s is the admin API', (resource) => {
+    expect(resourceOf(resource, snapshot)).toMatchObject({ id: 'api', resource: 'https://gateway.example/api/v1' })
+  })
+
+  it.each([
+    'https://gateway.example/api',
+    'https://gateway.example/api/v1/users',
+    'https://gateway.example/api/v1//',
+    'https://gateway.example/api/v1?x',
+    'https://gateway.example/mcp/api',
+    'https://attacker.example/api/v1',
     '',
     'files',
     '/mcp/files',
@@ -43,7 +58,7 @@ describe('which server a resource means', () => {
     'https://attacker.example/mcp/files',
     'https://gateway.example/mcp/other',
   ])('%j is nothing of ours', (resource) => {
-    expect(serverOfResource(resource, snapshot)).toBeNull()
+    expect(resourceOf(resource, snapshot)).toBeNull()
   })
 })
 
@@ -59,6 +74,10 @@ describe('which server a request without resource means', () => {
     [['openid', 'offline_access'], ['files'], 'files'],
     [['memory:read'], ['files'], 'files'],
     [[], [], null],
+    // The admin API has to be named by its resource.
+    [['api:read'], [], null],
+    [['api:read'], ['files', 'memory'], null],
+    [['api:write'], ['files'], 'files'],
   ])('scopes %j before servers %j: %s', (scopes, ids, expected) => {
     expect(serverOfScopes(scopes, snapshotOf('https://gateway.example', ids))?.id ?? null).toBe(expected)
   })

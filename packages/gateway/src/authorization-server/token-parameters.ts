@@ -1,7 +1,8 @@
 import type { Snapshot } from '#core/snapshot.ts'
-import { parseScope, splitScopes } from '#policy/scopes.ts'
+import { protectedResources } from '#policy/admin-api.ts'
+import { splitScopes } from '#policy/scopes.ts'
 import { isScopeOf } from './requested-scopes.ts'
-import { serverOfResource } from './resource.ts'
+import { resourceOf } from './resource.ts'
 
 const TOKEN_PARAMETERS = [
   'grant_type',
@@ -34,7 +35,7 @@ const REVOCATION_PARAMETERS = [
 export function tokenParameters(form: URLSearchParams, snapshot: Snapshot): URLSearchParams {
   const passed = pick(form, TOKEN_PARAMETERS)
   const resource = passed.get('resource')
-  if (resource !== null) passed.set('resource', serverOfResource(resource, snapshot)?.resource ?? resource)
+  if (resource !== null) passed.set('resource', resourceOf(resource, snapshot)?.resource ?? resource)
   const scope = passed.get('scope')
   if (scope !== null) {
     const known = splitScopes(scope).filter((text) => isKnown(text, snapshot))
@@ -58,7 +59,5 @@ function pick(form: URLSearchParams, names: readonly string[]): URLSearchParams 
 }
 
 function isKnown(text: string, snapshot: Snapshot): boolean {
-  const scope = parseScope(text)
-  const server = scope === null ? undefined : snapshot.servers.get(scope.server)
-  return server !== undefined && isScopeOf(text, server)
+  return protectedResources(snapshot).some((resource) => isScopeOf(text, resource))
 }

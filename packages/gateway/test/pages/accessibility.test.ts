@@ -64,6 +64,18 @@ const PAGES: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
         unknownScopes: ['offline_access', LONG],
       }),
     ),
+  'consent to the admin API': async (page) => {
+    await server.setRoles(['user', 'chief'])
+    await page.goto(
+      begin({
+        subject: SUBJECT,
+        redirectUri: 'https://console.example/callback',
+        isAdminApi: true,
+        scopes: ['api:read', 'api:write'],
+      }),
+    )
+    await page.waitForSelector('text=Administer the gateway')
+  },
   'consent with nothing ticked': async (page) => {
     await page.goto(begin({ subject: SUBJECT, redirectUri: server.redirectUri }))
     await page.uncheck('input[value="notes:read"]')

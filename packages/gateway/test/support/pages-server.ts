@@ -183,10 +183,11 @@ function snapshotFor(publicUrl: string): Snapshot {
       [notes.id, notes],
       [files.id, files],
     ]),
-    roles: new Map([
+    roles: new Map<string, RolePolicy>([
       role('user', new Set(['read', 'write', 'send', 'destructive'])),
       role('reader', new Set(['read'])),
       role('nobody', new Set()),
+      ['chief', { name: 'chief', admin: 'operator', allow: new Map() }],
     ]),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
     dangerousOptions: [],

@@ -9,6 +9,7 @@ import { asClientId, asServerId, type SubjectId } from '#core/ids.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import { sendRedirect, sendText } from '#http/respond.ts'
+import { adminApi } from '#policy/admin-api.ts'
 
 export interface Started {
   readonly clientName?: string
@@ -18,6 +19,8 @@ export interface Started {
   readonly unknownScopes?: readonly string[]
   /** Skips the login when set. */
   readonly subject?: SubjectId
+  /** Asks for the admin API instead of the server `notes`. */
+  readonly isAdminApi?: boolean
 }
 
 export type Outcome =
@@ -67,7 +70,7 @@ export class TestInteractions implements Interactions {
         ...started.client,
       },
       redirectUri: started.redirectUri,
-      server,
+      server: started.isAdminApi ? adminApi(this.#current()) : server,
       scopesRequested: started.scopes ?? ['notes:read'],
       scopesUnknown: started.unknownScopes ?? [],
       subject: started.subject ?? null,

@@ -1,21 +1,26 @@
 import { describe, expect, test } from 'vitest'
 import { asClientId, asSubjectId, DEFAULT_TENANT } from '#core/ids.ts'
+import { adminApi } from '#policy/admin-api.ts'
 import type { Account } from '#store/ports/accounts.ts'
-import { testServer, testSnapshot } from '../../../test/support/snapshot.ts'
+import { testRole, testServer, testSnapshot } from '../../../test/support/snapshot.ts'
 import type { ClientDescription, Interaction } from '../interactions.ts'
 import { consentPage } from './consent-page.ts'
 import { scopeChoices } from './scope-choices.ts'
 
 const NOW = 1_800_000_000
 const server = testServer('notes', { title: 'Team notes', resource: 'https://mcp.example.com/mcp/notes' })
-const snapshot = testSnapshot({ publicUrl: 'https://mcp.example.com' })
+const roles = [testRole('writer', { '*': ['write'] }), { ...testRole('chief', {}), admin: 'operator' as const }]
+const snapshot = testSnapshot({
+  publicUrl: 'https://mcp.example.com',
+  roles: new Map(roles.map((role) => [role.name, role])),
+})
 const account: Account = {
   tenant: DEFAULT_TENANT,
   subject: asSubjectId('subject-1'),
   username: 'alice',
   displayName: 'Alice',
   passwordHash: 'none',
-  roles: ['writer'],
+  roles: ['writer', 'chief'],
   status: 'active',
   createdAt: NOW,
   passwordChangedAt: NOW,
@@ -47,7 +52,7 @@ function shown(client: Partial<ClientDescription>, interaction: Partial<Interact
       ...interaction,
     },
     account,
-    choices: scopeChoices(snapshot, account.roles, server, scopes),
+    choices: scopeChoices(snapshot, account.roles, interaction.server ?? server, scopes),
     snapshot,
     nowSeconds: NOW,
     formToken: 'token',
@@ -69,6 +74,30 @@ describe('the consent page tells a person', () => {
     expect(page).toContain('notes:read')
     expect(page).toContain('You may also allow')
     expect(page).not.toContain('Look twice')
+  })
+
+  test.each([
+    [
+      ['api:read'],
+      'Allow Code Editor to read this gateway’s records?',
+      'Code Editor could read who uses the gateway, with which apps, and its log',
+    ],
+    [
+      ['api:read', 'api:write'],
+      'Allow Code Editor to administer this gateway?',
+      'Code Editor could administer it in your name: change accounts, apps and permissions',
+    ],
+  ])('that %j are about the gateway itself, strongly marked', (scopesRequested, title, warning) => {
+    const page = shown({}, { server: adminApi(snapshot), scopesRequested })
+    expect(page).toContain(title)
+    expect(page).toContain('Look twice This is about the gateway itself, not about a server behind it.')
+    expect(page).toContain(warning)
+    expect(page).toContain('Gateway Sallyport admin API https://mcp.example.com/api/v1')
+    expect(page).toContain('Read the gateway’s records far-reaching api:read')
+    expect(page).toContain('Administer the gateway far-reaching api:write')
+    expect(page).toContain(
+      'Permission to administer ends by itself after 5 minutes, permission to read alone after 4 hours.',
+    )
   })
 
   test('that nobody has checked the name of an app that registered itself', () => {

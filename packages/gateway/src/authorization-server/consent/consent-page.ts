@@ -1,7 +1,10 @@
 import type { Snapshot } from '#core/snapshot.ts'
 import { attributes, type Html, type HtmlValue, html, type SafeUrl, safeUrl } from '#http/html.ts'
+import { ADMIN_API_ID, isAdminApi } from '#policy/admin-api.ts'
+import { printClassScope } from '#policy/scopes.ts'
 import type { Account } from '#store/ports/accounts.ts'
 import type { Interaction } from '../interactions.ts'
+import { accessTokenSeconds } from '../lifetimes.ts'
 import { TOKEN_FIELD } from '../pages/accept-form.ts'
 import { errorSummary, layout } from '../pages/layout.ts'
 import { say, sayDuration, sayPlainly } from '../pages/say.ts'
@@ -12,6 +15,7 @@ import type { ScopeChoice, ScopeChoices } from './scope-choices.ts'
 
 const SCOPES_NAMED_MAX = 5
 const SCOPE_CHARACTERS_MAX = 60
+const ADMIN_WRITE = printClassScope(ADMIN_API_ID, 'write')
 
 export interface ConsentPageInput {
   readonly interaction: Interaction
@@ -37,12 +41,13 @@ export function consentPage(input: ConsentPageInput): string {
   // Where the name may be a trick, no button is made the obvious one.
   const isDoubtful = interaction.client.lookalikes.length > 0
   const hasChoice = choices.asked.length + choices.more.length > 0
-  const question = sayPlainly('consent.title', { client: name, server: interaction.server.title })
+  const key = titleKey(interaction, ticked)
+  const question = sayPlainly(key, { client: name, server: interaction.server.title })
   return layout({
     title: input.problem ? `${sayPlainly('form.problem')}: ${question}` : question,
-    card: html`<h1>${say('consent.title', { client, server: html`<bdi>${interaction.server.title}</bdi>` })}</h1>
+    card: html`<h1>${say(key, { client, server: html`<bdi>${interaction.server.title}</bdi>` })}</h1>
 ${problemSummary(input, own)}
-${warningBox(consentWarnings(interaction.client, client, input.nowSeconds))}
+${warningBox([...apiWarning(interaction, client, ticked), ...consentWarnings(interaction.client, client, input.nowSeconds)])}
 ${facts(interaction, account, client, own(`${here}/account`))}
 <form method="post" action="${own(here)}">
 <input type="hidden" name="${TOKEN_FIELD}" value="${input.formToken}">
@@ -67,8 +72,25 @@ ${choices.more.map((choice) => scopeRow(choice, ticked))}</fieldset>
 ${hasChoice ? html`<button${attributes({ class: isDoubtful ? 'quiet' : null })} name="decision" value="allow">${say('consent.allow')}</button>` : null}
 </div>
 </form>
-<p class="foot">${say('consent.foot', { duration: sayDuration(snapshot.lifetimes.refreshTokenSeconds) })}</p>`,
+<p class="foot">${duration(interaction, snapshot)}</p>`,
   })
+}
+
+/** The question depends on what is at stake: a server, the records of the gateway itself, or its administration. */
+function titleKey({ server }: Interaction, ticked: ReadonlySet<string>) {
+  if (!isAdminApi(server)) return 'consent.title'
+  return ticked.has(ADMIN_WRITE) ? 'consent.titleApiWrite' : 'consent.titleApiRead'
+}
+
+function apiWarning({ server }: Interaction, client: Html, ticked: ReadonlySet<string>): readonly Html[] {
+  if (!isAdminApi(server)) return []
+  return [say(ticked.has(ADMIN_WRITE) ? 'consent.warnApiWrite' : 'consent.warnApiRead', { client })]
+}
+
+function duration({ server }: Interaction, snapshot: Snapshot): Html {
+  const longest = sayDuration(snapshot.lifetimes.refreshTokenSeconds)
+  if (!isAdminApi(server)) return say('consent.foot', { duration: longest })
+  return say('consent.footApi', { short: sayDuration(accessTokenSeconds(server, snapshot)), duration: longest })
 }
 
 /** The name to show: cleaned, or a sentence saying that there is none. */
@@ -87,7 +109,7 @@ function facts(interaction: Interaction, account: Account, client: Html, switchU
   return html`<dl class="facts">
 <div class="key"><dt>${say('consent.redirect')}</dt><dd class="main">${redirect}</dd><dd><code>${asciiUri(redirectUri)}</code></dd></div>
 <div><dt>${say('consent.app')}</dt><dd class="main">${client}</dd><dd class="small muted">${voucher(interaction)}</dd></div>
-<div><dt>${say('consent.server')}</dt><dd class="main"><bdi>${server.title}</bdi></dd>${
+<div><dt>${say(isAdminApi(server) ? 'consent.api' : 'consent.server')}</dt><dd class="main"><bdi>${server.title}</bdi></dd>${
     server.description ? html`<dd class="small muted">${server.description}</dd>` : null
   }<dd><code>${server.resource}</code></dd></div>
 <div><dt>${say('consent.account')}</dt><dd class="main"><bdi>${printableName(account.displayName) ?? account.username}</bdi>${
@@ -119,16 +141,23 @@ ${warnings.length === 1 ? html`<p>${first}</p>` : html`<ul>${warnings.map((warni
 function scopeRow(choice: ScopeChoice, ticked: ReadonlySet<string>): Html {
   const { scope, meaning } = choice
   const id = `scope-${Buffer.from(scope).toString('hex')}`
-  const name =
-    meaning.kind === 'class'
-      ? say(`scope.${meaning.toolClass}`)
-      : say('scope.tool', { tool: html`<bdi>${meaning.tool}</bdi>` })
-  const what = meaning.kind === 'class' ? say(`scope.${meaning.toolClass}.what`) : say('scope.tool.what')
+  const { name, what } = scopeWords(meaning)
   return html`<label class="scope" for="${id}">
 <input type="checkbox" name="scope" id="${id}" value="${scope}"${attributes({ checked: ticked.has(scope) })}>
 <span class="name"><span>${name}</span>${choice.isFarReaching ? html` <span class="risk">${say('consent.highRisk')}</span>` : null} <code>${scope}</code></span>
 <span class="what">${what}</span>
 </label>`
+}
+
+function scopeWords(meaning: ScopeChoice['meaning']): { readonly name: Html; readonly what: Html } {
+  switch (meaning.kind) {
+    case 'class':
+      return { name: say(`scope.${meaning.toolClass}`), what: say(`scope.${meaning.toolClass}.what`) }
+    case 'tool':
+      return { name: say('scope.tool', { tool: html`<bdi>${meaning.tool}</bdi>` }), what: say('scope.tool.what') }
+    case 'api':
+      return { name: say(`scope.api.${meaning.access}`), what: say(`scope.api.${meaning.access}.what`) }
+  }
 }
 
 function leftOut(interaction: Interaction, choices: ScopeChoices): HtmlValue {

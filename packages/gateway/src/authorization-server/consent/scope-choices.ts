@@ -1,5 +1,6 @@
-import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import type { ProtectedResource, Snapshot } from '#core/snapshot.ts'
 import type { ToolClass } from '#core/tool-classes.ts'
+import { isAdminApi } from '#policy/admin-api.ts'
 import { scopesAllowed } from '#policy/decide.ts'
 import { parseScope } from '#policy/scopes.ts'
 
@@ -8,6 +9,8 @@ export interface ScopeChoice {
   readonly meaning:
     | { readonly kind: 'class'; readonly toolClass: ToolClass }
     | { readonly kind: 'tool'; readonly tool: string }
+    /** Of the gateway's own admin API. */
+    | { readonly kind: 'api'; readonly access: 'read' | 'write' }
   readonly isFarReaching: boolean
 }
 
@@ -26,7 +29,7 @@ const FAR_REACHING: ReadonlySet<ToolClass> = new Set(['destructive', 'execute', 
 export function scopeChoices(
   snapshot: Snapshot,
   roles: readonly string[],
-  server: ServerEntry,
+  server: ProtectedResource,
   requested: readonly string[],
 ): ScopeChoices {
   const allowed = scopesAllowed(snapshot, roles, server)
@@ -38,9 +41,14 @@ export function scopeChoices(
   }
 }
 
-function choice(text: string, server: ServerEntry): ScopeChoice | null {
+function choice(text: string, server: ProtectedResource): ScopeChoice | null {
   const scope = parseScope(text)
   if (scope === null) return null
+  if (isAdminApi(server)) {
+    // Whoever reads it learns about everybody here, so reading is marked as well.
+    const access = scope.kind === 'class' && scope.toolClass === 'read' ? 'read' : 'write'
+    return { scope: text, meaning: { kind: 'api', access }, isFarReaching: true }
+  }
   if (scope.kind === 'class') {
     return {
       scope: text,

@@ -1,10 +1,12 @@
 import { type Client, type Context, errors, type Grant, type Session, type TokenSource } from 'oidc-provider'
 import type { Clock } from '#core/clock.ts'
 import { asSubjectId } from '#core/ids.ts'
-import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
+import { findProtectedResource } from '#policy/admin-api.ts'
+import { splitScopes } from '#policy/scopes.ts'
 import type { Store } from '#store/ports/store.ts'
 import { SCOPES_UNKNOWN_PARAMETER } from '../authorize-parameters.ts'
+import { accessTokenSeconds, takesRefreshToken } from '../lifetimes.ts'
 import { CLIENT_ASSERTION_ALGORITHMS, CLIENT_AUTH_METHODS } from '../metadata.ts'
 import { allScopesOf } from '../requested-scopes.ts'
 import { createAdapter } from './adapter.ts'
@@ -17,8 +19,6 @@ import { currentUnit } from './unit-of-work.ts'
 const CODE_SECONDS = 60
 /** How long a person may take over login and consent. */
 export const INTERACTION_SECONDS = 600
-/** A grant whose client takes no refresh token lives this much longer than its access token, so that the code can be redeemed. */
-const REDEMPTION_SECONDS = 120
 /** Clock difference allowed for client assertions. The engine also allows it for its own documents, whose expiry the store has judged by then. */
 const CLOCK_TOLERANCE_SECONDS = 15
 
@@ -89,7 +89,8 @@ export function engineConfiguration({ keys, store, clock }: ConfigurationDepende
     },
     loadExistingGrant: existingGrant,
     expiresWithSession: () => false,
-    issueRefreshToken: (_: Context, client: Client) => client.grantTypeAllowed('refresh_token'),
+    issueRefreshToken: (_: Context, client: Client, source: TokenSource) =>
+      client.grantTypeAllowed('refresh_token') && takesRefreshToken(splitScopes(source.scope)),
     rotateRefreshToken: true,
     revokeGrantPolicy: () => true,
     extraTokenClaims,
@@ -100,13 +101,13 @@ export function engineConfiguration({ keys, store, clock }: ConfigurationDepende
     },
 
     ttl: {
-      AccessToken: (context: Context) =>
-        atLeastOne(
-          Math.min(
-            currentUnit().snapshot.lifetimes.accessTokenSeconds,
-            secondsLeft(context.oidc?.entities.Grant, clock),
-          ),
-        ),
+      AccessToken: (context: Context, token: TokenSource) => {
+        const { snapshot } = currentUnit()
+        const resource = findProtectedResource(token.aud, snapshot)
+        if (resource === null) throw new Error('an access token is for nothing that is ours')
+        const seconds = accessTokenSeconds(resource, snapshot)
+        return atLeastOne(Math.min(seconds, secondsLeft(context.oidc?.entities.Grant, clock)))
+      },
       AuthorizationCode: CODE_SECONDS,
       // Absolute: a rotated token expires when its grant does, however often it was rotated (RFC 9700 §4.14.2).
       RefreshToken: (context: Context) => atLeastOne(secondsLeft(context.oidc?.entities.Grant, clock)),
@@ -128,11 +129,6 @@ export function engineConfiguration({ keys, store, clock }: ConfigurationDepende
   }
 }
 
-/** How long one authorization holds, in seconds from the consent. */
-export function grantSeconds({ lifetimes }: Snapshot, takesRefreshToken: boolean): number {
-  return takesRefreshToken ? lifetimes.refreshTokenSeconds : lifetimes.accessTokenSeconds + REDEMPTION_SECONDS
-}
-
 /** The grant that this interaction's consent opened, and no other: one authorization is one grant (DESIGN §7). */
 async function existingGrant(context: Context): Promise<Grant | undefined> {
   const grantId = context.oidc?.result?.consent?.grantId
@@ -144,7 +140,7 @@ function resourceServerInfo(context: Context, resource: string): object {
   if (Array.isArray(context.oidc?.params?.['resource'])) {
     throw new errors.InvalidTarget('A token works at one server: send one resource parameter.')
   }
-  const server = serverByIdentifier(resource)
+  const server = findProtectedResource(resource, currentUnit().snapshot)
   if (server === null) {
     throw new errors.InvalidTarget(
       'This resource is not behind this gateway. Use the resource of its protected resource metadata.',
@@ -156,13 +152,6 @@ function resourceServerInfo(context: Context, resource: string): object {
     accessTokenFormat: 'jwt',
     jwt: { sign: { alg: 'ES256' } },
   }
-}
-
-function serverByIdentifier(resource: string): ServerEntry | null {
-  for (const server of currentUnit().snapshot.servers.values()) {
-    if (server.resource === resource) return server
-  }
-  return null
 }
 
 /** Claims besides RFC 9068's: the grant (so that revoking it reaches the token), and how and when the person logged in. */

@@ -2,16 +2,17 @@ import type { Interaction as PendingInteraction } from 'oidc-provider'
 import type { AuditEvent } from '#audit/trail.ts'
 import { asClientId, asGrantId, asSubjectId } from '#core/ids.ts'
 import { type Random, uuidv7 } from '#core/random.ts'
-import type { ServerEntry, Snapshot, SnapshotSource } from '#core/snapshot.ts'
+import type { ProtectedResource, Snapshot, SnapshotSource } from '#core/snapshot.ts'
 import type { HttpExchange } from '#http/exchange.ts'
+import { findProtectedResource } from '#policy/admin-api.ts'
 import { scopesAllowed } from '#policy/decide.ts'
 import { splitScopes } from '#policy/scopes.ts'
 import { SCOPES_UNKNOWN_PARAMETER } from '../authorize-parameters.ts'
 import type { ResolvedClient } from '../clients/registry.ts'
 import type { Decided, Interaction, Interactions, LoginOutcome } from '../interactions.ts'
+import { grantSeconds, takesRefreshToken } from '../lifetimes.ts'
 import { isScopeOf } from '../requested-scopes.ts'
 import { acrOf } from './acr.ts'
-import { grantSeconds } from './configuration.ts'
 import type { Engine } from './create-engine.ts'
 import { runUnit, type UnitDependencies, UnitOfWork } from './unit-of-work.ts'
 
@@ -28,7 +29,7 @@ export interface InteractionsDependencies extends UnitDependencies {
 interface Matter {
   readonly pending: PendingInteraction
   readonly client: ResolvedClient
-  readonly server: ServerEntry
+  readonly server: ProtectedResource
 }
 
 export function createInteractions(dependencies: InteractionsDependencies): Interactions {
@@ -82,7 +83,8 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
         if (!granted.every((scope) => allowed.includes(scope))) return refuseConsent(matter, unit, 'scopeBeyondRole')
 
         const grantId = asGrantId(uuidv7(random, clock.nowMs()))
-        const seconds = grantSeconds(unit.snapshot, client.metadata.grant_types.includes('refresh_token'))
+        const isRefreshed = client.metadata.grant_types.includes('refresh_token') && takesRefreshToken(granted)
+        const seconds = grantSeconds(server, unit.snapshot, isRefreshed)
         const grant = { grantId, clientId: client.clientId, resource: server.resource, scopes: granted }
         await engine.saveGrant({ ...grant, accountId, seconds })
         unit.openGrant({
@@ -112,10 +114,8 @@ async function matterOf(pending: PendingInteraction | null, uid: string, unit: U
   if (pending === null || pending.uid !== uid || clientId === undefined) return null
   const resolution = await unit.resolveClient(clientId)
   if (resolution.kind !== 'active') return null
-  for (const server of unit.snapshot.servers.values()) {
-    if (server.resource === pending.params['resource']) return { pending, client: resolution.client, server }
-  }
-  return null
+  const server = findProtectedResource(pending.params['resource'], unit.snapshot)
+  return server === null ? null : { pending, client: resolution.client, server }
 }
 
 function describe({ pending, client, server }: Matter): Interaction | null {

@@ -3,6 +3,7 @@ import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
 import { asClientId, asGrantId, asSubjectId } from '#core/ids.ts'
 import { pageHeaders } from '#http/page-headers.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
+import { findProtectedResource } from '#policy/admin-api.ts'
 import { splitScopes } from '#policy/scopes.ts'
 import type { EngineCommit, EngineOperation } from '#store/ports/engine.ts'
 import type { Store } from '#store/ports/store.ts'
@@ -206,10 +207,8 @@ function tokenActivity(context: Context): AuditEvent['activity'] {
 }
 
 function serverOf(unit: UnitOfWork, token: { readonly aud?: unknown }): Pick<AuditEvent, 'server'> {
-  for (const server of unit.snapshot.servers.values()) {
-    if (server.resource === token.aud) return { server: server.id }
-  }
-  return {}
+  const server = findProtectedResource(token.aud, unit.snapshot)
+  return server === null ? {} : { server: server.id }
 }
 
 function reason(unit: UnitOfWork): string {

@@ -50,6 +50,8 @@ export const TEXTS = {
   'setup.doneClose': 'You can close this page.',
 
   'consent.title': 'Allow {client} to use {server}?',
+  'consent.titleApiRead': 'Allow {client} to read this gateway’s records?',
+  'consent.titleApiWrite': 'Allow {client} to administer this gateway?',
   'consent.titlePlain': 'Allow an app?',
   'consent.app': 'App',
   'consent.appNameless': 'An app without a name',
@@ -60,6 +62,7 @@ export const TEXTS = {
   'consent.redirectHere': 'An app on this computer, at {host}',
   'consent.redirectScheme': 'The app that opens {scheme} links',
   'consent.server': 'Server',
+  'consent.api': 'Gateway',
   'consent.account': 'Signed in as',
   'consent.switch': 'Not you? Use another account',
   'consent.warnLocalhost':
@@ -67,6 +70,10 @@ export const TEXTS = {
   'consent.warnLookalike':
     'The name resembles {names}, but this is a different app. Check that it is the one you mean.',
   'consent.warnNew': 'This app registered itself with the gateway {age} ago.',
+  'consent.warnApiRead':
+    'This is about the gateway itself, not about a server behind it. {client} could read who uses the gateway, with which apps, and its log, as far as your account may.',
+  'consent.warnApiWrite':
+    'This is about the gateway itself, not about a server behind it. {client} could administer it in your name: change accounts, apps and permissions, as far as your account may.',
   'consent.warnTitle': 'Look twice',
   'consent.asked': 'It asks for',
   'consent.askedNothing': 'It asks for nothing that your account may give.',
@@ -79,6 +86,8 @@ export const TEXTS = {
   'consent.allow': 'Allow',
   'consent.deny': 'Deny',
   'consent.foot': 'This permission ends by itself after {duration}. The operator can end it earlier at any time.',
+  'consent.footApi':
+    'Permission to administer ends by itself after {short}, permission to read alone after {duration}. The operator can end it earlier at any time.',
   'consent.chooseOne': 'Tick at least one permission to allow, or choose Deny.',
   'consent.chooseButton': 'Choose Allow or Deny.',
   'consent.changed':
@@ -100,6 +109,10 @@ export const TEXTS = {
   'scope.admin.what': 'Change settings, users and permissions. Includes reading, changing and deleting.',
   'scope.tool': 'Use {tool}',
   'scope.tool.what': 'This one tool, and no other',
+  'scope.api.read': 'Read the gateway’s records',
+  'scope.api.read.what': 'See accounts, apps, permissions and the log, as far as your account may',
+  'scope.api.write': 'Administer the gateway',
+  'scope.api.write.what': 'Change accounts, apps and permissions, as far as your account may. Includes reading.',
 
   'return.allowedTitle': 'Allowed',
   'return.deniedTitle': 'Denied',
