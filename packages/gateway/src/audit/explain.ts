@@ -16,7 +16,7 @@ const EXPLANATIONS: Readonly<Record<string, { readonly meaning: string; readonly
     action: 'Fix the client; treat that token as leaked and revoke its grant with `sallyport grant revoke`.',
   },
   scopeInsufficient: {
-    meaning: 'The token is good but lacks the scope that this tool needs; the client was told which to ask for.',
+    meaning: 'The token is good but lacks the scope that this call needs; the client was told which to ask for.',
     action: 'The user consents again with the wider scope. Clients that cannot step up must be authorized anew.',
   },
   roleForbids: {

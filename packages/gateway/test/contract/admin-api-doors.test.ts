@@ -116,6 +116,7 @@ describe('the outer door', () => {
     const response = await call('/users', { headers })
     expect(response.status).toBe(status)
     expect(response.headers.get('www-authenticate')).toBe(challenge)
+    expect(response.headers.get('retry-after')).toBe(status === 503 ? '2' : null)
     expect(await response.json()).toEqual({
       error: { code, message: expect.any(String), requestId: 'request-7' },
     })

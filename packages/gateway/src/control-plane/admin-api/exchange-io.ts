@@ -9,6 +9,8 @@ import { type AdminError, adminError, ERROR_STATUS, type ErrorBody } from './err
 import type { Answer, RawRequest } from './operation.ts'
 
 const BODY_BYTES_MAX = 64 * 1024
+/** What cannot be done now, because a feed, store or log does not answer, is usually back within this time. */
+const RETRY_AFTER_SECONDS = 2
 
 /** Reads what an operation may look at. A body, if there is one, is JSON. */
 export async function readRequest(
@@ -80,7 +82,9 @@ export async function sendAnswer(exchange: HttpExchange, answer: Answer): Promis
 }
 
 export function sendError(exchange: HttpExchange, error: AdminError, headers: OutgoingHttpHeaders = {}): void {
-  sendJson(exchange.response, ERROR_STATUS[error.code], errorBody(error, exchange.requestId), headers)
+  const status = ERROR_STATUS[error.code]
+  const retry = status === 503 ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}
+  sendJson(exchange.response, status, errorBody(error, exchange.requestId), { ...retry, ...headers })
 }
 
 export function errorBody(error: AdminError, requestId: RequestId): ErrorBody {
