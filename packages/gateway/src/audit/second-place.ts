@@ -1,4 +1,5 @@
 import { appendFile, open } from 'node:fs/promises'
+import { systemErrorCode } from '#core/system-error.ts'
 import { openCheckpoint } from './checkpoint.ts'
 
 /** The newest note lies in here: a note has well under 1 KiB. */
@@ -41,7 +42,7 @@ async function readTail(path: string): Promise<string> {
   try {
     file = await open(path, 'r')
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    if (systemErrorCode(cause) === 'ENOENT') return ''
     throw cause
   }
   try {

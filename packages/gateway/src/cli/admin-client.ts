@@ -6,6 +6,7 @@ import type { RawRequest } from '#control-plane/admin-api/operation.ts'
 import { OPERATIONS } from '#control-plane/admin-api/operations.ts'
 import type { OperationId } from '#control-plane/admin-api/permissions.ts'
 import { ok, type Result, refused } from '#core/result.ts'
+import { systemErrorCode } from '#core/system-error.ts'
 import { CliFailure, EXIT } from './exit-codes.ts'
 
 export type AdminRequest = Partial<Pick<RawRequest, 'params' | 'query' | 'body'>>
@@ -50,7 +51,7 @@ export async function connectToSocket(path: string): Promise<AdminClient | null>
     await send(path, 'health.show', {}).then(({ stream }) => stream.resume())
     return client
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : null
+    const code = systemErrorCode(cause)
     // No socket, or one that a dead process left behind.
     if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') return null
     throw new CliFailure(EXIT.unreachable, 'the running server did not answer on its socket', { cause })

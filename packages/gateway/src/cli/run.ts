@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { systemErrorCode } from '#core/system-error.ts'
 import type { CommandWorld } from './command.ts'
 import { checkCommand } from './commands/check.ts'
 import { clientCommand } from './commands/client.ts'
@@ -18,7 +19,7 @@ export async function runCli(argv: readonly string[], env: Environment, io: CliI
   let exitCode: ExitCode = EXIT.ok
   // A reader that goes away (`| head`) ends the output, not the command; for `serve` least of all.
   const onStreamError = (cause: Error) => {
-    if (!('code' in cause) || cause.code !== 'EPIPE') throw cause
+    if (systemErrorCode(cause) !== 'EPIPE') throw cause
   }
   io.stdout.on('error', onStreamError)
   io.stderr.on('error', onStreamError)

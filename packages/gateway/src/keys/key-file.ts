@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, link, mkdir, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { systemErrorCode } from '#core/system-error.ts'
 
 /** No key of ours is near this size; a larger file is not one. */
 const KEY_FILE_BYTES_MAX = 4096
@@ -31,7 +32,7 @@ async function readKeyFile(file: string): Promise<Uint8Array | null> {
     // Not through a symbolic link: whoever may place one could choose our key. Not blocking on a pipe.
     handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (cause) {
-    if (hasCode(cause, 'ENOENT')) return null
+    if (systemErrorCode(cause) === 'ENOENT') return null
     throw new KeyFileUnsafe(`the key file ${file} cannot be read as a plain file`, { cause })
   }
   try {
@@ -65,7 +66,7 @@ async function createKeyFile(file: string, bytes: Uint8Array): Promise<void> {
     // A link is refused when the name is taken, and what it names is already complete and synced.
     await link(draft, file)
   } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error
+    if (systemErrorCode(error) !== 'EEXIST') throw error
   } finally {
     await rm(draft, { force: true })
   }
@@ -75,8 +76,4 @@ async function createKeyFile(file: string, bytes: Uint8Array): Promise<void> {
   } finally {
     await folder.close()
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

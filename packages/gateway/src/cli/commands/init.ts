@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { printConfigurationJsonSchema } from '#control-plane/configuration/json-schema.ts'
+import { systemErrorCode } from '#core/system-error.ts'
 import { type CommandWorld, define } from '../command.ts'
 import { CliFailure, EXIT } from '../exit-codes.ts'
 import { SCHEMA_FILE, STARTER } from '../starter.ts'
@@ -33,7 +34,7 @@ async function writeNew(file: string, content: string): Promise<void> {
   try {
     await writeFile(file, content, { flag: 'wx', mode: 0o644 })
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : null
+    const code = systemErrorCode(cause)
     throw code === 'EEXIST'
       ? new CliFailure(EXIT.negative, `${file} exists already; it was left as it is.`)
       : new CliFailure(EXIT.unreachable, `${file} cannot be written.`, { cause })

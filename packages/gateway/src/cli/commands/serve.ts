@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Snapshot } from '#core/snapshot.ts'
+import { systemErrorCode } from '#core/system-error.ts'
 import { SETUP_LINK_SECONDS } from '#identity/setup-link.ts'
 import { StoreFailure, StoreInUse } from '#store/errors.ts'
 import { createLog } from '#telemetry/log.ts'
@@ -83,7 +84,7 @@ function listenForStop({ stderr }: CliIo): { readonly asked: Promise<void>; end(
 }
 
 function explainStart(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : null
+  const code = systemErrorCode(cause)
   if (code === 'EADDRINUSE') return 'The port is taken. Choose another with --port, or stop what listens there.'
   if (code === 'EACCES') return 'This user may not listen there, or may not use the state folder.'
   if (cause instanceof StoreInUse)

@@ -6,6 +6,7 @@ import type { Clock } from '#core/clock.ts'
 import { asRequestId } from '#core/ids.ts'
 import type { Log } from '#core/log.ts'
 import { type Random, uuidv7 } from '#core/random.ts'
+import { systemErrorCode } from '#core/system-error.ts'
 import type { Route } from '#http/exchange.ts'
 import { sendText } from '#http/respond.ts'
 import { createRouter } from '#http/router.ts'
@@ -86,7 +87,7 @@ async function removeStaleSocket(path: string): Promise<void> {
     if (!(await lstat(path)).isSocket()) throw new Error(`something that is not a socket is in the way: ${path}`)
     await rm(path)
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return
+    if (systemErrorCode(cause) === 'ENOENT') return
     throw cause
   }
 }

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { isMap, isPair, isScalar, isSeq, LineCounter, type Node, type ParsedNode, parseDocument } from 'yaml'
 import { ok, type Result, refused } from '#core/result.ts'
+import { systemErrorCode } from '#core/system-error.ts'
 import type { ConfigurationProblem } from './problem.ts'
 import { printPath } from './problem.ts'
 
@@ -82,7 +83,7 @@ async function readBounded(file: string): Promise<Result<Uint8Array, string>> {
 
 /** The reason in plain words; the operating system's own code is kept for the rare ones. */
 export function describeReadFailure(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
+  const code = systemErrorCode(cause) ?? 'unknown'
   if (code === 'ENOENT') return 'There is no such file.'
   if (code === 'EACCES' || code === 'EPERM') return 'This user may not read the file.'
   return `The file cannot be read (${code}).`

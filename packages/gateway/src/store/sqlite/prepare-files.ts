@@ -1,5 +1,6 @@
 import { chmod, mkdir, open, realpath } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { systemErrorCode } from '#core/system-error.ts'
 
 /**
  * Makes folder (0700) and files (0600) where they are missing and answers the one true path of the database, so that two spellings of
@@ -26,7 +27,7 @@ async function createPrivate(file: string): Promise<void> {
     // POSIX locks on it, SQLite's among them.
     await (await open(file, 'wx', 0o600)).close()
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (systemErrorCode(error) !== 'EEXIST') throw error
     await chmod(file, 0o600)
   }
 }
