@@ -1,0 +1,279 @@
+/** What a refusal means to an operator, and what to do about it. */
+export interface Explanation {
+  readonly meaning: string
+  readonly action: string
+}
+
+/** By the record's `status_code`, else by its activity; null if there is nothing to say. */
+export function explanationOf(reason: string, activity: string): Explanation | null {
+  return entryOf(BY_REASON, reason.split(':', 1)[0] ?? '') ?? entryOf(BY_ACTIVITY, activity)
+}
+
+/** Names that every object has are no entries. */
+function entryOf<T>(table: Readonly<Record<string, T>>, name: string): T | null {
+  return Object.hasOwn(table, name) ? (table[name] ?? null) : null
+}
+
+/** What stands before a colon in a reason, which may be followed by a finer cause. */
+const BY_REASON: Readonly<Record<string, Explanation>> = {
+  tokenMissing: {
+    meaning: 'The request carried no access token. Every client starts this way: the 401 tells it where to get one.',
+    action: 'Nothing, if the client then logged in. If it never does, it may not support OAuth for MCP servers.',
+  },
+  tokenInvalid: {
+    meaning: 'The access token was refused: wrong signature, issuer, audience or form, or it is expired or revoked.',
+    action: 'The client should refresh or log in again. Repeated refusals from one client mean it keeps a stale token.',
+  },
+  tokenInQuery: {
+    meaning: 'The access token was sent in the URL, where logs and proxies see it (RFC 9700 §4.3.2).',
+    action: 'Fix the client; treat that token as leaked and revoke its grant with `sallyport grant revoke`.',
+  },
+  scopeInsufficient: {
+    meaning: 'The token is good but lacks the scope that this call needs; the client was told which to ask for.',
+    action: 'The user consents again with the wider scope. Clients that cannot step up must be authorized anew.',
+  },
+  roleForbids: {
+    meaning: "None of the user's roles allows this class of tool on this server.",
+    action:
+      'If it should be allowed, change the role in the configuration or give the user another with `sallyport user roles`.',
+  },
+  sessionUnknown: {
+    meaning: 'The MCP session id is unknown, ended, or belongs to somebody else. The answer is the same for all three.',
+    action: 'Clients open a new session by themselves. Many of these from one address may be guessing.',
+  },
+  toolUnknown: {
+    meaning: 'No such tool after listing the tools of the server once.',
+    action: 'Check the spelling, or whether the server changed.',
+  },
+  originForbidden: {
+    meaning: 'A browser page of an origin that is not configured called the gateway.',
+    action: 'Add the origin to gateway.allowedOrigins only if you know that page.',
+  },
+  hostForeign: {
+    meaning:
+      'The request named another host than publicUrl: a wrong address, a probe, or a page that rebinds its name.',
+    action: 'Nothing, unless it is your own proxy: it must pass the Host of publicUrl on.',
+  },
+  targetMalformed: {
+    meaning:
+      'The address of the request could be read in two ways (dots, double slashes, encoded slashes, a full URL).',
+    action: 'Nothing: it was not looked at further. Many of these from one address are probing.',
+  },
+  httpMalformed: {
+    meaning: 'What came in was not one HTTP request that everybody would read alike.',
+    action: 'Nothing: the connection was closed. If it is your proxy, look at its version.',
+  },
+  methodNotAllowed: {
+    meaning: 'The address exists but does not take this HTTP method.',
+    action: 'Nothing, unless it is a client of yours: the answer told it which methods there are.',
+  },
+  verifierUnavailable: {
+    meaning: 'Tokens could not be checked: the store or the revocation feed did not answer within a second.',
+    action: 'Look at the disk and the log around this time. Nothing was let through.',
+  },
+  upstreamUnavailable: {
+    meaning: 'The MCP server did not start, did not answer, or answered nonsense.',
+    action: 'Look for its stderr in the gateway log.',
+  },
+  gatewayStopped: {
+    meaning: 'The gateway ended while this call was under way. Whether the MCP server carried it out is not known.',
+    action: 'Look at the server before the call is repeated. The record was written at the next start.',
+  },
+  notSent: {
+    meaning: 'The call was recorded but not sent, because something that belongs with it could not be done.',
+    action: 'Nothing: the server never saw it.',
+  },
+  upstreamTimeout: {
+    meaning: 'The MCP server took longer than limits.callTimeoutSeconds.',
+    action: 'Raise the limit for that server or look why it is slow.',
+  },
+  resultRefused: {
+    meaning: 'What the server answered may not leave, for example because it held our own credential.',
+    action: 'Treat the server as suspect until you know why.',
+  },
+  argumentsRefused: {
+    meaning: 'The arguments held the caller’s own access token.',
+    action: 'Find out why the client puts its token into tool arguments.',
+  },
+  refreshTokenReused: {
+    meaning:
+      'A refresh token was used a second time. Either it was stolen, or a client runs twice with one stored token.',
+    action: 'The grant is revoked; the user logs in again. If it recurs, look where the client keeps its tokens.',
+  },
+  codeReplayed: {
+    meaning: 'An authorization code was redeemed twice.',
+    action: 'The grant is revoked. Look for an intercepted redirect.',
+  },
+  wrongPassword: {
+    meaning: 'The password was wrong, or there is no such user.',
+    action: 'Nothing, unless there are many.',
+  },
+  throttled: {
+    meaning: 'Too many attempts for this account or address.',
+    action: 'Wait, or reset the password with `sallyport user password`.',
+  },
+  serverUnknown: {
+    meaning: 'The URL names no configured server.',
+    action: 'Compare it with the addresses that `sallyport serve` prints.',
+  },
+  mediaTypeUnsupported: {
+    meaning: 'The body was not sent as application/json.',
+    action: 'Fix the client.',
+  },
+  notAcceptable: {
+    meaning: 'The client did not say that it takes application/json and text/event-stream.',
+    action: 'Fix the client: MCP wants both in its Accept header.',
+  },
+  headerMalformed: {
+    meaning: 'A header was there twice, or could not be read.',
+    action: 'Fix the client, or the proxy in between that adds the header.',
+  },
+  bodyTooLarge: {
+    meaning: 'The message is larger than limits.requestBytesMax of the server.',
+    action: 'Raise that limit in the configuration if such messages are meant.',
+  },
+  jsonInvalid: {
+    meaning:
+      'The body is not strict JSON: not UTF-8, a key twice, nested too deep, or a number that would lose digits.',
+    action: 'Fix the client.',
+  },
+  messageInvalid: {
+    meaning: 'The JSON is not one JSON-RPC message of MCP.',
+    action: 'Fix the client.',
+  },
+  batchNotAllowed: {
+    meaning: 'Only revision 2025-03-26 knows batches.',
+    action: 'Fix the client: one message a request.',
+  },
+  revisionUnsupported: {
+    meaning: 'The client speaks a revision of MCP that the gateway does not.',
+    action: 'The answer named the revisions that work; most clients choose one by themselves.',
+  },
+  authorizationMalformed: {
+    meaning: 'The Authorization header is not one bearer token.',
+    action: 'Fix the client.',
+  },
+  sessionRequired: {
+    meaning: 'A message came without a session id, before or instead of initialize.',
+    action: 'Fix the client, or the proxy in between that drops Mcp-Session-Id.',
+  },
+  sessionsExhausted: {
+    meaning: 'The user holds limits.sessionsPerSubjectMax sessions on this server already.',
+    action: 'Close some, wait limits.idleSeconds, or raise the limit.',
+  },
+  methodUnmapped: {
+    meaning: 'The gateway does not know what this method may do, so it lets nobody use it.',
+    action: 'Nothing, unless the client cannot do without it.',
+  },
+  rateLimited: {
+    meaning: 'Too many requests in a short time.',
+    action: 'The answer said when to try again.',
+  },
+  auditUnavailable: {
+    meaning: 'The audit log could not be written, and nothing happens unrecorded.',
+    action: 'Look at the disk and the log around this time.',
+  },
+  shuttingDown: {
+    meaning: 'The gateway was being stopped.',
+    action: 'Nothing: clients try again.',
+  },
+  clientUnknown: {
+    meaning: 'The client id is not known here: never registered, removed, or a document that was refused.',
+    action: 'The user removes the connection in the app and adds it again. `sallyport client list` shows who is known.',
+  },
+  clientPending: {
+    meaning: 'The client registered itself and waits for approval.',
+    action: '`sallyport client approve` with its id, if you know it.',
+  },
+  registrationClosed: {
+    meaning: 'New clients are not taken: registration.mode is closed.',
+    action: 'Set it to approval for as long as you need.',
+  },
+  documentsOff: {
+    meaning: 'The client names itself by a URL, and registration.metadataDocuments is false.',
+    action: 'The user removes the connection in the app and adds it again: it then registers itself.',
+  },
+  registrationRate: {
+    meaning: 'One address registered too many clients within an hour.',
+    action: 'Wait, or raise registration.perAddressPerHour.',
+  },
+  clientsFull: {
+    meaning: 'registration.clientsMax clients are kept already.',
+    action: 'Remove some with `sallyport client remove`, or raise the limit.',
+  },
+  redirectMismatch: {
+    meaning: 'The redirect URI is not the one that the code was issued for.',
+    action: 'Fix the client.',
+  },
+  invalidRedirectUri: {
+    meaning: 'The redirect URI is not one that the client registered.',
+    action:
+      'The user removes the connection in the app and adds it again. Followed a link instead? Then it was an attack.',
+  },
+  pkceMissing: {
+    meaning: 'The client sent no PKCE challenge (RFC 7636).',
+    action: 'Fix the client: OAuth 2.1 wants code_challenge with S256.',
+  },
+  pkceVerifierWrong: {
+    meaning: 'The code verifier does not belong to the code.',
+    action: 'Look for an intercepted redirect if it recurs.',
+  },
+  codeUnknown: {
+    meaning: 'The authorization code is not one of ours, or its time is long over.',
+    action: 'The client starts again by itself.',
+  },
+  codeExpired: {
+    meaning: 'The authorization code was redeemed too late.',
+    action: 'The client starts again by itself.',
+  },
+  refreshTokenUnknown: {
+    meaning: 'The refresh token is not one of ours, or its grant has ended.',
+    action: 'The user logs in again.',
+  },
+  refreshTokenExpired: {
+    meaning: 'The refresh token has reached its end (lifetimes.refreshTokenSeconds).',
+    action: 'The user logs in again.',
+  },
+  grantExpired: {
+    meaning: 'The authorization has reached its end.',
+    action: 'The user logs in again.',
+  },
+  unknownUser: {
+    meaning: 'The password was wrong, or there is no such user.',
+    action: 'Nothing, unless there are many.',
+  },
+  accountDisabled: {
+    meaning: 'The account is disabled.',
+    action: '`sallyport user enable`, if the person should be back.',
+  },
+  accountNotActive: {
+    meaning: 'The account is disabled or gone.',
+    action: '`sallyport user enable`, if the person should be back.',
+  },
+  scopeBeyondRole: {
+    meaning: 'More was to be allowed than the roles of the account allow.',
+    action: 'Give another role with `sallyport user roles`, or change the role in the configuration.',
+  },
+  setupLinkInvalid: {
+    meaning: 'The setup link was used, is too old, or was replaced.',
+    action: 'Restart `sallyport serve` for a new one, or use `sallyport user add`.',
+  },
+  configurationInvalid: {
+    meaning: 'The changed configuration has problems; the old one is still in force.',
+    action: '`sallyport check` names file, line and column.',
+  },
+  adminRoleForbids: {
+    meaning: 'The admin role of the caller does not allow this.',
+    action: 'docs/cli.md has the table of who may do what.',
+  },
+}
+
+/** For refusals whose reason names a detail, of the network or of a document: what the activity as a whole means. */
+const BY_ACTIVITY: Readonly<Record<string, Explanation>> = {
+  'client.register': {
+    meaning:
+      'A client was not admitted: what it registered, or the document at its client_id URL, is not usable or could not be fetched.',
+    action:
+      'If the gateway has no way to the internet, set registration.metadataDocuments to false and add the connection in the app again. Otherwise tell whoever makes the client.',
+  },
+}
