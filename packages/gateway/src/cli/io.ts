@@ -15,7 +15,8 @@ export interface Printer {
   readonly isJson: boolean
   /** One line of our own words; `values` are data. */
   line(template: TemplateStringsArray, ...values: readonly (string | number)[]): void
-  table(columns: readonly string[], rows: readonly (readonly (string | number | null)[])[]): void
+  /** Items: a table whose columns are these readings of an item, or with `--json` the items as they are. */
+  list<T>(items: readonly T[], columns: Columns<T>): void
   /** Label and value, one a line. */
   facts(facts: readonly (readonly [string, string | number | null])[]): void
   json(value: unknown): void
@@ -27,16 +28,9 @@ export function createPrinter(io: CliIo, isJson: boolean): Printer {
     isJson,
     line: (template, ...values) =>
       write(String.raw({ raw: template }, ...values.map((value) => printable(String(value))))),
-    table: (columns, rows) => {
-      const cells = [columns, ...rows].map((row) => row.map((cell) => printable(String(cell ?? '-'))))
-      const widths = columns.map((_, at) => Math.max(...cells.map((row) => [...(row[at] ?? '')].length)))
-      for (const row of cells)
-        write(
-          row
-            .map((cell, at) => pad(cell, widths[at] ?? 0))
-            .join('  ')
-            .trimEnd(),
-        )
+    list: (items, columns) => {
+      if (isJson) write(printableJson(items))
+      else for (const row of tableOf(items, columns)) write(row)
     },
     facts: (facts) => {
       const width = Math.max(...facts.map(([label]) => label.length))
@@ -44,6 +38,23 @@ export function createPrinter(io: CliIo, isJson: boolean): Printer {
     },
     json: (value) => write(printableJson(value)),
   }
+}
+
+type Columns<T> = Readonly<Record<string, (item: T) => string | number | null>>
+
+function tableOf<T>(items: readonly T[], columns: Columns<T>): string[] {
+  const readings = Object.values(columns)
+  const rows = [
+    Object.keys(columns),
+    ...items.map((item) => readings.map((read) => printable(String(read(item) ?? '-')))),
+  ]
+  const widths = readings.map((_, at) => rows.reduce((widest, row) => Math.max(widest, [...(row[at] ?? '')].length), 0))
+  return rows.map((row) =>
+    row
+      .map((cell, at) => pad(cell, widths[at] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
 }
 
 function pad(text: string, width: number): string {

@@ -41,18 +41,13 @@ export function clientCommand(command: Command, world: CommandWorld): Command {
     (session, _args, { status }) =>
       withAdmin(session, async (admin) => {
         const clients = await askAll<Client>(admin, 'clients.list', given({ status }))
-        if (session.print.isJson) session.print.json(clients)
-        else
-          session.print.table(
-            ['CLIENT', 'STATUS', 'KIND', 'CREATED', 'NAME'],
-            clients.map((client) => [
-              client.clientId,
-              client.status,
-              client.kind,
-              client.createdAt.slice(0, 10),
-              client.name,
-            ]),
-          )
+        session.print.list(clients, {
+          CLIENT: (client) => client.clientId,
+          STATUS: (client) => client.status,
+          KIND: (client) => client.kind,
+          CREATED: (client) => client.createdAt.slice(0, 10),
+          NAME: (client) => client.name,
+        })
         return EXIT.ok
       }),
   )

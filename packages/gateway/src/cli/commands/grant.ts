@@ -40,20 +40,15 @@ export function grantCommand(command: Command, world: CommandWorld): Command {
         const subject = user === undefined ? undefined : await subjectOf(admin, user)
         const query = given({ subject, clientId: client, all: all === true ? 'true' : undefined })
         const grants = await askAll<Grant>(admin, 'grants.list', query)
-        if (session.print.isJson) session.print.json(grants)
-        else
-          session.print.table(
-            ['GRANT', 'USER', 'SERVER', 'STATUS', 'UNTIL', 'CLIENT', 'SCOPES'],
-            grants.map((grant) => [
-              grant.grantId,
-              grant.username ?? grant.subject,
-              grant.server,
-              grant.status,
-              grant.expiresAt,
-              grant.clientName ?? grant.clientId,
-              grant.scopes.join(' '),
-            ]),
-          )
+        session.print.list(grants, {
+          GRANT: (grant) => grant.grantId,
+          USER: (grant) => grant.username ?? grant.subject,
+          SERVER: (grant) => grant.server,
+          STATUS: (grant) => grant.status,
+          UNTIL: (grant) => grant.expiresAt,
+          CLIENT: (grant) => grant.clientName ?? grant.clientId,
+          SCOPES: (grant) => grant.scopes.join(' '),
+        })
         return EXIT.ok
       }),
   )

@@ -82,20 +82,15 @@ export function logCommand(command: Command, world: CommandWorld): Command {
           until,
         })
         const records = await askAll<LogRecord>(admin, 'log.show', query, limit)
-        if (session.print.isJson) session.print.json(records)
-        else
-          session.print.table(
-            ['TIME', 'ACTIVITY', 'OUTCOME', 'REASON', 'SERVER', 'WHAT', 'REQUEST'],
-            records.map((record) => [
-              record.time,
-              record.activity,
-              record.outcome,
-              record.reason,
-              record.server,
-              record.tool ?? record.method,
-              record.requestId,
-            ]),
-          )
+        session.print.list(records, {
+          TIME: (record) => record.time,
+          ACTIVITY: (record) => record.activity,
+          OUTCOME: (record) => record.outcome,
+          REASON: (record) => record.reason,
+          SERVER: (record) => record.server,
+          WHAT: (record) => record.tool ?? record.method,
+          REQUEST: (record) => record.requestId,
+        })
         return EXIT.ok
       }),
   )

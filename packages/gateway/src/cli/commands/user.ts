@@ -65,18 +65,13 @@ export function userCommand(command: Command, world: CommandWorld): Command {
     (session) =>
       withAdmin(session, async (admin) => {
         const users = await askAll<User>(admin, 'users.list')
-        if (session.print.isJson) session.print.json(users)
-        else
-          session.print.table(
-            ['USERNAME', 'STATUS', 'ROLES', 'CREATED', 'NAME'],
-            users.map((user) => [
-              user.username,
-              user.status,
-              user.roles.join(','),
-              user.createdAt.slice(0, 10),
-              user.displayName,
-            ]),
-          )
+        session.print.list(users, {
+          USERNAME: (user) => user.username,
+          STATUS: (user) => user.status,
+          ROLES: (user) => user.roles.join(','),
+          CREATED: (user) => user.createdAt.slice(0, 10),
+          NAME: (user) => user.displayName,
+        })
         return EXIT.ok
       }),
   )
