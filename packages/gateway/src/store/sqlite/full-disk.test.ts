@@ -7,8 +7,8 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { DEFAULT_TENANT } from '#core/ids.ts'
-import { StoreFailure } from '../errors.ts'
-import type { AuditEntry } from '../ports/audit.ts'
+import { failureOf, smallEntry } from '../../../test/support/store.ts'
+import type { StoreFailure } from '../errors.ts'
 import type { EngineDocument } from '../ports/engine.ts'
 import { openSqliteStore } from './open.ts'
 
@@ -20,24 +20,6 @@ beforeEach(async () => {
   file = join(folder, 'store.db')
 })
 afterEach(() => rm(folder, { recursive: true }))
-
-const entry = (id: string): AuditEntry => ({
-  id,
-  tenant: DEFAULT_TENANT,
-  timeMs: 0,
-  requestId: null,
-  body: '{}',
-  personal: null,
-})
-
-async function failureOf(promise: Promise<unknown>): Promise<StoreFailure> {
-  const error: unknown = await promise.then(
-    () => null,
-    (reason: unknown) => reason,
-  )
-  if (!(error instanceof StoreFailure)) throw new Error('expected a StoreFailure', { cause: error })
-  return error
-}
 
 const big = (id: string): Omit<EngineDocument, 'consumedAt'> => ({
   model: 'Session',
@@ -62,7 +44,7 @@ it('writes are refused whole, reads go on, and writing works again once there is
       { kind: 'insert', document: big(id) },
     ] as const
     try {
-      await store.engine.commit(DEFAULT_TENANT, operations, [entry(id)])
+      await store.engine.commit(DEFAULT_TENANT, operations, [smallEntry(id)])
       written.push(id)
     } catch (error) {
       failure = await failureOf(Promise.reject(error))
@@ -87,9 +69,9 @@ it('a call too large for the space left does not fail the small one beside it', 
   const store = await openSqliteStore({ file, pagesMax: 200 })
   const huge = { ...big('huge'), payload: 'x'.repeat(2_000_000) }
   const [small, large, another] = await Promise.allSettled([
-    store.audit.append([entry('small')]),
-    store.engine.commit(DEFAULT_TENANT, [{ kind: 'insert', document: huge }], [entry('large')]),
-    store.audit.append([entry('another')]),
+    store.audit.append([smallEntry('small')]),
+    store.engine.commit(DEFAULT_TENANT, [{ kind: 'insert', document: huge }], [smallEntry('large')]),
+    store.audit.append([smallEntry('another')]),
   ])
   expect([small?.status, large?.status, another?.status]).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   expect((await store.audit.latest(DEFAULT_TENANT, 9)).map((kept) => kept.id)).toEqual(['another', 'small'])
@@ -133,6 +115,6 @@ it('when the operating system refuses to write, commits fail whole, and later st
   const store = await openSqliteStore({ file })
   const kept = (await store.audit.latest(DEFAULT_TENANT, 10_000)).map((one) => one.id)
   expect(kept.toSorted()).toEqual(written.toSorted())
-  await store.audit.append([entry('after')])
+  await store.audit.append([smallEntry('after')])
   await store.close()
 })

@@ -7,8 +7,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DEFAULT_TENANT } from '#core/ids.ts'
-import { StoreFailure, StoreInUse, StoreTooNew } from '../errors.ts'
-import type { AuditEntry } from '../ports/audit.ts'
+import { failureOf, smallEntry } from '../../../test/support/store.ts'
+import { StoreInUse, StoreTooNew } from '../errors.ts'
 import { openSqliteStore } from './open.ts'
 
 let folder: string
@@ -20,28 +20,10 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-const entry = (id: string): AuditEntry => ({
-  id,
-  tenant: DEFAULT_TENANT,
-  timeMs: 0,
-  requestId: null,
-  body: '{}',
-  personal: null,
-})
-
-async function failureOf(promise: Promise<unknown>): Promise<StoreFailure> {
-  const error: unknown = await promise.then(
-    () => null,
-    (reason: unknown) => reason,
-  )
-  if (!(error instanceof StoreFailure)) throw new Error('expected a StoreFailure', { cause: error })
-  return error
-}
-
 describe('files', () => {
   it('folder and files are for their owner alone, the write-ahead log included', async () => {
     const store = await openSqliteStore({ file })
-    await store.audit.append([entry('a')])
+    await store.audit.append([smallEntry('a')])
     expect((await stat(join(folder, 'state'))).mode & 0o777).toBe(0o700)
     for (const name of [file, `${file}.lock`, `${file}-wal`, `${file}-shm`]) {
       expect((await stat(name)).mode & 0o777, name).toBe(0o600)
@@ -58,7 +40,7 @@ describe('files', () => {
 
   it('what was written is there after closing and opening', async () => {
     const first = await openSqliteStore({ file })
-    await first.audit.append([entry('a')])
+    await first.audit.append([smallEntry('a')])
     await first.close()
     const second = await openSqliteStore({ file })
     expect((await second.audit.latest(DEFAULT_TENANT, 9)).map((kept) => kept.id)).toEqual(['a'])
@@ -88,7 +70,7 @@ describe('one opener', () => {
       StoreInUse,
     )
     await expect(openSqliteStore({ file: join(folder, 'link.db') })).rejects.toThrow(StoreInUse)
-    await first.audit.append([entry('still works')])
+    await first.audit.append([smallEntry('still works')])
     await first.close()
     const second = await openSqliteStore({ file })
     await second.close()
@@ -167,8 +149,8 @@ describe('unusable files', () => {
 describe('calls', () => {
   it('a failing call says what was being done, and keeps SQLite’s words for the log', async () => {
     const store = await openSqliteStore({ file })
-    await store.audit.append([entry('a')])
-    const failure = await failureOf(store.audit.append([entry('a')]))
+    await store.audit.append([smallEntry('a')])
+    const failure = await failureOf(store.audit.append([smallEntry('a')]))
     expect(failure.message).toBe('the store could not complete audit.append')
     expect(String(failure.cause)).toContain('UNIQUE')
     await store.close()
@@ -176,7 +158,7 @@ describe('calls', () => {
 
   it('closing finishes and answers what was called before, and refuses what comes after', async () => {
     const store = await openSqliteStore({ file })
-    const calls = Array.from({ length: 500 }, (_, i) => store.audit.append([entry(`e${i}`)]))
+    const calls = Array.from({ length: 500 }, (_, i) => store.audit.append([smallEntry(`e${i}`)]))
     const closed = store.close()
     expect((await failureOf(store.feed.head())).message).toBe('the store is closed')
     await Promise.all(calls)
@@ -190,7 +172,7 @@ describe('calls', () => {
   it('what was acknowledged is seen by every call made afterwards', async () => {
     const store = await openSqliteStore({ file })
     const writeThenRead = async (_: unknown, i: number) => {
-      await store.audit.append([entry(`e${i}`)])
+      await store.audit.append([smallEntry(`e${i}`)])
       const seen = await store.audit.latest(DEFAULT_TENANT, 1000)
       expect(seen.map((kept) => kept.id)).toContain(`e${i}`)
     }
