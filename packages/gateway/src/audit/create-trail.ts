@@ -11,6 +11,8 @@ import type { AuditEvent, CallAuditTrail } from './trail.ts'
 
 /** Longest text kept of anything a caller sent. */
 const TEXT_CHARS_MAX = 512
+/** Scopes that a caller asked for; the rest is not recorded. */
+const SCOPES_MAX = 100
 const SALT_BYTES = 16
 
 export interface AuditTrailDependencies {
@@ -83,8 +85,11 @@ export function createAuditTrail(dependencies: AuditTrailDependencies): OwnedAud
     },
     close: async () => {
       owed.stop()
-      await coalescer.close()
-      await owed.pay()
+      try {
+        await coalescer.close()
+      } finally {
+        await owed.pay()
+      }
     },
   }
 }
@@ -120,6 +125,6 @@ function clip(event: AuditEvent): AuditEvent {
     ...event,
     ...(event.method === undefined ? {} : { method: short(event.method) }),
     ...(event.tool === undefined ? {} : { tool: short(event.tool) }),
-    ...(event.scopesAsked === undefined ? {} : { scopesAsked: event.scopesAsked.slice(0, 100).map(short) }),
+    ...(event.scopesAsked === undefined ? {} : { scopesAsked: event.scopesAsked.slice(0, SCOPES_MAX).map(short) }),
   }
 }

@@ -5,6 +5,8 @@ import type { Log, LogFields } from '#core/log.ts'
 /** Longest text in a log line; the rest is cut. */
 const TEXT_CHARS_MAX = 4_096
 const FIELD_DEPTH_MAX = 6
+/** Members of one object or list. */
+const MEMBERS_MAX = 100
 
 /** So much is looked through for secrets before the text is cut: one that lies across the cut must be seen whole. */
 const TEXT_CHARS_SEARCHED = 4 * TEXT_CHARS_MAX
@@ -43,11 +45,11 @@ function scrub(value: unknown, depth: number): unknown {
     }
   }
   if (ArrayBuffer.isView(value)) return '[bytes]'
-  if (Array.isArray(value)) return value.slice(0, 100).map((item) => scrub(item, depth + 1))
+  if (Array.isArray(value)) return value.slice(0, MEMBERS_MAX).map((item) => scrub(item, depth + 1))
   if ('toJSON' in value && typeof value.toJSON === 'function') return scrub(value.toJSON(), depth + 1)
   return Object.fromEntries(
     Object.entries(value)
-      .slice(0, 100)
+      .slice(0, MEMBERS_MAX)
       .map(([name, member]) => [name, SECRET_NAMES.test(name) ? '[redacted]' : scrub(member, depth + 1)]),
   )
 }

@@ -14,6 +14,11 @@ import { readTarget } from '#http/target.ts'
 import { socketPath } from './socket-path.ts'
 
 const CONNECTIONS_MAX = 64
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 30_000
+/** On close, answers under way get this long before their connections are cut. */
+const DRAIN_MS = 1_000
+const LIMITS = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS }
 /** Permission bits that let anybody but the owner in. */
 const OTHERS = 0o077
 
@@ -40,7 +45,7 @@ export async function listenOnSocket(options: SocketOptions): Promise<AdminSocke
   await preparePrivateFolder(dirname(path))
   await removeStaleSocket(path)
   const router = createRouter(options.routes)
-  const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, (request, response) => {
+  const server = createServer(LIMITS, (request, response) => {
     const requestId = asRequestId(uuidv7(random, clock.nowMs()))
     response.setHeader('x-request-id', requestId)
     const target = readTarget(request.url ?? '')
@@ -70,7 +75,7 @@ export async function listenOnSocket(options: SocketOptions): Promise<AdminSocke
       new Promise((resolve) => {
         server.close(() => resolve())
         server.closeIdleConnections()
-        setTimeout(() => server.closeAllConnections(), 1_000).unref()
+        setTimeout(() => server.closeAllConnections(), DRAIN_MS).unref()
       }),
   }
 }
