@@ -1,3 +1,4 @@
+import { isLoopbackHost } from '#core/loopback-host.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import { judgeCustomScheme } from './custom-schemes.ts'
 import type { ClientMetadataWire } from './registry.ts'
@@ -119,11 +120,9 @@ function splitLoopback(uri: string): { readonly host: string; readonly rest: str
 
 /** True when every redirect ends on this machine: loopback by http or https. */
 export function isLocalhostOnly(redirectUris: readonly string[]): boolean {
-  return redirectUris.length > 0 && redirectUris.every((uri) => isLoopbackHost(uri))
+  return redirectUris.length > 0 && redirectUris.every((uri) => isOnLoopback(URL.parse(uri)))
 }
 
-function isLoopbackHost(uri: string): boolean {
-  const url = URL.parse(uri)
-  if (url === null || !/^https?:$/.test(url.protocol)) return false
-  return url.hostname === 'localhost' || url.hostname === '[::1]' || /^127(?:\.[0-9]{1,3}){3}$/.test(url.hostname)
+function isOnLoopback(url: URL | null): boolean {
+  return url !== null && /^https?:$/.test(url.protocol) && isLoopbackHost(url.hostname)
 }

@@ -1,3 +1,5 @@
+import { isLoopbackHost } from '#core/loopback-host.ts'
+
 /** Whether a redirect URI is fetched by the browser itself, rather than handed to an app. */
 export function isWebUrl(redirectUri: string): boolean {
   const protocol = URL.parse(redirectUri)?.protocol
@@ -16,9 +18,5 @@ export function redirectTarget(redirectUri: string): string {
 
 /** RFC 8252 §7.3: loopback addresses, and the name that stands for them. */
 export function isThisComputer(redirectUri: string): boolean {
-  const hostname = URL.parse(redirectUri)?.hostname ?? ''
-  return (
-    isWebUrl(redirectUri) &&
-    (/^127(?:\.\d{1,3}){3}$/.test(hostname) || hostname === '[::1]' || hostname === 'localhost')
-  )
+  return isWebUrl(redirectUri) && isLoopbackHost(URL.parse(redirectUri)?.hostname ?? '')
 }

@@ -1,3 +1,4 @@
+import { isLoopbackHost } from '#core/loopback-host.ts'
 import type { ConfigurationProblem } from './problem.ts'
 import type { Configuration } from './schema.ts'
 import type { Source } from './source.ts'
@@ -70,11 +71,6 @@ export function readOrigin(text: string): Origin | null {
     isLoopback: isLoopbackHost(url.hostname),
     port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
   }
-}
-
-/** RFC 8252 §7.3 and RFC 6761 §6.3: the loopback addresses, and the one name that means them. */
-export function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
 }
 
 function withPort(origin: string, port: number): string {
