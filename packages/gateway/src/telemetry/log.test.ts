@@ -80,4 +80,29 @@ describe('the operator’s log', () => {
     around['self'] = around
     expect(linesOf((log) => log.error('x', { around }))).toContain('[deep]')
   })
+
+  it('writes the line even if what it should show throws when it is looked at', () => {
+    const trap = {
+      get field(): string {
+        throw new Error('no')
+      },
+    }
+    const unprintable = {
+      toJSON: () => {
+        throw new Error('no')
+      },
+    }
+    const written = linesOf((log) => log.error('it failed', { trap, unprintable, server: 'files' }))
+    expect(JSON.parse(written)).toMatchObject({ message: 'it failed', server: 'files' })
+  })
+
+  it('shows the code of a system error, and what several errors in one were', () => {
+    const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
+    const written = linesOf((log) => log.error('x', { cause: new AggregateError([refused], '') }))
+    expect(JSON.parse(written)).toMatchObject({ cause: { errors: [{ code: 'ECONNREFUSED', message: 'refused' }] } })
+  })
+
+  it('shows no credential that is the name of a field', () => {
+    expect(linesOf((log) => log.error('x', { headers: { [JWT]: 1 } }))).not.toContain(JWT.slice(0, 40))
+  })
 })

@@ -1,6 +1,7 @@
 import { redactSecrets } from '@sallyport/inspect'
 import { pino } from 'pino'
 import type { Log, LogFields } from '#core/log.ts'
+import { systemErrorCode } from '#core/system-error.ts'
 
 /** Longest text in a log line; the rest is cut. */
 const TEXT_CHARS_MAX = 4_096
@@ -32,25 +33,39 @@ export function createLog(destination: LogDestination, level: 'debug' | 'info' |
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
+/** Never throws: whoever logs is often handling a failure already. */
 function scrub(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return clean(value)
   if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? String(value) : value
   if (depth >= FIELD_DEPTH_MAX) return '[deep]'
+  try {
+    return scrubObject(value, depth)
+  } catch {
+    // A getter or toJSON of the value's own.
+    return '[unreadable]'
+  }
+}
+
+function scrubObject(value: object, depth: number): unknown {
+  const inside = (member: unknown) => scrub(member, depth + 1)
   if (value instanceof Error) {
+    const code = systemErrorCode(value)
     return {
       name: value.name,
       message: clean(value.message),
+      ...(code === null ? {} : { code: clean(code) }),
       stack: clean(value.stack ?? ''),
-      ...(value.cause === undefined ? {} : { cause: scrub(value.cause, depth + 1) }),
+      ...(value instanceof AggregateError ? { errors: inside(value.errors) } : {}),
+      ...(value.cause === undefined ? {} : { cause: inside(value.cause) }),
     }
   }
   if (ArrayBuffer.isView(value)) return '[bytes]'
-  if (Array.isArray(value)) return value.slice(0, MEMBERS_MAX).map((item) => scrub(item, depth + 1))
-  if ('toJSON' in value && typeof value.toJSON === 'function') return scrub(value.toJSON(), depth + 1)
+  if (Array.isArray(value)) return value.slice(0, MEMBERS_MAX).map(inside)
+  if ('toJSON' in value && typeof value.toJSON === 'function') return inside(value.toJSON())
   return Object.fromEntries(
     Object.entries(value)
       .slice(0, MEMBERS_MAX)
-      .map(([name, member]) => [name, SECRET_NAMES.test(name) ? '[redacted]' : scrub(member, depth + 1)]),
+      .map(([name, member]) => [clean(name), SECRET_NAMES.test(name) ? '[redacted]' : inside(member)]),
   )
 }
 
