@@ -104,7 +104,7 @@ export async function startPages(
       return `${snapshot.publicUrl}/setup?token=${token}`
     },
     async setRoles(roles) {
-      await opened.store.accounts.setRoles(DEFAULT_TENANT, account.subject, roles, [])
+      await opened.store.accounts.setRoles(DEFAULT_TENANT, account.subject, roles, clock.nowSeconds(), [])
     },
     async close() {
       await listener.close()

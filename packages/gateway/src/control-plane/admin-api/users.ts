@@ -135,7 +135,7 @@ export const userOperations: readonly Operation[] = [
       const unknownRole = checkRoles(next, context.snapshots.current())
       if (unknownRole !== null) return refused(unknownRole)
       return changeAccount(input, context, { change: 'roles', roles: next.join(' ') }, (account, entry) =>
-        context.store.accounts.setRoles(account.tenant, account.subject, next, [entry]),
+        context.store.accounts.setRoles(account.tenant, account.subject, next, context.clock.nowSeconds(), [entry]),
       )
     },
   }),

@@ -47,6 +47,7 @@ export interface AccountsPort {
     tenant: TenantId,
     subject: SubjectId,
     roles: readonly string[],
+    now: number,
     audit: readonly AuditEntry[],
   ): Promise<'changed' | 'unknown'>
   /** Disabling revokes every grant, engine document and login session of the subject in the same transaction (feed: `subject`). */

@@ -101,11 +101,9 @@ export function createAccounts(db: Kysely<Database>): AccountsPort {
       return 'changed'
     },
 
-    async setRoles(tenant, subject, roles, audit) {
+    async setRoles(tenant, subject, roles, now, audit) {
       if (!(await update(db, tenant, subject, { roles: JSON.stringify(roles) }))) return 'unknown'
-      // The port has no time for this one, and none is needed: the entry only drops cached memberships.
-      const at = Math.floor((audit[0]?.timeMs ?? 0) / 1000)
-      await announceMembership(db, tenant, subject, at)
+      await announceMembership(db, tenant, subject, now)
       await addAuditEntries(db, audit)
       return 'changed'
     },
