@@ -15,7 +15,7 @@ interface Kind {
 }
 
 /**
- * Keeps a flood of refusals from filling the disk (DESIGN §10). The first of a kind is written at once; the rest of its window as one
+ * Keeps a flood of refusals from filling the disk. The first of a kind is written at once; the rest of its window as one
  * record with count, first and last. A write that fails at the end of a window is tried again with the next.
  */
 export class Coalescer {

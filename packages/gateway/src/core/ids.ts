@@ -31,5 +31,5 @@ export const asTokenId = (value: string): TokenId => value as TokenId
 /** The tenant of a single-tenant installation. */
 export const DEFAULT_TENANT: TenantId = asTenantId('default')
 
-/** What a tenant or server id may look like (DESIGN §5). */
+/** What a tenant or server id may look like. */
 export const NAME_PATTERN: RegExp = /^[a-z0-9-]{1,63}$/

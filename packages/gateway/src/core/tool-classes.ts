@@ -1,4 +1,4 @@
-/** What a tool can do, from harmless to far-reaching (DESIGN §7). The order is the order of severity used when evidence disagrees. */
+/** What a tool can do, from harmless to far-reaching. The order is the order of severity used when evidence disagrees. */
 export const TOOL_CLASSES = ['read', 'write', 'send', 'destructive', 'execute', 'financial', 'admin'] as const
 export type ToolClass = (typeof TOOL_CLASSES)[number]
 

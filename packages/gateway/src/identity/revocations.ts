@@ -5,7 +5,7 @@ import type { Principal } from './principal.ts'
 import { createRevokedSet } from './revoked-set.ts'
 
 const POLL_MS = 250
-/** DESIGN §6: without a successful poll for this long we cannot keep the promise of 1 s, so every token is answered with 503. */
+/** Without a successful poll for this long we cannot keep the promise of 1 s, so every token is answered with 503. */
 const STALE_MS = 1_000
 const ENTRIES_PER_READ = 1_000
 /** How long a caller waits for the poll that a stale feed is given before the answer is 503. */

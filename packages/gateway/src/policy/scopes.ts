@@ -1,7 +1,7 @@
 import type { ServerId } from '#core/ids.ts'
 import { isToolClass, TOOL_CLASSES, type ToolClass } from '#core/tool-classes.ts'
 
-/** A scope names a server and either a class of tools or one tool (DESIGN §7). There is no wildcard. */
+/** A scope names a server and either a class of tools or one tool. There is no wildcard. */
 export type Scope =
   | { readonly kind: 'class'; readonly server: ServerId; readonly toolClass: ToolClass }
   | { readonly kind: 'tool'; readonly server: ServerId; readonly tool: string }

@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-/** What browser clients must reach (DESIGN §5): metadata in every form, registration, tokens, the MCP endpoint; old addresses too. */
+/** What browser clients must reach: metadata in every form, registration, tokens, the MCP endpoint; old addresses too. */
 const READABLE: readonly (readonly [string, string])[] = [
   ['GET', '/.well-known/oauth-protected-resource/mcp/files'],
   ['GET', '/.well-known/oauth-protected-resource'],

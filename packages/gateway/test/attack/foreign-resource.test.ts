@@ -89,7 +89,7 @@ describe('a token for a server that the person was not asked about (RFC 8707)', 
     },
   )
 
-  it('two authorizations of one client in one browser are two grants (DESIGN §7)', async () => {
+  it('two authorizations of one client in one browser are two grants (ADR 0004)', async () => {
     const browser = new OAuthBrowser(server.url)
     const files = await authorize(server, { browser })
     const memory = await authorize(server, {

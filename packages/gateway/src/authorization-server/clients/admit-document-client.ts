@@ -133,7 +133,7 @@ function documentClient(
     tenant: snapshot.tenant,
     clientId,
     kind: 'metadataDocument',
-    // DESIGN §5: open only while the gateway is on loopback, whatever the configuration says.
+    // ADR 0005: open only while the gateway is on loopback, whatever the configuration says.
     status: snapshot.registration.mode === 'open' && snapshot.isLoopback ? 'active' : 'pending',
     // What the operator sees when approving. An active client is read from its document each time.
     metadata: JSON.stringify(document.metadata),

@@ -69,7 +69,7 @@ export async function registerClient(
     return await refuse(accepted.refusal.error, invalid(accepted.refusal.error, accepted.refusal.problem))
 
   const { metadata, scope } = accepted.value
-  // DESIGN §5: registration is open only while the gateway is on loopback, whatever the configuration says.
+  // ADR 0005: registration is open only while the gateway is on loopback, whatever the configuration says.
   const status = mode === 'open' && snapshot.isLoopback ? 'active' : 'pending'
   const { client, secret } = newClient(metadata, scope, status, snapshot, dependencies)
   const entry = dependencies.audit.entry({

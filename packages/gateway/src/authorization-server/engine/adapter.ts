@@ -47,7 +47,7 @@ export function createAdapter(model: string): Adapter {
 
 /**
  * A session's list of authorizations grows with every client and is read by nobody here: a grant comes from its own interaction only
- * (DESIGN §7). It is dropped, so that a session stays small.
+ * (ADR 0004). It is dropped, so that a session stays small.
  */
 function kept(model: string, payload: Payload): Payload {
   if (model !== 'Session') return payload

@@ -129,7 +129,7 @@ export function engineConfiguration({ keys, store, clock }: ConfigurationDepende
   }
 }
 
-/** The grant that this interaction's consent opened, and no other: one authorization is one grant (DESIGN §7). */
+/** The grant that this interaction's consent opened, and no other: one authorization is one grant (ADR 0004). */
 async function existingGrant(context: Context): Promise<Grant | undefined> {
   const grantId = context.oidc?.result?.consent?.grantId
   return grantId === undefined ? undefined : context.oidc?.provider.Grant.find(grantId)

@@ -95,7 +95,7 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: En
   }
 }
 
-/** Sends Secure cookies on a loopback P without TLS as well: browsers treat loopback as trustworthy (DESIGN §7). */
+/** Sends Secure cookies on a loopback P without TLS as well: browsers treat loopback as trustworthy. */
 class SecureProvider extends Provider {
   override createContext(request: IncomingMessage, response: ServerResponse): Context {
     const context = super.createContext(request, response)
