@@ -61,10 +61,11 @@ function send(token: unknown, message: object, session?: string): Promise<Respon
   })
 }
 
-/** Opens a session, then reads: answers the status of the reading. */
+/** Opens a session, then reads: answers the status of the reading, or of the opening if that is refused already. */
 async function read(token: unknown): Promise<number> {
   const params = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
   const opened = await send(token, { id: 1, method: 'initialize', params })
+  if (!opened.ok) return opened.status
   const session = opened.headers.get('mcp-session-id') ?? ''
   await send(token, { method: 'notifications/initialized' }, session)
   return (await send(token, { id: 2, method: 'resources/list' }, session)).status

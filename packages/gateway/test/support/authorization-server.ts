@@ -6,7 +6,7 @@ import { createAuditTrail } from '#audit/create-trail.ts'
 import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
 import { createAuthorizationServer } from '#authorization-server/create.ts'
 import type { Interaction, Interactions } from '#authorization-server/interactions.ts'
-import { systemClock } from '#core/clock.ts'
+import { type Clock, systemClock } from '#core/clock.ts'
 import { asServerId, asSubjectId, DEFAULT_TENANT, type ServerId, type SubjectId } from '#core/ids.ts'
 import { systemRandom } from '#core/random.ts'
 import type { RolePolicy, ServerEntry, Snapshot } from '#core/snapshot.ts'
@@ -59,7 +59,12 @@ export interface AuthorizationServerUnderTest {
 
 /** The authorization server on a real listener, router and store. The pages are played: they log in and consent as `person` says. */
 export async function startAuthorizationServer(
-  options: { readonly wrapStore?: (store: Store) => Store; readonly servers?: readonly string[] } = {},
+  options: {
+    readonly wrapStore?: (store: Store) => Store
+    readonly servers?: readonly string[]
+    /** What the authorization server takes for the time; the system's by default. */
+    readonly clock?: Clock
+  } = {},
 ): Promise<AuthorizationServerUnderTest> {
   const opened = await openTestStore()
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-as-'))
@@ -82,7 +87,7 @@ export async function startAuthorizationServer(
     keys,
     registry,
     audit,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     random: systemRandom,
   })
   const under: Omit<AuthorizationServerUnderTest, 'url' | 'subject'> = {
