@@ -105,6 +105,7 @@ describe('access tokens', () => {
     ['no expiry', { exp: undefined }, 'claimMissing'],
     ['no time of issue', { iat: undefined }, 'claimMissing'],
     ['a day of life', { exp: 1_800_086_400 }, 'livesTooLong'],
+    ['31 minutes of life', { exp: 1_800_001_860 }, 'livesTooLong'],
     ['expiry this very second', { iat: 1_799_999_100, exp: 1_800_000_000 }, 'expired'],
     ['issue in six seconds', { iat: 1_800_000_006 }, 'issuedInFuture'],
     ['validity in six seconds', { nbf: 1_800_000_006 }, 'notYetValid'],
