@@ -2,7 +2,7 @@ import type { ProtectedResource, Snapshot } from '#core/snapshot.ts'
 import { ADMIN_API_ID, isAdminApi } from '#policy/admin-api.ts'
 import { printClassScope } from '#policy/scopes.ts'
 
-/** Tokens that administer the gateway are of the tier `privileged` (DESIGN §7). A configured lifetime may be shorter. */
+/** Tokens that administer the gateway live this long at most (ADR 0008). A configured lifetime may be shorter. */
 const ADMIN_ACCESS_TOKEN_SECONDS = 5 * 60
 /** A grant whose client takes no refresh token lives this much longer than its access token, so that the code can be redeemed. */
 const REDEMPTION_SECONDS = 120
