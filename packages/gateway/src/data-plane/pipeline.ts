@@ -108,12 +108,12 @@ async function clearAll(
   const bearer = parseBearer(authorization?.reveal())
   // It was read the same way when the caller was authenticated.
   if (bearer.kind !== 'token') return refused({ name: 'tokenMissing' })
-  const context = { bearer: bearer.token, credentialTexts: session?.credentialTexts ?? [] }
+  const context = { bearer: bearer.token, credentialTexts: session?.credentialTexts ?? [], onward: null }
   const { server } = authenticated.head
   const tools: ToolLookup = session === null ? NO_TOOLS : { classOf: (tool) => session.inventory.classOf(tool, server) }
   const cleared: Cleared[] = []
   for (const message of messages) {
-    const permit = await authorize(authenticated, message, tools, snapshot, road.memberships)
+    const permit = await authorize(authenticated, message, tools, snapshot, road.memberships, 'legacy')
     if (!permit.ok) return permit
     const one = inspectArguments(permit.value, context)
     if (!one.ok) return one
@@ -227,6 +227,8 @@ function reasonOf(refusal: Refusal): string {
     case 'sessionUnknown':
     case 'argumentsRefused':
     case 'resultRefused':
+    case 'requestStateRefused':
+    case 'metaInvalid':
     case 'upstreamUnavailable':
       return `${refusal.name}: ${refusal.reason}`
     default:

@@ -86,13 +86,20 @@ export function answerRefusal(
       return say(
         400,
         ERROR_CODES.unsupportedProtocolVersion,
-        'Unsupported protocol version',
+        // Old clients show people the message alone, so where it is the server's doing the message names what it speaks.
+        refusal.supported === undefined
+          ? 'Unsupported protocol version'
+          : `Unsupported protocol version; this server speaks ${refusal.supported.join(', ')}`,
         {},
         {
-          supported: [...SUPPORTED_REVISIONS],
+          supported: [...(refusal.supported ?? SUPPORTED_REVISIONS)],
           requested: shortened(refusal.requested),
         },
       )
+    case 'headerMismatch':
+      return say(400, ERROR_CODES.headerMismatch, `Header mismatch: ${refusal.header} must say what the body says`)
+    case 'metaInvalid':
+      return say(400, ERROR_CODES.invalidParams, `Invalid params: ${refusal.reason}`)
     case 'tokenMissing':
       return say(401, refused, 'An access token is needed', challenged({ kind: 'tokenMissing' }))
     case 'tokenInvalid':
@@ -134,12 +141,24 @@ export function answerRefusal(
       return say(403, refused, 'Your role does not allow this')
     case 'methodUnmapped':
       return sayInBand(400, ERROR_CODES.methodNotFound, `Method not found: ${shortened(refusal.method)}`)
+    case 'methodUnknown':
+      return say(404, ERROR_CODES.methodNotFound, `Method not found: ${shortened(refusal.method)}`)
     case 'toolUnknown':
       return sayInBand(400, ERROR_CODES.invalidParams, `Unknown tool: ${shortened(refusal.tool)}`)
     case 'rateLimited':
       return say(429, refused, 'Too many requests', retryAfter(refusal.retryAfterSeconds))
     case 'argumentsRefused':
       return sayInBand(400, ERROR_CODES.invalidParams, `Invalid params: ${refusal.reason}`)
+    case 'capabilityMissing':
+      return say(
+        400,
+        ERROR_CODES.missingClientCapability,
+        `The client needs to declare: ${refusal.required.join(', ')}`,
+        {},
+        { requiredCapabilities: Object.fromEntries(refusal.required.map((name) => [name, {}])) },
+      )
+    case 'requestStateRefused':
+      return sayInBand(400, ERROR_CODES.invalidParams, 'Invalid params: requestState is not valid for this request')
     case 'resultRefused':
       return sayInBand(502, ERROR_CODES.internalError, 'The server answered something that may not be passed on')
     case 'upstreamUnavailable':

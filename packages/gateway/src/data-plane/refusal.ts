@@ -15,7 +15,16 @@ export type Refusal =
   | { readonly name: 'jsonInvalid'; readonly reason: string }
   | { readonly name: 'messageInvalid'; readonly reason: string; readonly id: string | number | null }
   | { readonly name: 'batchNotAllowed' }
-  | { readonly name: 'revisionUnsupported'; readonly requested: string; readonly id: string | number | null }
+  | {
+      readonly name: 'revisionUnsupported'
+      readonly requested: string
+      /** Where the server behind us speaks less than we do. */
+      readonly supported?: readonly string[]
+      readonly id: string | number | null
+    }
+  /** 2026-07-28: a header is missing, unreadable or says something else than the body. */
+  | { readonly name: 'headerMismatch'; readonly header: string; readonly id: string | number | null }
+  | { readonly name: 'metaInvalid'; readonly reason: string; readonly id: string | number | null }
   // authentication
   | { readonly name: 'tokenMissing' }
   | { readonly name: 'tokenInvalid'; readonly reason: string }
@@ -30,11 +39,17 @@ export type Refusal =
   | { readonly name: 'scopeInsufficient'; readonly scopes: readonly string[]; readonly id: string | number | null }
   | { readonly name: 'roleForbids'; readonly id: string | number | null }
   | { readonly name: 'methodUnmapped'; readonly method: string; readonly id: string | number | null }
+  /** The same in 2026-07-28, which has another status for it. */
+  | { readonly name: 'methodUnknown'; readonly method: string; readonly id: string | number | null }
   | { readonly name: 'toolUnknown'; readonly tool: string; readonly id: string | number | null }
   | { readonly name: 'rateLimited'; readonly retryAfterSeconds: number; readonly id: string | number | null }
   // inspection
   | { readonly name: 'argumentsRefused'; readonly reason: string; readonly id: string | number | null }
   | { readonly name: 'resultRefused'; readonly reason: string; readonly id: string | number | null }
+  /** The server asks for something that this client did not declare it can do (2026-07-28). */
+  | { readonly name: 'capabilityMissing'; readonly required: readonly string[]; readonly id: string | number | null }
+  /** `requestState` that was not given to this caller for this very request, or not lately. */
+  | { readonly name: 'requestStateRefused'; readonly reason: string; readonly id: string | number | null }
   // upstream
   | { readonly name: 'upstreamUnavailable'; readonly reason: string; readonly id: string | number | null }
   | { readonly name: 'upstreamTimeout'; readonly id: string | number | null }

@@ -95,6 +95,37 @@ const PINS: { readonly [Name in Refusal['name']]: Pin } = {
     message: 'Unsupported protocol version',
     data: { supported: ['2025-11-25', '2025-06-18', '2025-03-26'], requested: '2026-07-28' },
   },
+  headerMismatch: {
+    refusal: { name: 'headerMismatch', header: 'Mcp-Name', id: 7 },
+    status: 400,
+    code: -32020,
+    message: 'Header mismatch: Mcp-Name must say what the body says',
+  },
+  metaInvalid: {
+    refusal: { name: 'metaInvalid', reason: '_meta needs io.modelcontextprotocol/clientCapabilities', id: 7 },
+    status: 400,
+    code: -32602,
+    message: 'Invalid params: _meta needs io.modelcontextprotocol/clientCapabilities',
+  },
+  methodUnknown: {
+    refusal: { name: 'methodUnknown', method: 'tasks/get', id: 7 },
+    status: 404,
+    code: -32601,
+    message: 'Method not found: tasks/get',
+  },
+  capabilityMissing: {
+    refusal: { name: 'capabilityMissing', required: ['elicitation'], id: 7 },
+    status: 400,
+    code: -32021,
+    message: 'The client needs to declare: elicitation',
+    data: { requiredCapabilities: { elicitation: {} } },
+  },
+  requestStateRefused: {
+    refusal: { name: 'requestStateRefused', reason: 'expired', id: 7 },
+    status: 200,
+    code: -32602,
+    message: 'Invalid params: requestState is not valid for this request',
+  },
   tokenMissing: {
     refusal: { name: 'tokenMissing' },
     status: 401,

@@ -5,11 +5,11 @@ import { Secret } from '#core/secret.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import { originIsAllowed } from '#http/cors.ts'
 import type { HttpExchange } from '#http/exchange.ts'
-import { isLegacyRevision, isRevisionSyntax } from '#wire/mcp/revisions.ts'
+import { isLegacyRevision, isModernRevision, isRevisionSyntax } from '#wire/mcp/revisions.ts'
 import { isSessionIdSyntax } from '#wire/mcp/session-id.ts'
 import type { Refusal } from '../refusal.ts'
 import { accepts, isJsonContentType } from './media-types.ts'
-import { type RequestHead, repeatedHeader, singleHeader } from './request-head.ts'
+import { mirrorHeaders, type RequestHead, repeatedHeader, singleHeader } from './request-head.ts'
 import { holdsToken } from './token-in-query.ts'
 
 const PATH_PREFIX = '/mcp/'
@@ -52,6 +52,7 @@ export function admitHead(exchange: HttpExchange, snapshot: Snapshot): Result<Re
     hasOtherCredential: OTHER_CREDENTIAL_HEADERS.some((name) => request.headers[name] !== undefined),
     sessionId,
     revisionHeader,
+    mirror: mirrorHeaders(request),
     lastEventId,
     protocolProblem:
       mediaProblem(request, method) ?? syntaxProblem(sessionId, lastEventId) ?? revisionProblem(revisionHeader, method),
@@ -101,6 +102,8 @@ function mediaProblem(request: IncomingMessage, method: RequestHead['method']): 
 function revisionProblem(header: string | null, method: RequestHead['method']): Refusal | null {
   if (header === null) return null
   if (!isRevisionSyntax(header)) return { name: 'headerMalformed', reason: 'MCP-Protocol-Version must be a date' }
+  // 2026-07-28: streams of their own and sessions to end are gone.
+  if (method !== 'POST' && isModernRevision(header)) return { name: 'methodNotAllowed', allow: ['POST'] }
   // GET and DELETE carry no message, so there is no later place to say it.
   if (method !== 'POST' && !isLegacyRevision(header))
     return { name: 'revisionUnsupported', requested: header, id: null }

@@ -8,10 +8,19 @@ import { classifyEra } from '#wire/mcp/classify-era.ts'
 import { ASSUMED_REVISION, allowsBatches, isLegacyRevision } from '#wire/mcp/revisions.ts'
 import { type Authenticated, isAuthenticated } from '../authentication/authenticate.ts'
 import type { Refusal } from '../refusal.ts'
+import { modernProblem } from './admit-modern.ts'
 import type { RequestHead } from './request-head.ts'
 
 /** More than clients have been seen to batch; each message is a call of its own. */
 const BATCH_MESSAGES_MAX = 50
+
+export type MessageEra = 'legacy' | 'modern'
+
+export interface AdmittedMessages {
+  readonly messages: readonly JsonRpcMessage[]
+  readonly isBatch: boolean
+  readonly era: MessageEra
+}
 
 /** An authenticated request with its body read: what every later step works on. Only `admitMessages` makes one. */
 class AdmittedEnvelope {
@@ -24,11 +33,14 @@ class AdmittedEnvelope {
    * later revision.
    */
   readonly isBatch: boolean
+  /** By whose rules the messages are read; a modern envelope holds exactly one, and its headers agree with it. */
+  readonly era: MessageEra
 
-  constructor(authenticated: Authenticated, messages: readonly JsonRpcMessage[], isBatch: boolean) {
+  constructor(authenticated: Authenticated, admitted: AdmittedMessages) {
     this.authenticated = authenticated
-    this.messages = messages
-    this.isBatch = isBatch
+    this.messages = admitted.messages
+    this.isBatch = admitted.isBatch
+    this.era = admitted.era
     Object.freeze(this)
   }
 
@@ -65,18 +77,22 @@ export async function admitMessages(
   }
   const parsed = parseJson(body.value, { depthMax: REQUEST_DEPTH_MAX, numbers: 'request' })
   if (!parsed.ok) return refused({ name: 'jsonInvalid', reason: parsed.refusal })
-  const messages = readMessages(parsed.value, head.revisionHeader)
-  return messages.ok ? ok(new AdmittedEnvelope(authenticated, messages.value, Array.isArray(parsed.value))) : messages
+  const messages = readMessages(parsed.value, head)
+  return messages.ok ? ok(new AdmittedEnvelope(authenticated, messages.value)) : messages
 }
 
-/** Pure: one message, or a batch where the revision has them. */
+/** Pure: one message of either era, or a batch where the revision has them. */
 export function readMessages(
   value: JsonValue,
-  revisionHeader: string | null,
-): Result<readonly JsonRpcMessage[], Refusal> {
+  head: Pick<RequestHead, 'revisionHeader' | 'mirror'>,
+): Result<AdmittedMessages, Refusal> {
+  const { revisionHeader } = head
   if (!Array.isArray(value)) {
-    const message = readOne(value, revisionHeader)
-    return message.ok ? ok([message.value]) : message
+    const message = readMessage(value)
+    if (!message.ok) return refused({ name: 'messageInvalid', ...message.refusal })
+    const era = classifyEra(revisionHeader, message.value)
+    const problem = era.kind === 'legacy' ? null : modernProblem(message.value, era, head)
+    return problem === null ? ok({ messages: [message.value], isBatch: false, era: era.kind }) : refused(problem)
   }
   if (!batchesAreAllowed(revisionHeader)) return refused({ name: 'batchNotAllowed' })
   if (value.length === 0 || value.length > BATCH_MESSAGES_MAX) {
@@ -85,8 +101,10 @@ export function readMessages(
   const messages: JsonRpcMessage[] = []
   const ids = new Set<string | number>()
   for (const item of value) {
-    const message = readOne(item, revisionHeader)
-    if (!message.ok) return message
+    const message = readMessage(item)
+    if (!message.ok) return refused({ name: 'messageInvalid', ...message.refusal })
+    // 2025-06-18 did away with batches, so nothing modern can be in one.
+    if (classifyEra(revisionHeader, message.value).kind === 'modern') return refused({ name: 'batchNotAllowed' })
     if (message.value.kind === 'request') {
       const { id, method } = message.value
       // 2025-03-26, lifecycle §Initialization: MUST NOT be part of a batch.
@@ -97,16 +115,7 @@ export function readMessages(
     }
     messages.push(message.value)
   }
-  return ok(messages)
-}
-
-function readOne(value: JsonValue, revisionHeader: string | null): Result<JsonRpcMessage, Refusal> {
-  const message = readMessage(value)
-  if (!message.ok) return refused({ name: 'messageInvalid', ...message.refusal })
-  const era = classifyEra(revisionHeader, message.value)
-  if (era.kind === 'legacy') return message
-  const id = message.value.kind === 'notification' ? null : message.value.id
-  return refused({ name: 'revisionUnsupported', requested: era.requested, id })
+  return ok({ messages, isBatch: true, era: 'legacy' })
 }
 
 function batchesAreAllowed(revisionHeader: string | null): boolean {

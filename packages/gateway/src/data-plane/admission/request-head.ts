@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { RequestId } from '#core/ids.ts'
 import type { Secret } from '#core/secret.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import { PARAM_HEADER_PREFIX } from '#wire/mcp/mirrored-headers.ts'
 import type { Refusal } from '../refusal.ts'
 
 /** What admission learned from the request line and headers. The body has not been touched. */
@@ -20,10 +21,21 @@ export interface RequestHead {
   readonly sessionId: string | null
   /** `MCP-Protocol-Version` as sent: a date, not always one that we speak. */
   readonly revisionHeader: string | null
+  /** What the headers repeat of the body (2026-07-28). Nothing decides by them; they are compared with the body. */
+  readonly mirror: MirrorHeaders
   /** `Last-Event-ID` of a GET that resumes a stream. */
   readonly lastEventId: string | null
   /** What is wrong with media types, session id or revision: told after authentication. */
   readonly protocolProblem: Refusal | null
+}
+
+export interface MirrorHeaders {
+  /** `Mcp-Method` as sent. */
+  readonly method: string | null
+  /** `Mcp-Name` as sent, so perhaps encoded. */
+  readonly name: string | null
+  /** `Mcp-Param-{key}`, key in lower case, as sent. */
+  readonly params: ReadonlyMap<string, string>
 }
 
 /** Headers that mean one thing only: two of them, and two readers may each believe another. */
@@ -47,7 +59,7 @@ export function repeatedHeader(request: IncomingMessage): string | null {
   const seen = new Set<string>()
   for (let index = 0; index < request.rawHeaders.length; index += 2) {
     const name = request.rawHeaders[index]?.toLowerCase() ?? ''
-    if (!SINGLE_HEADERS.has(name)) continue
+    if (!SINGLE_HEADERS.has(name) && !name.startsWith(PARAM_HEADER_PREFIX)) continue
     if (seen.has(name)) return name
     seen.add(name)
   }
@@ -58,4 +70,15 @@ export function repeatedHeader(request: IncomingMessage): string | null {
 export function singleHeader(request: IncomingMessage, name: string): string | null {
   const value = request.headers[name]
   return typeof value === 'string' ? value : null
+}
+
+/** Repeats have been refused before, so each name is there once. */
+export function mirrorHeaders(request: IncomingMessage): MirrorHeaders {
+  const params = new Map<string, string>()
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (name.startsWith(PARAM_HEADER_PREFIX) && typeof value === 'string') {
+      params.set(name.slice(PARAM_HEADER_PREFIX.length), value)
+    }
+  }
+  return { method: singleHeader(request, 'mcp-method'), name: singleHeader(request, 'mcp-name'), params }
 }

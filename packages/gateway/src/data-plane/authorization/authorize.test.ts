@@ -45,6 +45,7 @@ async function caller(scopes: readonly string[]): Promise<Authenticated> {
     hasOtherCredential: false,
     sessionId: null,
     revisionHeader: null,
+    mirror: { method: null, name: null, params: new Map() },
     lastEventId: null,
     protocolProblem: null,
   }
@@ -77,7 +78,7 @@ const call = (name: string) => message({ id: 1, method: 'tools/call', params: { 
 
 async function outcome(roles: readonly string[] | null, scopes: readonly string[], of: JsonRpcMessage) {
   const memberships = { rolesOf: async () => (roles === null ? null : { roles, version: 4 }) }
-  const result = await authorize(await caller(scopes), of, tools, snapshot, memberships)
+  const result = await authorize(await caller(scopes), of, tools, snapshot, memberships, 'legacy')
   return result.ok ? result.value : result.refusal
 }
 
@@ -201,7 +202,7 @@ describe('tools/call', () => {
   it('is refused when the tools cannot be listed', async () => {
     const broken: ToolLookup = { classOf: () => Promise.reject(new Error('host 10.0.0.7 down')) }
     const memberships = { rolesOf: async () => ({ roles: ['all'], version: 1 }) }
-    const result = await authorize(await caller(['files:admin']), call('look'), broken, snapshot, memberships)
+    const result = await authorize(await caller(['files:admin']), call('look'), broken, snapshot, memberships, 'legacy')
     expect(result).toEqual({
       ok: false,
       refusal: { name: 'upstreamUnavailable', reason: 'toolListUnavailable', id: 1 },
@@ -225,7 +226,7 @@ describe('an account', () => {
 
   it('that cannot be looked up is 503, not a challenge', async () => {
     const memberships = { rolesOf: () => Promise.reject(new Error('disk')) }
-    const result = await authorize(await caller(['files:read']), call('look'), tools, snapshot, memberships)
+    const result = await authorize(await caller(['files:read']), call('look'), tools, snapshot, memberships, 'legacy')
     expect(result).toEqual({ ok: false, refusal: { name: 'verifierUnavailable', reason: 'membershipUnavailable' } })
   })
 })
@@ -253,7 +254,7 @@ describe('forged steps', () => {
     const memberships = { rolesOf: async () => ({ roles: ['all'], version: 1 }) }
     // What a caller without types could pass.
     const forged = { ...real } as unknown as Authenticated
-    await expect(authorize(forged, call('look'), tools, snapshot, memberships)).rejects.toThrow('not authenticated')
+    await expect(authorize(forged, call('look'), tools, snapshot, memberships, 'legacy')).rejects.toThrow('not authenticated')
     expect(asked).toEqual(['look'])
   })
 })

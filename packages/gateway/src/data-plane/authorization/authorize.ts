@@ -3,12 +3,15 @@ import type { Snapshot } from '#core/snapshot.ts'
 import type { ToolClass } from '#core/tool-classes.ts'
 import type { Memberships } from '#identity/live-ports.ts'
 import { decide, scopesAllowed } from '#policy/decide.ts'
-import type { JsonRpcMessage, JsonRpcRequest, MessageId } from '#wire/jsonrpc/message.ts'
+import type { JsonRpcMessage, JsonRpcNotification, JsonRpcRequest, MessageId } from '#wire/jsonrpc/message.ts'
 import { memberOf } from '#wire/jsonrpc/raw-json.ts'
 import { findMethod } from '#wire/mcp/methods.ts'
+import { isModernMethod } from '#wire/mcp/modern-methods.ts'
 import { LATEST_LEGACY_REVISION } from '#wire/mcp/revisions.ts'
+import type { MessageEra } from '../admission/admit-messages.ts'
 import { type Authenticated, isAuthenticated } from '../authentication/authenticate.ts'
 import type { Refusal } from '../refusal.ts'
+import { refusalOfLoss, UpstreamUnready } from '../upstream/loss.ts'
 import { needOf } from './method-classes.ts'
 
 /** What is known of a server's tools. Null: the server has no such tool, even after it was asked once. */
@@ -24,6 +27,9 @@ class MessagePermit {
   readonly #made = true
   readonly authenticated: Authenticated
   readonly message: JsonRpcMessage
+  readonly era: MessageEra
+  /** The caller's roles when this was decided. */
+  readonly roles: readonly string[]
   /** The class that was needed; null where any caller may. */
   readonly toolClass: ToolClass | null
   /** Of `tools/call`. */
@@ -35,6 +41,8 @@ class MessagePermit {
   constructor(contents: Omit<MessagePermit, 'obligations'>) {
     this.authenticated = contents.authenticated
     this.message = contents.message
+    this.era = contents.era
+    this.roles = contents.roles
     this.toolClass = contents.toolClass
     this.tool = contents.tool
     this.obligations = []
@@ -66,6 +74,7 @@ export async function authorize(
   tools: ToolLookup,
   snapshot: Snapshot,
   memberships: Memberships,
+  era: MessageEra,
 ): Promise<Result<Permit, Refusal>> {
   // A bug of ours, not of the caller: the type forbids it.
   if (!isAuthenticated(authenticated)) throw new Error('the request is not authenticated')
@@ -75,16 +84,15 @@ export async function authorize(
   const { roles, version } = membership.value
   const decision = { config: snapshot.version, membership: version }
   const permit = (toolClass: ToolClass | null, tool: string | null) =>
-    ok(new MessagePermit({ authenticated, message, toolClass, tool, decision }))
+    ok(new MessagePermit({ authenticated, message, era, roles, toolClass, tool, decision }))
 
   const id = message.kind === 'request' ? message.id : null
   // Roles that allow nothing here open no session either: no process, no instructions, no log messages of the server.
   if (scopesAllowed(snapshot, roles, head.server).length === 0) return refused({ name: 'roleForbids', id })
   // An answer to a request of the server's. The return road checks that it was asked for.
   if (message.kind === 'response') return permit(null, null)
-  const isKnown = findMethod(message.method, message.kind, 'client', LATEST_LEGACY_REVISION) !== null
-  const need = isKnown ? needOf(message.method) : null
-  if (need === null) return refused({ name: 'methodUnmapped', method: message.method, id })
+  const need = isKnown(message, era) ? needOf(message.method) : null
+  if (need === null) return refused(unknownMethod(message.method, era, id))
   if (need === 'anyCaller') return permit(null, null)
   const named = need === 'byTool' ? await classifyCall(message, tools, id) : ok({ toolClass: need, tool: null })
   if (!named.ok) return named
@@ -98,6 +106,18 @@ export async function authorize(
     case 'roleForbids':
       return refused({ name: 'roleForbids', id })
   }
+}
+
+function isKnown(message: JsonRpcRequest | JsonRpcNotification, era: MessageEra): boolean {
+  return era === 'modern'
+    ? isModernMethod(message.method, message.kind)
+    : findMethod(message.method, message.kind, 'client', LATEST_LEGACY_REVISION) !== null
+}
+
+function unknownMethod(method: string, era: MessageEra, id: MessageId | null): Refusal {
+  return era === 'modern' && id !== null
+    ? { name: 'methodUnknown', method, id }
+    : { name: 'methodUnmapped', method, id }
 }
 
 type Roles = { readonly roles: readonly string[]; readonly version: number }
@@ -124,8 +144,8 @@ async function classifyCall(
   let toolClass: ToolClass | null
   try {
     toolClass = await tools.classOf(tool)
-  } catch {
-    return refused({ name: 'upstreamUnavailable', reason: 'toolListUnavailable', id })
+  } catch (cause) {
+    return refused(refusalOfLoss(cause instanceof UpstreamUnready ? cause.reason : 'toolListUnavailable', id))
   }
   return toolClass === null ? refused({ name: 'toolUnknown', tool, id }) : ok({ toolClass, tool })
 }

@@ -10,6 +10,7 @@ export type MethodNeed = ToolClass | 'anyCaller' | 'byTool'
 /** Every method and notification that a client may send. What is not here is refused, `tasks/*` of 2025-11-25 included. */
 const NEEDS: ReadonlyMap<string, MethodNeed> = new Map<string, MethodNeed>([
   ['initialize', 'anyCaller'],
+  ['server/discover', 'anyCaller'],
   ['ping', 'anyCaller'],
   ['logging/setLevel', 'anyCaller'],
   ['tools/list', 'anyCaller'],
@@ -22,6 +23,7 @@ const NEEDS: ReadonlyMap<string, MethodNeed> = new Map<string, MethodNeed>([
   ['resources/subscribe', 'read'],
   ['resources/unsubscribe', 'read'],
   ['completion/complete', 'read'],
+  ['subscriptions/listen', 'read'],
   ['notifications/initialized', 'anyCaller'],
   ['notifications/cancelled', 'anyCaller'],
   ['notifications/progress', 'anyCaller'],

@@ -3,6 +3,7 @@ import type { ServerEntry } from '#core/snapshot.ts'
 import { TOOL_CLASSES, type ToolClass } from '#core/tool-classes.ts'
 import type { JsonObject, JsonValue } from '#wire/jsonrpc/message.ts'
 import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
+import { type MirroredParam, readMirroredParams } from '#wire/mcp/mirrored-headers.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 
 /** MCP, tool names: up to 128 characters; we take any printable text, because older servers name tools as they like. */
@@ -24,7 +25,7 @@ export type InventoryLimits = Pick<DataPlaneLimits, 'toolPagesMax' | 'toolsMax'>
 export class ToolInventory {
   readonly #listPage: ListPage
   readonly #limits: InventoryLimits
-  readonly #classes = new Map<string, ToolClass>()
+  readonly #known = new Map<string, KnownTool>()
   #listing: Promise<void> | null = null
   /** Rises when everything known becomes void, so that a listing that began earlier cannot bring it back. */
   #era = 0
@@ -38,14 +39,29 @@ export class ToolInventory {
   async classOf(tool: string, server: ServerEntry): Promise<ToolClass | null> {
     // A name that no listing may hold is not worth asking the upstream for.
     if (!nameIsSound(tool)) return null
-    const known = this.#classes.get(tool)
-    if (known !== undefined) return server.toolClasses.get(tool) ?? known
+    const known = this.#known.get(tool)
+    if (known !== undefined) return server.toolClasses.get(tool) ?? known.toolClass
+    await this.#list()
+    const found = this.#known.get(tool)
+    return found === undefined ? null : (server.toolClasses.get(tool) ?? found.toolClass)
+  }
+
+  /** Which of its parameters a known tool wants repeated in headers; null where nobody can tell or the tool does not exist. */
+  mirroredOf(tool: string): readonly MirroredParam[] | null {
+    return this.#known.get(tool)?.mirrored ?? null
+  }
+
+  /** Forgets everything and asks anew. */
+  async refresh(): Promise<void> {
+    this.clear()
+    await this.#list()
+  }
+
+  async #list(): Promise<void> {
     this.#listing ??= this.#listAll().finally(() => {
       this.#listing = null
     })
     await this.#listing
-    const found = this.#classes.get(tool)
-    return found === undefined ? null : (server.toolClasses.get(tool) ?? found)
   }
 
   /** The tools of one listing that are well formed, each once, with the class by which they are judged. */
@@ -66,21 +82,22 @@ export class ToolInventory {
       const found = classifyTool({ ...definition, name }).toolClass
       // Two definitions of one name: nobody could know which one is meant. The first is shown, the graver class is needed.
       const before = tools.get(name)
-      if (before === undefined) tools.set(name, { name, toolClass: found, definition })
+      const mirrored = readMirroredParams(definition['inputSchema'])
+      if (before === undefined) tools.set(name, { name, toolClass: found, mirrored, definition })
       else tools.set(name, { ...before, toolClass: graver(before.toolClass, found) })
     }
-    for (const { name, toolClass } of tools.values()) {
-      const known = this.#classes.get(name)
+    for (const { name, toolClass, mirrored } of tools.values()) {
+      const known = this.#known.get(name)
       // Within one listing of several pages, or listed again without a word of change: a class rises and does not fall.
-      if (known !== undefined) this.#classes.set(name, graver(known, toolClass))
-      else if (this.#classes.size < this.#limits.toolsMax) this.#classes.set(name, toolClass)
+      if (known !== undefined) this.#known.set(name, { toolClass: graver(known.toolClass, toolClass), mirrored })
+      else if (this.#known.size < this.#limits.toolsMax) this.#known.set(name, { toolClass, mirrored })
     }
     return [...tools.values()]
   }
 
   clear(): void {
     this.#era += 1
-    this.#classes.clear()
+    this.#known.clear()
   }
 
   /** A list that changes while it is read is read again: servers announce changes just when a session starts. */
@@ -107,9 +124,14 @@ export class ToolInventory {
   }
 }
 
-export interface ListedTool {
-  readonly name: string
+interface KnownTool {
   readonly toolClass: ToolClass
+  /** Null: its annotations break the rules, so a client of 2026-07-28 must not see it. */
+  readonly mirrored: readonly MirroredParam[] | null
+}
+
+export interface ListedTool extends KnownTool {
+  readonly name: string
   readonly definition: JsonObject
 }
 

@@ -1,12 +1,9 @@
 import { uuidv7 } from '#core/random.ts'
 import { ok, type Result, refused } from '#core/result.ts'
-import type { ToolClass } from '#core/tool-classes.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import { sendEmpty } from '#http/respond.ts'
 import type { Principal } from '#identity/principal.ts'
-import type { JsonObject } from '#wire/jsonrpc/message.ts'
 import { printJson } from '#wire/jsonrpc/parse-strict.ts'
-import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
 import type { Cleared } from '../inspection/inspect-arguments.ts'
 import { inspectResult } from '../inspection/inspect-result.ts'
 import { contextOf, describeEvent, describePermit, type RecordSubject } from '../record.ts'
@@ -14,7 +11,9 @@ import type { Refusal } from '../refusal.ts'
 import { answerRefusal } from '../refusal-answer.ts'
 import { respond } from '../respond.ts'
 import type { Road } from '../road.ts'
+import { isPureRead, outcomeOf } from '../call-outcome.ts'
 import type { Call, CallEnd } from '../upstream/link.ts'
+import { refusalOfLoss } from '../upstream/loss.ts'
 import { PostReply } from './post-reply.ts'
 import type { CallContext } from './return-road.ts'
 import type { Session } from './session.ts'
@@ -33,16 +32,6 @@ interface Underway {
   readonly callId: string
 }
 
-/** Ways in which an upstream lied rather than failed. */
-const LIES: ReadonlySet<string> = new Set([
-  'resultTooLarge',
-  'jsonInvalid',
-  'answerMissing',
-  'streamMalformed',
-  'mediaTypeUnexpected',
-  'lineTooLong',
-  'stdoutNotProtocol',
-])
 const RETRY_AFTER_SECONDS = 1
 
 /**
@@ -149,11 +138,6 @@ function beginAll(
   return ok(begun)
 }
 
-/** Null is for what any caller may do, which changes nothing at the server (listing, ping, log level). */
-function isPureRead(toolClass: ToolClass | null): boolean {
-  return toolClass === null || toolClass === 'read'
-}
-
 interface Intents {
   readonly isComplete: boolean
   readonly recorded: readonly Underway[]
@@ -227,10 +211,7 @@ async function judge(end: CallEnd, one: Underway, session: Session, road: Road):
   }
   if (end.kind === 'lost') {
     const { reason } = end
-    const refusal: Refusal = LIES.has(reason)
-      ? { name: 'resultRefused', reason, id }
-      : { name: 'upstreamUnavailable', reason, id }
-    return { kind: 'refused', refusal, outcome: 'unknown', reason }
+    return { kind: 'refused', refusal: refusalOfLoss(reason, id), outcome: 'unknown', reason }
   }
   const { principal, head } = permit.authenticated
   const roles = method === 'tools/list' ? await liveRoles(principal, road) : []
@@ -248,14 +229,6 @@ async function judge(end: CallEnd, one: Underway, session: Session, road: Road):
     return { kind: 'refused', refusal: text.refusal, outcome: 'unknown', reason }
   }
   return { kind: 'answer', text: text.value, ...outcomeOf(end.object) }
-}
-
-/** What the upstream itself says about the call. */
-function outcomeOf(object: JsonObject): { readonly outcome: 'success' | 'failed'; readonly reason?: string } {
-  if (object['error'] !== undefined) return { outcome: 'failed', reason: 'upstreamError' }
-  const result = object['result']
-  if (isJsonObject(result) && result['isError'] === true) return { outcome: 'failed', reason: 'toolError' }
-  return { outcome: 'success' }
 }
 
 /** None when they cannot be read: then no tool is shown. */

@@ -8,6 +8,7 @@ import type { Cleared } from '../inspection/inspect-arguments.ts'
 import { contextOf, describeEvent, describePermit, type RecordSubject } from '../record.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Road } from '../road.ts'
+import { refusalOfLoss } from '../upstream/loss.ts'
 import { openSession } from './open-session.ts'
 import { bindingOf, type Session } from './session.ts'
 import { reasonToEnd } from './still-stands.ts'
@@ -37,7 +38,7 @@ export async function initialize(exchange: HttpExchange, cleared: Cleared, road:
       const { reason } = opened.refusal
       return reason === 'handshakeTimedOut'
         ? { name: 'upstreamTimeout', id }
-        : { name: 'upstreamUnavailable', reason, id }
+        : refusalOfLoss(reason, id)
     }
     const { session, result } = opened.value
     // The handshake takes time in which the server may have been reconfigured or the caller revoked; nobody looked at this session yet.

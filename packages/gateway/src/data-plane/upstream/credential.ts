@@ -9,6 +9,8 @@ export interface UpstreamRequestKind {
   readonly sessionId: string | null
   readonly revision: string | null
   readonly lastEventId: string | null
+  /** What 2026-07-28 repeats of the body, made from the body that is sent; empty in the legacy era. */
+  readonly mirroring?: Readonly<Record<string, string>>
 }
 
 /** Shorter values are settings rather than secrets, and would be found everywhere. */
@@ -27,6 +29,7 @@ export function upstreamHeaders(spec: HttpUpstream, kind: UpstreamRequestKind): 
   if (kind.sessionId !== null) headers['mcp-session-id'] = kind.sessionId
   if (kind.revision !== null) headers['mcp-protocol-version'] = kind.revision
   if (kind.lastEventId !== null) headers['last-event-id'] = kind.lastEventId
+  for (const [name, value] of Object.entries(kind.mirroring ?? {})) headers[name] = value
   return headers
 }
 

@@ -6,6 +6,7 @@ import { OutboundFailure } from '#net/outbound-failure.ts'
 import { UPSTREAM_CONNECTIONS_MAX, type UpstreamPool, type UpstreamResponse } from '#net/upstream-pool.ts'
 import type { JsonObject } from '#wire/jsonrpc/message.ts'
 import { printJson } from '#wire/jsonrpc/parse-strict.ts'
+import { isModernError } from '#wire/mcp/error-codes.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import type { UpstreamConnection, UpstreamEvents, UpstreamFailure } from './connection.ts'
 import { upstreamHeaders } from './credential.ts'
@@ -18,6 +19,8 @@ const LISTENERS_MAX = UPSTREAM_CONNECTIONS_MAX / 2
 const FORGOTTEN = new Error('the call is over')
 /** An upstream's session id: visible ASCII (MCP, session management), and short enough for a header. */
 const SESSION_ID = /^[\x21-\x7e]{1,1024}$/
+/** The largest body of a refusal that is looked at. */
+const ERROR_BYTES_MAX = 64 * 1024
 const POST_ACCEPT = 'application/json, text/event-stream'
 
 export interface HttpOptions {
@@ -115,8 +118,9 @@ class HttpConnection implements UpstreamConnection {
     }
     const problem = this.#problemOf(response, ourId !== null)
     if (problem !== null) {
+      const isModern = message['method'] === 'initialize' && (await answersModern(response))
       response.body.destroy()
-      return refused({ reason: problem })
+      return refused({ reason: isModern ? 'modernOnly' : problem })
     }
     if (message['method'] === 'initialize') {
       const sessionId = response.headers['mcp-session-id'] ?? null
@@ -301,6 +305,24 @@ type StreamEnd =
       readonly sawEvents: boolean
       readonly retryMs: number | null
     }
+
+/** Whether a refused `initialize` was refused in the words that only 2026-07-28 has (versioning §Backward Compatibility). */
+async function answersModern(response: UpstreamResponse): Promise<boolean> {
+  if (response.status !== 400 || mediaType(response) !== 'application/json') return false
+  try {
+    const chunks: Uint8Array[] = []
+    let size = 0
+    for await (const chunk of response.body) {
+      size += chunk.length
+      if (size > ERROR_BYTES_MAX) return false
+      chunks.push(chunk)
+    }
+    const message = readUpstreamMessage(Buffer.concat(chunks))
+    return message?.kind === 'response' && isModernError(message.object)
+  } catch {
+    return false
+  }
+}
 
 function mediaType(response: UpstreamResponse): string {
   return (response.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''

@@ -4,6 +4,7 @@ import type { Log } from '#core/log.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { JsonObject, JsonRpcMessage, JsonValue, MessageId } from '#wire/jsonrpc/message.ts'
 import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
+import { isModernError } from '#wire/mcp/error-codes.ts'
 import { type Cleared, requireCleared } from '../inspection/inspect-arguments.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import { upstreamRevisionIsSpoken } from '../sessions/capabilities.ts'
@@ -326,5 +327,6 @@ export class Link<T> {
 function handshakeFailure(end: CallEnd): string {
   if (end.kind === 'lost') return end.reason
   if (end.kind === 'timedOut') return 'handshakeTimedOut'
+  if (end.kind === 'answered' && isModernError(end.object)) return 'modernOnly'
   return 'handshakeRefused'
 }

@@ -1,32 +1,35 @@
 import type { JsonRpcMessage } from '../jsonrpc/message.ts'
-import { isJsonObject, memberOf } from '../jsonrpc/raw-json.ts'
+import { memberOf } from '../jsonrpc/raw-json.ts'
+import { metaOf, PROTOCOL_VERSION_META } from './meta.ts'
 import { isLegacyRevision } from './revisions.ts'
-
-/** Every modern request names its revision here (2026-07-28, basic/index §_meta). */
-export const PROTOCOL_VERSION_META = 'io.modelcontextprotocol/protocolVersion'
 
 const REQUESTED_CHARACTERS_MAX = 64
 
 export type Era =
   | { readonly kind: 'legacy' }
-  /** `requested` is what the message (or else the header) asked for, cut to 64 characters. */
-  | { readonly kind: 'modern'; readonly requested: string }
+  /**
+   * `requested` is what the message asked for, or where it does not say so the header, cut to 64 characters; null: the message names
+   * something that is no text. `claim` tells which of the two made the message modern.
+   */
+  | { readonly kind: 'modern'; readonly claim: 'body' | 'header'; readonly requested: string | null }
 
 /**
- * Which era a message belongs to. The body decides: a version in `_meta` is modern whatever the header says. A header that names a revision
- * we do not speak makes even a legacy-looking body modern, because its sender will read our answer by those rules.
+ * Which era a message belongs to. The body decides: a version in `_meta` is modern whatever the header says. A header that names no legacy
+ * revision makes even a legacy-looking body modern, because its sender will read our answer by those rules; such a message is never
+ * served, because what the modern era needs is not in it.
  */
 export function classifyEra(revisionHeader: string | null, message: JsonRpcMessage): Era {
-  const params = message.kind === 'response' ? null : message.params
-  const meta = params === null ? undefined : memberOf(params, '_meta')
-  if (isJsonObject(meta) && Object.hasOwn(meta, PROTOCOL_VERSION_META)) {
+  const meta = message.kind === 'response' ? null : metaOf(message.params)
+  if (meta !== null && Object.hasOwn(meta, PROTOCOL_VERSION_META)) {
     const requested = memberOf(meta, PROTOCOL_VERSION_META)
-    return modern(typeof requested === 'string' ? requested : 'not a string')
+    return { kind: 'modern', claim: 'body', requested: typeof requested === 'string' ? shortened(requested) : null }
   }
-  if (revisionHeader !== null && !isLegacyRevision(revisionHeader)) return modern(revisionHeader)
+  if (revisionHeader !== null && !isLegacyRevision(revisionHeader)) {
+    return { kind: 'modern', claim: 'header', requested: shortened(revisionHeader) }
+  }
   return { kind: 'legacy' }
 }
 
-function modern(requested: string): Era {
-  return { kind: 'modern', requested: requested.slice(0, REQUESTED_CHARACTERS_MAX) }
+function shortened(requested: string): string {
+  return requested.slice(0, REQUESTED_CHARACTERS_MAX)
 }

@@ -1,3 +1,6 @@
+import type { JsonObject } from '../jsonrpc/message.ts'
+import { isJsonObject } from '../jsonrpc/raw-json.ts'
+
 /** JSON-RPC 2.0 §5.1, and the codes that MCP revisions add. Numbers are on the wire: never renumber. */
 export const ERROR_CODES = {
   parseError: -32700,
@@ -18,3 +21,16 @@ export const ERROR_CODES = {
   missingClientCapability: -32021,
   unsupportedProtocolVersion: -32022,
 } as const
+
+/** Codes that only a server of 2026-07-28 or later answers with. */
+const MODERN_CODES: ReadonlySet<unknown> = new Set([
+  ERROR_CODES.headerMismatch,
+  ERROR_CODES.missingClientCapability,
+  ERROR_CODES.unsupportedProtocolVersion,
+])
+
+/** Whether a response is an error of the modern era: then its sender is of that era, whatever it refused. */
+export function isModernError(response: JsonObject): boolean {
+  const { error } = response
+  return isJsonObject(error) && MODERN_CODES.has(error['code'])
+}

@@ -8,8 +8,24 @@ export const LATEST_LEGACY_REVISION: LegacyRevision = '2025-11-25'
 /** What a request without `MCP-Protocol-Version` is taken for (2025-06-18 and later, transports §Protocol Version Header). */
 export const ASSUMED_REVISION: LegacyRevision = '2025-03-26'
 
+/** Revisions without sessions, whose every request says what it needs (the "modern" era), oldest first. */
+const MODERN_REVISIONS = ['2026-07-28'] as const
+export type ModernRevision = (typeof MODERN_REVISIONS)[number]
+
+/** What we ask upstreams in, and call ourselves by, in the modern era. */
+export const LATEST_MODERN_REVISION: ModernRevision = '2026-07-28'
+
 /** What version errors list, newest first. */
-export const SUPPORTED_REVISIONS: readonly string[] = [...LEGACY_REVISIONS].reverse()
+export const SUPPORTED_REVISIONS: readonly string[] = [...LEGACY_REVISIONS, ...MODERN_REVISIONS].reverse()
+
+/** Where the server behind us speaks one era only, this is what is left of the list. */
+export function revisionsOf(era: 'legacy' | 'modern'): readonly string[] {
+  return SUPPORTED_REVISIONS.filter((revision) => isModernRevision(revision) === (era === 'modern'))
+}
+
+export function isModernRevision(text: string): text is ModernRevision {
+  return (MODERN_REVISIONS as readonly string[]).includes(text)
+}
 
 export function isLegacyRevision(text: string): text is LegacyRevision {
   return (LEGACY_REVISIONS as readonly string[]).includes(text)

@@ -1,0 +1,149 @@
+import { ok, type Result, refused } from '#core/result.ts'
+import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import { roleAllows } from '#policy/decide.ts'
+import type { JsonObject, JsonValue, MessageId } from '#wire/jsonrpc/message.ts'
+import { printJson } from '#wire/jsonrpc/parse-strict.ts'
+import { isJsonObject, isRawNumber } from '#wire/jsonrpc/raw-json.ts'
+import { ERROR_CODES, isModernError } from '#wire/mcp/error-codes.ts'
+import { isCacheable, mayNeedInput } from '#wire/mcp/modern-methods.ts'
+import { LATEST_MODERN_REVISION, SUPPORTED_REVISIONS } from '#wire/mcp/revisions.ts'
+import type { Refusal } from '../refusal.ts'
+import { clientTakes, serverCapabilitiesCarried } from '../sessions/capabilities.ts'
+import { textHolds } from './find-credential.ts'
+import type { ToolInventory } from './tool-inventory.ts'
+
+export interface ModernResultContext {
+  readonly method: string
+  readonly id: MessageId
+  readonly server: ServerEntry
+  readonly snapshot: Snapshot
+  /** Live roles of the subject, at the time of the answer. */
+  readonly roles: readonly string[]
+  readonly inventory: ToolInventory
+  readonly credentialTexts: readonly string[]
+  /** What the upstream was told the client can do. */
+  readonly clientCapabilities: JsonObject
+  /** The request answered questions of an earlier round, so its result depends on more than a cache would compare. */
+  readonly isRetry: boolean
+  /** Binds the upstream's own state to this caller and request. */
+  readonly sealState: (upstreamState: string | null) => string
+}
+
+export interface ModernAnswer {
+  readonly status: number
+  /** Under the upstream's id still: whoever answers puts the id of the request it answers. */
+  readonly object: JsonObject
+}
+
+/** How long a client may go by an answer that a change of role or configuration makes wrong. */
+const TTL_MS_MAX = 60_000
+
+/**
+ * Judges the response of a modern upstream. Fields and content that we do not know pass as they came; what is changed is what would be
+ * untrue or unsafe coming from us: capabilities that we do not carry, tools that the roles do not allow, cache hints for everybody, and
+ * `requestState` that is not bound to its caller.
+ */
+export function inspectModernResult(object: JsonObject, context: ModernResultContext): Result<ModernAnswer, Refusal> {
+  const { id, credentialTexts, server } = context
+  const text = printJson(object)
+  if (Buffer.byteLength(text) > server.limits.responseBytesMax) {
+    return refused({ name: 'resultRefused', reason: 'resultTooLarge', id })
+  }
+  // An upstream that gives our credential away would hand the inner door's key to the caller; before sealing, where it could hide.
+  if (textHolds(text, credentialTexts)) return refused({ name: 'resultRefused', reason: 'credentialInResult', id })
+  const { result, error } = object
+  if (isJsonObject(error)) return judgeError(object, error, id)
+  if (!isJsonObject(result)) return refused({ name: 'resultRefused', reason: 'resultMissing', id })
+  const judged = judgeResult(result, context)
+  return judged.ok ? ok({ status: 200, object: { ...object, result: judged.value } }) : judged
+}
+
+function judgeError(object: JsonObject, error: JsonObject, id: MessageId): Result<ModernAnswer, Refusal> {
+  const raw = error['code'] ?? null
+  const code = isRawNumber(raw) ? Number(raw.rawJSON) : raw
+  if (code === ERROR_CODES.resourceNotFound) {
+    return ok({ status: 200, object: { ...object, error: { ...error, code: ERROR_CODES.invalidParams } } })
+  }
+  const isReserved = typeof code === 'number' && code <= -32020 && code >= -32099
+  // basic/index §Error Codes: nobody may send codes of this range that the specification has given no meaning.
+  if (isReserved && !isModernError(object)) {
+    return refused({ name: 'resultRefused', reason: 'errorCodeReserved', id })
+  }
+  if (code === ERROR_CODES.methodNotFound) return ok({ status: 404, object })
+  return ok({ status: isReserved ? 400 : 200, object })
+}
+
+function judgeResult(result: JsonObject, context: ModernResultContext): Result<JsonObject, Refusal> {
+  const { id, method } = context
+  const type = result['resultType']
+  if (type === 'input_required') return judgeQuestions(result, context)
+  // basic/index §ResultType: a value that nobody negotiated is invalid; none at all is `complete`.
+  if (type !== 'complete' && type !== undefined) return refused({ name: 'resultRefused', reason: 'resultTypeUnknown', id })
+  const complete = { ...result, resultType: 'complete' }
+  const hinted = isCacheable(method) || Object.hasOwn(result, 'cacheScope') ? withHints(complete, context) : complete
+  if (method === 'tools/list') return ok({ ...hinted, tools: allowedTools(hinted, context) })
+  return ok(method === 'server/discover' ? withOurCapabilities(hinted) : hinted)
+}
+
+/**
+ * Every caller sees their own cut of a list and reads under their own token, so nothing of it is for everybody
+ * (server/utilities/caching §Security Considerations).
+ */
+function withHints(result: JsonObject, { isRetry }: ModernResultContext): JsonObject {
+  const ttl = result['ttlMs']
+  const isSound = typeof ttl === 'number' && Number.isInteger(ttl) && ttl > 0 && !isRetry
+  return { ...result, ttlMs: isSound ? Math.min(ttl, TTL_MS_MAX) : 0, cacheScope: 'private' }
+}
+
+function withOurCapabilities(result: JsonObject): JsonObject {
+  const theirs = Array.isArray(result['supportedVersions']) ? result['supportedVersions'] : []
+  const supportedVersions = SUPPORTED_REVISIONS.filter(
+    (revision) => revision === LATEST_MODERN_REVISION || theirs.includes(revision),
+  )
+  return { ...result, supportedVersions, capabilities: serverCapabilitiesCarried(result['capabilities']) }
+}
+
+function allowedTools(result: JsonObject, context: ModernResultContext): JsonObject[] {
+  const { inventory, server, snapshot, roles } = context
+  return inventory
+    .learn(result['tools'], server)
+    .filter(({ toolClass, mirrored }) => mirrored !== null && roleAllows(snapshot, roles, server, toolClass))
+    .map(({ definition }) => definition)
+}
+
+function judgeQuestions(result: JsonObject, context: ModernResultContext): Result<JsonObject, Refusal> {
+  const { id, method, clientCapabilities, sealState } = context
+  const lie = (reason: string) => refused<Refusal>({ name: 'resultRefused', reason, id })
+  if (!mayNeedInput(method)) return lie('inputNotAllowedHere')
+  const { requestState, inputRequests } = result
+  if (requestState === undefined && inputRequests === undefined) return lie('inputRequiredEmpty')
+  if (requestState !== undefined && typeof requestState !== 'string') return lie('requestStateMalformed')
+  if (inputRequests !== undefined && !isJsonObject(inputRequests)) return lie('inputRequestsMalformed')
+  for (const question of Object.values(inputRequests ?? {})) {
+    const capability = capabilityOf(question)
+    if (capability === null) return lie('inputRequestUnknown')
+    // patterns/mrtr: MUST NOT ask for what the client has not declared.
+    if (!isDeclared(question, clientCapabilities)) {
+      return refused({ name: 'capabilityMissing', required: [capability], id })
+    }
+  }
+  const { ttlMs: _ttl, cacheScope: _scope, ...rest } = result
+  return ok({ ...rest, requestState: sealState(requestState ?? null) })
+}
+
+const CAPABILITIES: ReadonlyMap<string, string> = new Map([
+  ['elicitation/create', 'elicitation'],
+  ['sampling/createMessage', 'sampling'],
+  ['roots/list', 'roots'],
+])
+
+function capabilityOf(question: JsonValue): string | null {
+  const method = isJsonObject(question) ? question['method'] : undefined
+  return typeof method === 'string' ? (CAPABILITIES.get(method) ?? null) : null
+}
+
+function isDeclared(question: JsonValue, capabilities: JsonObject): boolean {
+  if (!isJsonObject(question) || typeof question['method'] !== 'string') return false
+  const params = question['params']
+  return clientTakes(capabilities, question['method'], isJsonObject(params) ? params : null)
+}

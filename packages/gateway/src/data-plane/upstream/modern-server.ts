@@ -1,0 +1,122 @@
+import type { JsonObject, JsonRpcNotification, MessageId } from '#wire/jsonrpc/message.ts'
+import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
+import { isModernError } from '#wire/mcp/error-codes.ts'
+import {
+  CLIENT_CAPABILITIES_META,
+  CLIENT_INFO_META,
+  LOG_LEVEL_META,
+  metaOf,
+  PROTOCOL_VERSION_META,
+} from '#wire/mcp/meta.ts'
+import { LATEST_MODERN_REVISION } from '#wire/mcp/revisions.ts'
+import { type Cleared, requireCleared } from '../inspection/inspect-arguments.ts'
+import { progressTokenOf, withParam } from './correlation.ts'
+import type { ModernEnd, ModernSending, ModernUpstream } from './modern.ts'
+import type { ModernTransport } from './modern-transport.ts'
+
+/** Longest wait for a server to say which era it is of; legacy processes may stay silent. */
+const PROBE_MS = 5_000
+
+export type ProbedEra = 'modern' | 'legacy'
+
+/** Requests of the modern era over one transport: ids and progress tokens of ours, one absolute time limit, and only what belongs back. */
+export class ModernServer implements ModernUpstream {
+  readonly #transport: ModernTransport
+  #lastId = 0
+
+  constructor(transport: ModernTransport) {
+    this.#transport = transport
+  }
+
+  async send(cleared: Cleared, sending: ModernSending): Promise<ModernEnd> {
+    requireCleared(cleared)
+    return await this.#run(cleared.object, sending)
+  }
+
+  /** A request of the gateway's own: nobody's arguments are in it. */
+  async ask(method: string, params: JsonObject, timeoutMs: number): Promise<ModernEnd> {
+    const meta = {
+      [PROTOCOL_VERSION_META]: LATEST_MODERN_REVISION,
+      [CLIENT_INFO_META]: { name: 'sallyport', version: '0' },
+      [CLIENT_CAPABILITIES_META]: {},
+    }
+    const signal = new AbortController().signal
+    const object = { jsonrpc: '2.0', method, params: { ...params, _meta: meta } }
+    return await this.#run(object, { mirrored: [], signal, timeoutMs, onNotification: () => {} })
+  }
+
+  /**
+   * Which era answers here; null when nothing does. Only an error that the modern specification alone has makes a refusal modern:
+   * 2026-07-28, versioning §Backward Compatibility.
+   */
+  async probe(timeoutMs: number): Promise<{ readonly era: ProbedEra } | { readonly lost: string }> {
+    const end = await this.ask('server/discover', {}, Math.min(timeoutMs, PROBE_MS))
+    switch (end.kind) {
+      case 'answered': {
+        const { result } = end.object
+        if (isJsonObject(result)) return { era: Array.isArray(result['supportedVersions']) ? 'modern' : 'legacy' }
+        return { era: isModernError(end.object) ? 'modern' : 'legacy' }
+      }
+      case 'timedOut':
+        return { era: 'legacy' }
+      case 'lost':
+        return end.reason === 'notModern' ? { era: 'legacy' } : { lost: end.reason }
+      case 'cancelled':
+        return { lost: 'cancelled' }
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#transport.close()
+  }
+
+  async #run(object: JsonObject, { mirrored, signal, timeoutMs, onNotification }: ModernSending): Promise<ModernEnd> {
+    if (signal.aborted) return { kind: 'cancelled' }
+    this.#lastId += 1
+    const ourId = this.#lastId
+    const params = isJsonObject(object['params']) ? object['params'] : null
+    const token = progressTokenOf(params)
+    const timeout = timeoutMs === null ? null : AbortSignal.timeout(timeoutMs)
+    const answer = await this.#transport.exchange({
+      object: underOurIds(object, ourId, token),
+      ourId,
+      mirrored,
+      signal: timeout === null ? signal : AbortSignal.any([signal, timeout]),
+      timeoutMs,
+      onNotification: (notification) => {
+        const passed = passedBack(notification, object, ourId, token)
+        return passed === null ? undefined : onNotification(passed)
+      },
+    })
+    if (signal.aborted) return { kind: 'cancelled' }
+    if (answer.ok) return { kind: 'answered', object: answer.value.object }
+    return timeout?.aborted === true ? { kind: 'timedOut' } : { kind: 'lost', reason: answer.refusal.reason }
+  }
+}
+
+function underOurIds(object: JsonObject, ourId: number, token: MessageId | null): JsonObject {
+  const params = object['params']
+  const renamed = { ...object, id: ourId }
+  if (token === null || !isJsonObject(params)) return renamed
+  return { ...renamed, params: { ...params, _meta: { ...metaOf(params), progressToken: ourId } } }
+}
+
+/** What may come back besides the answer: progress that was asked for, log messages that were asked for, and all that a listener gets. */
+function passedBack(
+  notification: JsonRpcNotification,
+  request: JsonObject,
+  ourId: number,
+  token: MessageId | null,
+): JsonRpcNotification | null {
+  if (request['method'] === 'subscriptions/listen') return notification
+  const { method, params, object } = notification
+  if (method === 'notifications/progress') {
+    if (token === null || params?.['progressToken'] !== ourId) return null
+    const renamed = withParam(object, 'progressToken', token)
+    return { ...notification, object: renamed, params: isJsonObject(renamed['params']) ? renamed['params'] : null }
+  }
+  if (method !== 'notifications/message') return null
+  const requestParams = request['params']
+  const meta = isJsonObject(requestParams) ? metaOf(requestParams) : null
+  return meta !== null && Object.hasOwn(meta, LOG_LEVEL_META) ? notification : null
+}
