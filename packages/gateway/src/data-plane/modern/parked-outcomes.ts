@@ -14,7 +14,7 @@ export interface ParkedKey {
   readonly expiresAt: number
 }
 
-export interface ParkedOutcomesOptions<T> {
+export interface ParkedOutcomesOptions<T extends object> {
   readonly clock: Clock
   /** States whose use is remembered, all callers together; beyond, no state is accepted. */
   readonly statesMax: number
@@ -53,7 +53,7 @@ interface Joined<T> {
  * gets the outcome again, because the answer may have been lost on its way; anybody else finds the state spent. When there is no place to
  * remember, nothing runs. A restart forgets: the caller could ask for the same anew anyhow, and was permitted to.
  */
-export class ParkedOutcomes<T> {
+export class ParkedOutcomes<T extends object> {
   readonly #options: ParkedOutcomesOptions<T>
   /** In the order of first use. */
   readonly #entries = new Map<string, Entry<T>>()
@@ -171,7 +171,10 @@ function join<T>({ outcome, waiting, abort }: Joined<T>, signal: AbortSignal): v
     waiting.delete(signal)
     if (waiting.size === 0) abort.abort()
   }
-  if (signal.aborted) return leave()
+  if (signal.aborted) {
+    leave()
+    return
+  }
   signal.addEventListener('abort', leave, { once: true })
   void outcome.catch(() => {}).finally(() => signal.removeEventListener('abort', leave))
 }
