@@ -139,6 +139,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     audit,
     clock,
     random,
+    sealer,
     stateDir: folder.path,
     log,
     ...(options.env['PATH'] === undefined ? {} : { searchPath: options.env['PATH'] }),

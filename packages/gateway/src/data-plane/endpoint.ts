@@ -6,9 +6,14 @@ import type { Random } from '#core/random.ts'
 import type { SnapshotSource } from '#core/snapshot.ts'
 import type { Route } from '#http/exchange.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
+import type { Sealer } from '#keys/sealer.ts'
 import type { Memberships, Revocations } from '#identity/live-ports.ts'
 import { FirstUses } from './authentication/first-uses.ts'
 import { DATA_PLANE_LIMITS, type DataPlaneLimits } from './limits.ts'
+import { Counterparts } from './modern/counterparts.ts'
+import { ListenerPlaces } from './modern/listener-places.ts'
+import { type Outcome, sizeOfOutcome } from './modern/outcome.ts'
+import { PARKED_LIMITS, ParkedOutcomes } from './modern/parked-outcomes.ts'
 import { travel } from './pipeline.ts'
 import { describeEvent } from './record.ts'
 import { RefusalBudget } from './refusal-budget.ts'
@@ -29,6 +34,8 @@ export interface McpEndpointDeps {
   readonly audit: CallAuditTrail
   readonly clock: Clock
   readonly random: Random
+  /** Seals what clients carry for us between the rounds of a request. */
+  readonly sealer: Sealer
   /** Private folders of child processes and users' folders are made under it. */
   readonly stateDir: string
   readonly log: Log
@@ -67,16 +74,34 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const sessions = new SessionTable(limits.sessionsMax, endSession)
   const firstUses = new FirstUses()
   const refusalBudget = new RefusalBudget(clock)
-  const road: Road = { ...deps, limits, connector, sessions, firstUses, refusalBudget, isClosing: () => isClosing }
+  const counterparts = new Counterparts({ connector, limits, clock, log })
+  const parked = new ParkedOutcomes<Outcome>({ clock, ...PARKED_LIMITS, sizeOf: sizeOfOutcome })
+  const listeners = new ListenerPlaces(limits.listenersMax)
+  const road: Road = {
+    ...deps,
+    limits,
+    connector,
+    sessions,
+    firstUses,
+    refusalBudget,
+    counterparts,
+    parked,
+    listeners,
+    isClosing: () => isClosing,
+  }
 
-  const reap = setInterval(
-    () => void sessions.endWhere((session) => isForgotten(session, clock.nowMs()), 'idle'),
-    limits.reapEveryMs,
-  )
+  const reap = setInterval(() => {
+    void sessions.endWhere((session) => isForgotten(session, clock.nowMs()), 'idle')
+    counterparts.reap()
+  }, limits.reapEveryMs)
   reap.unref()
-  const stopWatchingRevocations = revocations.onChange(() => endRevoked(sessions, revocations))
+  const stopWatchingRevocations = revocations.onChange(() => {
+    endRevoked(sessions, revocations)
+    counterparts.endRevoked((principal) => revocations.isRevoked(principal))
+  })
   const stopWatchingSnapshots = snapshots.onSwap((snapshot) => {
     void sessions.endWhere((session) => !isStillServed(session, snapshot), 'serverChanged')
+    counterparts.endChanged(snapshot)
   })
 
   const underWay = new Set<Promise<void>>()
@@ -96,7 +121,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       clearInterval(reap)
       stopWatchingRevocations()
       stopWatchingSnapshots()
-      await sessions.endWhere(() => true, 'shutdown')
+      await Promise.all([sessions.endWhere(() => true, 'shutdown'), counterparts.close()])
       await connector.close()
       // Lost calls still write their outcomes; whoever closes the store afterwards must find them written.
       await Promise.race([Promise.allSettled(underWay), sleep(DRAIN_MS, undefined, { ref: false })])

@@ -8,8 +8,11 @@ import { parseBearer } from '#wire/oauth/bearer.ts'
 import { admitHead } from './admission/admit-head.ts'
 import { admitMessages, type Envelope } from './admission/admit-messages.ts'
 import { type Authenticated, authenticate } from './authentication/authenticate.ts'
-import { authorize, type ToolLookup } from './authorization/authorize.ts'
+import { authorize, type Permit, type ToolLookup } from './authorization/authorize.ts'
 import { type Cleared, inspectArguments } from './inspection/inspect-arguments.ts'
+import type { Onward } from './inspection/onward-message.ts'
+import { carryModern } from './modern/carry-modern.ts'
+import { type OtherSide, openOtherSide } from './modern/other-side.ts'
 import { contextOf, describeEvent } from './record.ts'
 import type { Refusal } from './refusal.ts'
 import { respond } from './respond.ts'
@@ -77,8 +80,9 @@ async function carryEnvelope(
   // A body may drip for longer than a revoked or expired token may live.
   const stillHolds = await authenticate(caller.head, road.verifier)
   if (!stillHolds.ok) return stillHolds.refusal
+  if (envelope.era === 'modern') return await postModern(exchange, envelope, road)
   if (opensSession(envelope)) {
-    const cleared = await clearAll(envelope, null, road)
+    const cleared = await clearAll(envelope, NO_SESSION, road)
     const [first] = cleared.ok ? cleared.value : []
     if (!cleared.ok) return cleared.refusal
     return first === undefined ? NOTHING_SENT : await initialize(exchange, first, road)
@@ -92,29 +96,45 @@ async function carryEnvelope(
   }
   // The header may be missing; what was negotiated is what counts.
   if (isBatch && !allowsBatches(session.value.revision)) return { name: 'batchNotAllowed' }
-  const cleared = await clearAll(envelope, session.value, road)
+  const cleared = await clearAll(envelope, sessionSide(session.value, caller), road)
   if (!cleared.ok) return cleared.refusal
   return await carry({ exchange, cleared: cleared.value, isBatch, session: session.value }, road)
+}
+
+/** A request that stands alone: its caller's other side takes the place of the session, and every step is the same. */
+async function postModern(exchange: HttpExchange, envelope: Envelope, road: Road): Promise<Refusal | null> {
+  const side = openOtherSide(envelope.authenticated, road)
+  if (!side.ok) return side.refusal
+  const cleared = await clearAll(envelope, side.value, road)
+  const [only] = cleared.ok ? cleared.value : []
+  if (!cleared.ok) return cleared.refusal
+  return only === undefined ? NOTHING_SENT : await carryModern(exchange, only, side.value, road)
+}
+
+/** What messages are judged against. */
+type Side = Pick<OtherSide, 'tools' | 'credentialTexts'> & {
+  prepare(permit: Permit): Promise<Result<Onward | null, Refusal>>
 }
 
 /** Authorization and inspection of every message, before any of them is sent. */
 async function clearAll(
   envelope: Envelope,
-  session: Session | null,
+  side: Side,
   road: Road,
 ): Promise<Result<readonly Cleared[], Refusal>> {
-  const { authenticated, messages } = envelope
+  const { authenticated, messages, era } = envelope
   const { authorization, snapshot } = authenticated.head
   const bearer = parseBearer(authorization?.reveal())
   // It was read the same way when the caller was authenticated.
   if (bearer.kind !== 'token') return refused({ name: 'tokenMissing' })
-  const context = { bearer: bearer.token, credentialTexts: session?.credentialTexts ?? [], onward: null }
-  const { server } = authenticated.head
-  const tools: ToolLookup = session === null ? NO_TOOLS : { classOf: (tool) => session.inventory.classOf(tool, server) }
+  const { tools, credentialTexts } = side
   const cleared: Cleared[] = []
   for (const message of messages) {
-    const permit = await authorize(authenticated, message, tools, snapshot, road.memberships, 'legacy')
+    const permit = await authorize(authenticated, message, tools, snapshot, road.memberships, era)
     if (!permit.ok) return permit
+    const onward = await side.prepare(permit.value)
+    if (!onward.ok) return onward
+    const context = { bearer: bearer.token, credentialTexts, onward: onward.value }
     const one = inspectArguments(permit.value, context)
     if (!one.ok) return one
     cleared.push(one.value)
@@ -151,6 +171,11 @@ function findSession({ head, principal }: Authenticated, road: Road): Result<Ses
   if (!found.ok) return refused({ name: 'sessionUnknown', reason: found.refusal })
   found.value.use(principal, road.clock.nowMs())
   return found
+}
+
+function sessionSide({ inventory, credentialTexts }: Session, { head }: Authenticated): Side {
+  const tools: ToolLookup = { classOf: (tool) => inventory.classOf(tool, head.server) }
+  return { ...NO_SESSION, tools, credentialTexts }
 }
 
 function opensSession({ authenticated, messages }: Envelope): boolean {
@@ -237,4 +262,4 @@ function reasonOf(refusal: Refusal): string {
 }
 
 const NOTHING_SENT: Refusal = { name: 'messageInvalid', reason: 'nothing was sent', id: null }
-const NO_TOOLS: ToolLookup = { classOf: async () => null }
+const NO_SESSION: Side = { tools: { classOf: async () => null }, credentialTexts: [], prepare: async () => ok(null) }

@@ -3,10 +3,15 @@ import type { Clock } from '#core/clock.ts'
 import type { Log } from '#core/log.ts'
 import type { Random } from '#core/random.ts'
 import type { SnapshotSource } from '#core/snapshot.ts'
+import type { Sealer } from '#keys/sealer.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { Memberships, Revocations } from '#identity/live-ports.ts'
 import type { FirstUses } from './authentication/first-uses.ts'
 import type { DataPlaneLimits } from './limits.ts'
+import type { Counterparts } from './modern/counterparts.ts'
+import type { ListenerPlaces } from './modern/listener-places.ts'
+import type { Outcome } from './modern/outcome.ts'
+import type { ParkedOutcomes } from './modern/parked-outcomes.ts'
 import type { RefusalBudget } from './refusal-budget.ts'
 import type { SessionTable } from './sessions/session-table.ts'
 import type { Connector } from './upstream/connect.ts'
@@ -26,5 +31,10 @@ export interface Road {
   readonly sessions: SessionTable
   readonly firstUses: FirstUses
   readonly refusalBudget: RefusalBudget
+  /** The other sides of clients that have no session. */
+  readonly counterparts: Counterparts
+  readonly sealer: Sealer
+  readonly parked: ParkedOutcomes<Outcome>
+  readonly listeners: ListenerPlaces
   readonly isClosing: () => boolean
 }

@@ -120,26 +120,27 @@ describe('a request of the modern era', () => {
     })
 
   it.each([
-    ['in body and header', modern('tools/call'), '2026-07-28'],
-    ['in the body alone', modern('tools/call'), undefined],
-    ['in the body, under a legacy header', modern('tools/call'), '2025-11-25'],
-    ['as a probe', modern('server/discover'), '2026-07-28'],
+    ['without capabilities', modern('tools/call'), '2026-07-28', -32602],
+    ['without a header', modern('tools/call'), undefined, -32020],
+    ['under a legacy header', modern('tools/call'), '2025-11-25', -32020],
     [
-      'in the header, over a legacy body',
+      'by its header alone, over a legacy body',
       '{"jsonrpc":"2.0","id":"q","method":"tools/call","params":{"name":"wipe"}}',
       '2026-07-28',
+      -32602,
     ],
-    ['in the header, over a legacy handshake', INITIALIZE.replace('"id":1', '"id":"q"'), '2026-07-28'],
-  ])('gets the version error: %s', async (_name, body, header) => {
-    const answer = await expectRefused(
-      body,
-      400,
-      -32022,
-      header === undefined ? {} : { 'mcp-protocol-version': header },
-    )
+    ['by its header alone, over a legacy handshake', INITIALIZE.replace('"id":1', '"id":"q"'), '2026-07-28', -32020],
+  ])('is refused %s', async (_name, body, header, code) => {
+    const answer = await expectRefused(body, 400, code, header === undefined ? {} : { 'mcp-protocol-version': header })
+    expect(answer).toMatchObject({ id: 'q' })
+  })
+
+  it('of a revision to come gets the version error', async () => {
+    const body = modern('tools/call').replace('2026-07-28', '2027-07-28')
+    const answer = await expectRefused(body, 400, -32022, { 'mcp-protocol-version': '2027-07-28' })
     expect(answer).toMatchObject({
       id: 'q',
-      error: { data: { supported: ['2025-11-25', '2025-06-18', '2025-03-26'], requested: '2026-07-28' } },
+      error: { data: { supported: ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26'], requested: '2027-07-28' } },
     })
   })
 

@@ -89,11 +89,11 @@ const PINS: { readonly [Name in Refusal['name']]: Pin } = {
     message: 'Invalid request: this revision has no batches',
   },
   revisionUnsupported: {
-    refusal: { name: 'revisionUnsupported', requested: '2026-07-28', id: 'a' },
+    refusal: { name: 'revisionUnsupported', requested: '2027-07-28', id: 'a' },
     status: 400,
     code: -32022,
     message: 'Unsupported protocol version',
-    data: { supported: ['2025-11-25', '2025-06-18', '2025-03-26'], requested: '2026-07-28' },
+    data: { supported: ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26'], requested: '2027-07-28' },
   },
   headerMismatch: {
     refusal: { name: 'headerMismatch', header: 'Mcp-Name', id: 7 },

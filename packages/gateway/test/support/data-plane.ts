@@ -22,6 +22,7 @@ import { TOOL_CLASSES, type ToolClass } from '#core/tool-classes.ts'
 import { createMcpEndpoint, type McpEndpoint } from '#data-plane/endpoint.ts'
 import type { DataPlaneLimits } from '#data-plane/limits.ts'
 import { createRouter } from '#http/router.ts'
+import { createSealer } from '#keys/sealer.ts'
 import type { Principal } from '#identity/principal.ts'
 
 export interface TestServer {
@@ -108,6 +109,7 @@ export async function startDataPlane(options: GatewayOptions): Promise<DataPlane
     audit,
     clock: systemClock,
     random: systemRandom,
+    sealer: createSealer(systemRandom.bytes(32), systemRandom),
     stateDir,
     log,
     ...(process.env['PATH'] === undefined ? {} : { searchPath: process.env['PATH'] }),

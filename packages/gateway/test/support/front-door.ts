@@ -12,6 +12,7 @@ import { createProtectedResourceMetadata } from '#data-plane/protected-resource-
 import { withCors } from '#http/cors.ts'
 import { createListener } from '#http/listener.ts'
 import { createRouter } from '#http/router.ts'
+import { createSealer } from '#keys/sealer.ts'
 import { createAccessTokenVerifier } from '#identity/access-tokens.ts'
 import { createMemberships } from '#identity/memberships.ts'
 import { type LiveRevocations, startRevocations } from '#identity/revocations.ts'
@@ -140,6 +141,7 @@ export async function startFrontDoor(): Promise<FrontDoor> {
     },
     clock,
     random: systemRandom,
+    sealer: createSealer(systemRandom.bytes(32), systemRandom),
     stateDir,
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
   })

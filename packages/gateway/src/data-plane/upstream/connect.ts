@@ -10,6 +10,8 @@ import { type ChildOwner, DEFAULT_SEARCH_PATH } from './child-environment.ts'
 import type { OpenConnection } from './connection.ts'
 import { endOrphans } from './end-orphans.ts'
 import { openHttp } from './http.ts'
+import { openModernHttp } from './modern-http.ts'
+import type { ModernTransport } from './modern-transport.ts'
 import { ProcessGroups } from './process-group.ts'
 import { openStdio } from './stdio.ts'
 
@@ -25,6 +27,8 @@ export interface ConnectorOptions {
 /** Opens connections to upstreams, and ends whatever is left of them with the gateway. */
 export interface Connector {
   connectTo(server: ServerEntry, owner: ChildOwner): OpenConnection
+  /** The same without sessions; null for a server that is a process. */
+  modernHttp(server: ServerEntry, log: Log): ModernTransport | null
   close(): Promise<void>
 }
 
@@ -57,6 +61,10 @@ export function createConnector(options: ConnectorOptions): Connector {
       const { responseBytesMax } = own
       return ok(openHttp(upstream, { pool: poolFor(upstream), responseBytesMax, callTimeoutMs, limits, log }, events))
     },
+    modernHttp: ({ upstream, limits: { responseBytesMax } }, ownLog) =>
+      upstream.kind === 'http'
+        ? openModernHttp(upstream, { pool: poolFor(upstream), responseBytesMax, log: ownLog })
+        : null,
     close: async () => {
       process.off('exit', killAll)
       await Promise.all([...pools.values()].map((pool) => pool.close()))

@@ -17,6 +17,9 @@ import type { ModernTransport } from './modern-transport.ts'
 /** Longest wait for a server to say which era it is of; legacy processes may stay silent. */
 const PROBE_MS = 5_000
 
+/** How servers of the older era take a request before `initialize`: HTTP says no in its own words, some processes just exit. */
+const LEGACY_SIGNS: ReadonlySet<string> = new Set(['notModern', 'processExited', 'stdoutEnded', 'stdinClosed'])
+
 export type ProbedEra = 'modern' | 'legacy'
 
 /** Requests of the modern era over one transport: ids and progress tokens of ours, one absolute time limit, and only what belongs back. */
@@ -60,7 +63,7 @@ export class ModernServer implements ModernUpstream {
       case 'timedOut':
         return { era: 'legacy' }
       case 'lost':
-        return end.reason === 'notModern' ? { era: 'legacy' } : { lost: end.reason }
+        return LEGACY_SIGNS.has(end.reason) ? { era: 'legacy' } : { lost: end.reason }
       case 'cancelled':
         return { lost: 'cancelled' }
     }

@@ -75,18 +75,18 @@ describe('the era of a message', () => {
 
   it('is modern when the body says so, whatever the header', () => {
     for (const header of [null, '2025-11-25', '2026-07-28']) {
-      expect(classifyEra(header, message(meta))).toEqual({ kind: 'modern', requested: '2026-07-28' })
+      expect(classifyEra(header, message(meta))).toEqual({ kind: 'modern', claim: 'body', requested: '2026-07-28' })
     }
   })
 
   it('is modern when the header names a revision that we do not speak, whatever the body', () => {
-    expect(classifyEra('2026-07-28', message(null))).toEqual({ kind: 'modern', requested: '2026-07-28' })
-    expect(classifyEra('2024-11-05', message(null))).toEqual({ kind: 'modern', requested: '2024-11-05' })
+    expect(classifyEra('2026-07-28', message(null))).toEqual({ kind: 'modern', claim: 'header', requested: '2026-07-28' })
+    expect(classifyEra('2024-11-05', message(null))).toEqual({ kind: 'modern', claim: 'header', requested: '2024-11-05' })
   })
 
   it('repeats at most 64 characters of what was asked', () => {
     const long = { _meta: { 'io.modelcontextprotocol/protocolVersion': 'x'.repeat(500) } }
-    expect(classifyEra(null, message(long))).toEqual({ kind: 'modern', requested: 'x'.repeat(64) })
+    expect(classifyEra(null, message(long))).toEqual({ kind: 'modern', claim: 'body', requested: 'x'.repeat(64) })
     expect(classifyEra(null, message({ _meta: { 'io.modelcontextprotocol/protocolVersion': 5 } })).kind).toBe('modern')
   })
 })

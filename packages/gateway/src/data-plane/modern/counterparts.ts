@@ -1,0 +1,195 @@
+import type { Clock } from '#core/clock.ts'
+import type { ServerId } from '#core/ids.ts'
+import type { Log } from '#core/log.ts'
+import { ok, type Result, refused } from '#core/result.ts'
+import type { ServerEntry, Snapshot, UpstreamSpec } from '#core/snapshot.ts'
+import type { Principal } from '#identity/principal.ts'
+import type { DataPlaneLimits } from '../limits.ts'
+import type { Refusal } from '../refusal.ts'
+import { bindingOf } from '../sessions/session.ts'
+import { boundedLog } from '../upstream/bounded-log.ts'
+import type { Connector } from '../upstream/connect.ts'
+import type { UpstreamFailure } from '../upstream/connection.ts'
+import { ModernServer, type ProbedEra } from '../upstream/modern-server.ts'
+import type { ModernTransport } from '../upstream/modern-transport.ts'
+import { openModernStdio } from '../upstream/modern-stdio.ts'
+import { sameUpstream } from '../upstream/same-upstream.ts'
+import { Counterpart } from './counterpart.ts'
+
+/**
+ * How long a server's era is taken for granted. A modern verdict corrects itself when requests are turned away; a legacy one never
+ * would, so it is short.
+ */
+const ERA_MS: { readonly [era in ProbedEra]: number } = { modern: 10 * 60_000, legacy: 30_000 }
+
+export interface CounterpartsOptions {
+  readonly connector: Connector
+  readonly limits: DataPlaneLimits
+  readonly clock: Clock
+  readonly log: Log
+}
+
+interface Verdict {
+  readonly era: ProbedEra
+  readonly upstream: UpstreamSpec
+  readonly atMs: number
+}
+
+/** All counterparts, bounded in total and for processes per subject and server, and what eras their servers are of. */
+export class Counterparts {
+  readonly #options: CounterpartsOptions
+  readonly #byKey = new Map<string, Counterpart>()
+  readonly #eras = new Map<ServerId, Verdict>()
+  /** Times at which processes broke, per key: a server that dies at once is not started in a loop. */
+  readonly #breaks = new Map<string, number[]>()
+
+  constructor(options: CounterpartsOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  all(): readonly Counterpart[] {
+    return [...this.#byKey.values()]
+  }
+
+  /** The counterpart of this caller at this server. Nothing is opened yet. */
+  of(principal: Principal, server: ServerEntry): Result<Counterpart, Refusal> {
+    const binding = bindingOf(principal, server)
+    const key = JSON.stringify([binding.tenant, binding.subject, binding.clientId, binding.server])
+    const known = this.#byKey.get(key)
+    if (known !== undefined && sameUpstream(known.server.upstream, server.upstream)) return ok(known)
+    if (known !== undefined) this.#end(key, known, 'serverChanged')
+    if (!this.#makeRoom(principal, server)) return refused({ name: 'sessionsExhausted' })
+    const { limits, clock } = this.#options
+    const counterpart = new Counterpart({
+      binding,
+      server,
+      callsInFlightMax: limits.callsInFlightMax,
+      toolLimits: limits,
+      monotonicMs: () => clock.monotonicMs(),
+      open: (self) => this.#open(key, server, self),
+    })
+    this.#byKey.set(key, counterpart)
+    return ok(counterpart)
+  }
+
+  /** A server that turned a request away as none of its era may have changed eras. */
+  forgetEra(server: ServerEntry): void {
+    this.#eras.delete(server.id)
+  }
+
+  reap(): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    for (const [key, counterpart] of [...this.#byKey]) {
+      const idleMs = counterpart.server.limits.idleSeconds * 1000
+      if (counterpart.isIdle && nowMs - counterpart.usedAtMs >= idleMs) this.#end(key, counterpart, 'idle')
+    }
+    for (const key of this.#breaks.keys()) if (this.#recentBreaks(key).length === 0) this.#breaks.delete(key)
+  }
+
+  /** Calls of revoked grants end at once; a process whose subject has nothing else under way ends with idleness. */
+  endRevoked(isRevoked: (principal: Principal) => boolean): void {
+    for (const counterpart of this.#byKey.values()) counterpart.endCalls(isRevoked, 'grantRevoked')
+  }
+
+  endChanged(snapshot: Snapshot): void {
+    for (const [key, counterpart] of [...this.#byKey]) {
+      const server = snapshot.servers.get(counterpart.server.id)
+      if (server === undefined || !sameUpstream(server.upstream, counterpart.server.upstream)) {
+        this.#end(key, counterpart, 'serverChanged')
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    const all = this.all()
+    this.#byKey.clear()
+    await Promise.all(all.map((counterpart) => counterpart.end('shutdown')))
+  }
+
+  #end(key: string, counterpart: Counterpart, reason: string): void {
+    this.#byKey.delete(key)
+    void counterpart.end(reason)
+  }
+
+  /** The one that was idle longest goes; one in use never does, and another subject's only for the bound of all. */
+  #makeRoom(principal: Principal, server: ServerEntry): boolean {
+    const mine = [...this.#byKey].filter(
+      ([, { binding }]) =>
+        binding.tenant === principal.tenant && binding.subject === principal.subject && binding.server === server.id,
+    )
+    if (mine.length >= server.limits.sessionsPerSubjectMax && !this.#endOldest(mine)) return false
+    return this.#byKey.size < this.#options.limits.sessionsMax || this.#endOldest([...this.#byKey])
+  }
+
+  #endOldest(candidates: readonly (readonly [string, Counterpart])[]): boolean {
+    const idle = candidates.filter(([, counterpart]) => counterpart.isIdle)
+    const oldest = idle.toSorted(([, a], [, b]) => a.usedAtMs - b.usedAtMs)[0]
+    if (oldest === undefined) return false
+    this.#end(oldest[0], oldest[1], 'replaced')
+    return true
+  }
+
+  /** Connects and asks for the era, unless it is known. A legacy server is never sent anything that it could take for its own. */
+  async #open(key: string, server: ServerEntry, owner: Counterpart): Promise<Result<ModernServer, UpstreamFailure>> {
+    if (this.#eraOf(server) === 'legacy') return refused({ reason: 'legacyOnly' })
+    let opened: ModernServer | null = null
+    const transport = await this.#connect(key, server, owner, (reason) => {
+      this.#options.log.warn('a process of an upstream ended', { server: server.id, reason })
+      this.#breaks.set(key, [...this.#recentBreaks(key), this.#options.clock.monotonicMs()])
+      if (opened !== null) owner.drop(opened)
+    })
+    if (!transport.ok) return transport
+    const upstream = new ModernServer(transport.value)
+    opened = upstream
+    if (this.#eraOf(server) === 'modern') return ok(upstream)
+    const probed = await upstream.probe(server.limits.callTimeoutSeconds * 1000)
+    if ('lost' in probed) {
+      await upstream.close()
+      return refused({ reason: probed.lost })
+    }
+    this.#eras.set(server.id, {
+      era: probed.era,
+      upstream: server.upstream,
+      atMs: this.#options.clock.monotonicMs(),
+    })
+    if (probed.era === 'modern') return ok(upstream)
+    await upstream.close()
+    return refused({ reason: 'legacyOnly' })
+  }
+
+  async #connect(
+    key: string,
+    server: ServerEntry,
+    owner: Counterpart,
+    onClosed: (reason: string) => void,
+  ): Promise<Result<ModernTransport, UpstreamFailure>> {
+    const { connector, limits, clock } = this.#options
+    const log = boundedLog(this.#options.log, limits.logLinesPerMinuteMax, clock, { server: server.id })
+    const http = connector.modernHttp(server, log)
+    if (http !== null) return ok(http)
+    if (this.#recentBreaks(key).length > limits.restartsMax) return refused({ reason: 'restartsExhausted' })
+    try {
+      return await openModernStdio(connector.connectTo(server, owner.binding), onClosed)
+    } catch (cause) {
+      // A machine without processes, memory or disk to spare makes an upstream unavailable; it must not break the road.
+      log.error('a connection to an upstream could not be opened', { cause })
+      return refused({ reason: 'openFailed' })
+    }
+  }
+
+  #eraOf(server: ServerEntry): ProbedEra | null {
+    const verdict = this.#eras.get(server.id)
+    if (verdict === undefined || !sameUpstream(verdict.upstream, server.upstream)) return null
+    return this.#options.clock.monotonicMs() - verdict.atMs < ERA_MS[verdict.era] ? verdict.era : null
+  }
+
+  #recentBreaks(key: string): number[] {
+    const { limits, clock } = this.#options
+    const nowMs = clock.monotonicMs()
+    return (this.#breaks.get(key) ?? []).filter((at) => nowMs - at < limits.restartWindowMs)
+  }
+}
