@@ -4,6 +4,7 @@ import type { Cleared } from '../inspection/inspect-arguments.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Road } from '../road.ts'
 import { carryRequest } from './carry-request.ts'
+import { listen } from './listen.ts'
 import type { OtherSide } from './other-side.ts'
 
 /** Sends one cleared message of the modern era. Null once the exchange is answered; a refusal means that nothing was sent. */
@@ -22,6 +23,8 @@ export async function carryModern(
   const prepared = side.prepared()
   if (prepared === null) throw new Error('a request is carried after it was prepared')
   const { counterpart } = side
+  if (message.method === 'subscriptions/listen')
+    return await listen({ exchange, cleared, request: message, counterpart }, road)
   return await carryRequest(
     { exchange, cleared, request: message, counterpart, tools: prepared.inventory, round: prepared.round },
     road,
