@@ -117,11 +117,7 @@ type Side = Pick<OtherSide, 'tools' | 'credentialTexts'> & {
 }
 
 /** Authorization and inspection of every message, before any of them is sent. */
-async function clearAll(
-  envelope: Envelope,
-  side: Side,
-  road: Road,
-): Promise<Result<readonly Cleared[], Refusal>> {
+async function clearAll(envelope: Envelope, side: Side, road: Road): Promise<Result<readonly Cleared[], Refusal>> {
   const { authenticated, messages, era } = envelope
   const { authorization, snapshot } = authenticated.head
   const bearer = parseBearer(authorization?.reveal())

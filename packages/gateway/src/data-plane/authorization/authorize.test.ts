@@ -254,7 +254,9 @@ describe('forged steps', () => {
     const memberships = { rolesOf: async () => ({ roles: ['all'], version: 1 }) }
     // What a caller without types could pass.
     const forged = { ...real } as unknown as Authenticated
-    await expect(authorize(forged, call('look'), tools, snapshot, memberships, 'legacy')).rejects.toThrow('not authenticated')
+    await expect(authorize(forged, call('look'), tools, snapshot, memberships, 'legacy')).rejects.toThrow(
+      'not authenticated',
+    )
     expect(asked).toEqual(['look'])
   })
 })

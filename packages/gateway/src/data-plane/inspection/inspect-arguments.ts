@@ -52,7 +52,12 @@ export function inspectArguments(permit: Permit, context: InspectionContext): Re
   const { onward } = context
   // A bug of ours: what one hop says of itself would be told to the next.
   if ((permit.era === 'modern') !== (onward !== null)) throw new TypeError('a message is inspected by its own era')
-  const object = onward !== null ? onwardMessage(message.object, onward) : message.kind === 'request' ? withoutTask(message.object) : message.object
+  const object =
+    onward !== null
+      ? onwardMessage(message.object, onward)
+      : message.kind === 'request'
+        ? withoutTask(message.object)
+        : message.object
   const text = printJson(object)
   if (textHolds(text, [context.bearer.reveal()]))
     return refused({ name: 'argumentsRefused', reason: 'bearerInArguments', id })

@@ -78,7 +78,8 @@ function judgeResult(result: JsonObject, context: ModernResultContext): Result<J
   const type = result['resultType']
   if (type === 'input_required') return judgeQuestions(result, context)
   // basic/index §ResultType: a value that nobody negotiated is invalid; none at all is `complete`.
-  if (type !== 'complete' && type !== undefined) return refused({ name: 'resultRefused', reason: 'resultTypeUnknown', id })
+  if (type !== 'complete' && type !== undefined)
+    return refused({ name: 'resultRefused', reason: 'resultTypeUnknown', id })
   const complete = { ...result, resultType: 'complete' }
   const hinted = isCacheable(method) || Object.hasOwn(result, 'cacheScope') ? withHints(complete, context) : complete
   if (method === 'tools/list') return ok({ ...hinted, tools: allowedTools(hinted, context) })

@@ -85,7 +85,9 @@ async function tell(
     ran = true
     return runAndRecord({ ...carriage, signal }, callId, underWay, reply, road)
   })
-  const outcome: Outcome = told.ok ? told.value : { ...refusedAs(told.refusal, reasonOf(told.refusal)), outcome: 'failed' }
+  const outcome: Outcome = told.ok
+    ? told.value
+    : { ...refusedAs(told.refusal, reasonOf(told.refusal)), outcome: 'failed' }
   // One outcome on record for every request, also for one that only heard of another's.
   if (!ran) {
     const reason = told.ok ? 'repeated' : outcome.reason
@@ -116,12 +118,7 @@ async function runAndRecord(
 }
 
 /** A bug of ours in judging must not swallow the outcome of something done. */
-async function runAndJudge(
-  carriage: Running,
-  underWay: UnderWay,
-  reply: ModernReply,
-  road: Road,
-): Promise<Outcome> {
+async function runAndJudge(carriage: Running, underWay: UnderWay, reply: ModernReply, road: Road): Promise<Outcome> {
   try {
     const end = await run(carriage, reply, road)
     return await judge(end, carriage, underWay, road)

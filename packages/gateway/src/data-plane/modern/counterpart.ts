@@ -159,4 +159,3 @@ export class Counterpart {
     return isJsonObject(result) ? result : null
   }
 }
-

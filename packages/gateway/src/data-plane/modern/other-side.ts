@@ -73,7 +73,10 @@ export function openOtherSide(authenticated: Authenticated, road: Road): Result<
 }
 
 /** The definition by which headers are judged may have changed since it was listed, so it is looked at again before refusing. */
-async function compareParams({ tool, message, authenticated }: Permit, inventory: ToolInventory): Promise<Refusal | null> {
+async function compareParams(
+  { tool, message, authenticated }: Permit,
+  inventory: ToolInventory,
+): Promise<Refusal | null> {
   if (tool === null || message.kind !== 'request' || message.params === null) return null
   const args = memberOf(message.params, 'arguments')
   const { params } = authenticated.head.mirror

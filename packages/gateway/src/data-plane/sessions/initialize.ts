@@ -36,9 +36,7 @@ export async function initialize(exchange: HttpExchange, cleared: Cleared, road:
     const opened = await openSession(request, road)
     if (!opened.ok) {
       const { reason } = opened.refusal
-      return reason === 'handshakeTimedOut'
-        ? { name: 'upstreamTimeout', id }
-        : refusalOfLoss(reason, id)
+      return reason === 'handshakeTimedOut' ? { name: 'upstreamTimeout', id } : refusalOfLoss(reason, id)
     }
     const { session, result } = opened.value
     // The handshake takes time in which the server may have been reconfigured or the caller revoked; nobody looked at this session yet.

@@ -71,7 +71,11 @@ function post(
 
 type Answer = Result<JsonRpcResponse, UpstreamFailure>
 
-async function readAnswer(response: UpstreamResponse, exchange: ModernExchange, options: ModernHttpOptions): Promise<Answer> {
+async function readAnswer(
+  response: UpstreamResponse,
+  exchange: ModernExchange,
+  options: ModernHttpOptions,
+): Promise<Answer> {
   const { status } = response
   const type = (response.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase()
   if (status === 200 && type === 'text/event-stream') return await readStream(response, exchange, options)
@@ -95,7 +99,11 @@ function isForeign(status: number): boolean {
   return [400, 404, 405, 406, 415, 422].includes(status)
 }
 
-async function readJson(response: UpstreamResponse, { ourId, signal }: ModernExchange, bytesMax: number): Promise<Answer> {
+async function readJson(
+  response: UpstreamResponse,
+  { ourId, signal }: ModernExchange,
+  bytesMax: number,
+): Promise<Answer> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of response.body) {
@@ -113,7 +121,11 @@ function isAbout({ id, isError }: JsonRpcResponse, ourId: number): boolean {
   return id === ourId || (isError && id === null)
 }
 
-async function readStream(response: UpstreamResponse, exchange: ModernExchange, options: ModernHttpOptions): Promise<Answer> {
+async function readStream(
+  response: UpstreamResponse,
+  exchange: ModernExchange,
+  options: ModernHttpOptions,
+): Promise<Answer> {
   const reader = new SseReader(options.responseBytesMax)
   for await (const chunk of response.body) {
     const events = reader.push(chunk)
