@@ -3,6 +3,8 @@ import { describe, expect, test, vi } from 'vitest'
 import { AdjustableClock } from '../../../test/support/adjustable-clock.ts'
 import { type ParkedKey, ParkedOutcomes } from './parked-outcomes.ts'
 
+type Run = () => Promise<{ text: string }>
+
 const clock = () => new AdjustableClock()
 const LIVE = new AbortController().signal
 
@@ -33,7 +35,7 @@ describe('the outcome of a parked request', () => {
     const time = clock()
     const outcomes = parked(time)
     const end = Promise.withResolvers<{ text: string }>()
-    const run = vi.fn(() => end.promise)
+    const run = vi.fn<Run>(() => end.promise)
     const both = Promise.all([outcomes.once(keyOf(time), LIVE, run), outcomes.once(keyOf(time), LIVE, run)])
     await vi.waitFor(() => expect(run).toHaveBeenCalled())
     end.resolve({ text: 'done' })
@@ -48,7 +50,7 @@ describe('the outcome of a parked request', () => {
     const time = clock()
     const outcomes = parked(time)
     const key = keyOf(time)
-    const run = vi.fn(async () => ({ text: 'done' }))
+    const run = vi.fn<Run>(async () => ({ text: 'done' }))
     await outcomes.once(key, LIVE, run)
     time.forward(59)
     expect(await outcomes.once(key, LIVE, run)).toEqual({ ok: true, value: { text: 'done' } })
@@ -65,7 +67,7 @@ describe('the outcome of a parked request', () => {
     const outcomes = parked(time)
     const end = Promise.withResolvers<{ text: string }>()
     const first = outcomes.once(keyOf(time), LIVE, () => end.promise)
-    const other = vi.fn(async () => ({ text: 'other' }))
+    const other = vi.fn<Run>(async () => ({ text: 'other' }))
     expect(await outcomes.once(keyOf(time, change), LIVE, other)).toEqual({ ok: false, refusal: 'spent' })
     end.resolve({ text: 'done' })
     await first
@@ -88,7 +90,7 @@ describe('the outcome of a parked request', () => {
       throw new Error('broken')
     }
     await expect(outcomes.once(keyOf(time), LIVE, fail)).rejects.toThrow('broken')
-    const run = vi.fn(async () => ({ text: 'again' }))
+    const run = vi.fn<Run>(async () => ({ text: 'again' }))
     expect(await outcomes.once(keyOf(time), LIVE, run)).toEqual({ ok: false, refusal: 'spent' })
     expect(run).not.toHaveBeenCalled()
   })
@@ -118,7 +120,7 @@ describe('the outcome of a parked request', () => {
   test('no place to remember means no run; another owner still finds one', async () => {
     const time = clock()
     const outcomes = parked(time, { perOwner: 2, states: 3 })
-    const run = vi.fn(async () => ({ text: 'x' }))
+    const run = vi.fn<Run>(async () => ({ text: 'x' }))
     const ask = (owner: string, parkedId: string) => outcomes.once(keyOf(time, { owner, parkedId }), LIVE, run)
     await ask('alice', '1')
     await ask('alice', '2')
