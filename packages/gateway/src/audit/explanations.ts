@@ -161,6 +161,30 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     meaning: 'The user holds limits.sessionsPerSubjectMax sessions on this server already.',
     action: 'Close some, wait limits.idleSeconds, or raise the limit.',
   },
+  headerMismatch: {
+    meaning:
+      'A header of the request said something else than its body, or was missing; revision 2026-07-28 demands that they agree.',
+    action:
+      'Look for a proxy that changes or drops Mcp-* headers. From a client that did not do so before, it may be an attack.',
+  },
+  metaInvalid: {
+    meaning: 'The request named revision 2026-07-28 but its _meta lacked what every request of that revision needs.',
+    action: 'Nothing, unless one client keeps doing it: then it does not follow the revision it names.',
+  },
+  methodUnknown: {
+    meaning:
+      'The gateway does not know this method in revision 2026-07-28, so it lets nobody use it. Extensions are not in force.',
+    action: 'Nothing, unless the client cannot do without it.',
+  },
+  capabilityMissing: {
+    meaning: 'The server wanted to ask something that the client had not declared it can answer.',
+    action: 'Use a client that can (elicitation, sampling or roots), or another tool.',
+  },
+  requestStateRefused: {
+    meaning:
+      'The request brought a requestState that was not given to this user and client for this very request, is older than ten minutes, or was used.',
+    action: 'Nothing, if it was too old. Otherwise the state was taken from another request or changed on the way.',
+  },
   methodUnmapped: {
     meaning: 'The gateway does not know what this method may do, so it lets nobody use it.',
     action: 'Nothing, unless the client cannot do without it.',

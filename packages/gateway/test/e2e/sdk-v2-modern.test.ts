@@ -6,9 +6,12 @@ import { type DualEraServer, startDualEraServer } from './support/dual-era-serve
 import { type RunningGateway, startGateway } from './support/gateway.ts'
 import { StoredLogin } from './support/stored-login.ts'
 
-const EVERYTHING = fileURLToPath(
-  new URL('../../../../node_modules/@modelcontextprotocol/server-everything/dist/index.js', import.meta.url),
-)
+/** The quick start's server of this name, which is of the older era. */
+function serverPath(name: string): string {
+  return fileURLToPath(
+    new URL(`../../../../node_modules/@modelcontextprotocol/server-${name}/dist/index.js`, import.meta.url),
+  )
+}
 
 let upstream: DualEraServer
 let gateway: RunningGateway
@@ -22,7 +25,7 @@ beforeAll(async () => {
     http: { url: '${upstream.url}', network: loopback }
   old:
     title: Old
-    stdio: { command: node, args: ['${EVERYTHING}', stdio] }
+    stdio: { command: node, args: ['${serverPath('everything')}', stdio] }
 `,
   })
   alice = await gateway.addUser('alice')

@@ -22,8 +22,8 @@ import { TOOL_CLASSES, type ToolClass } from '#core/tool-classes.ts'
 import { createMcpEndpoint, type McpEndpoint } from '#data-plane/endpoint.ts'
 import type { DataPlaneLimits } from '#data-plane/limits.ts'
 import { createRouter } from '#http/router.ts'
-import { createSealer } from '#keys/sealer.ts'
 import type { Principal } from '#identity/principal.ts'
+import { createSealer } from '#keys/sealer.ts'
 
 export interface TestServer {
   readonly upstream: UpstreamSpec

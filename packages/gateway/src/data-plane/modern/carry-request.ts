@@ -44,7 +44,7 @@ const RETRY_AFTER_SECONDS = 1
  * an answer leaves. A client that hangs up has cancelled. Null once the exchange is answered; a refusal means that nothing was sent.
  */
 export async function carryRequest(carriage: ModernCarriage, road: Road): Promise<Refusal | null> {
-  const { exchange, cleared, request, counterpart, round } = carriage
+  const { exchange, cleared, request, counterpart } = carriage
   const { principal } = cleared.permit.authenticated
   // Looking up a tool takes time in which the caller may have been revoked; from the next step on, calls under way end with their grant.
   if (road.revocations.isRevoked(principal)) return { name: 'tokenInvalid', reason: 'revoked' }
@@ -169,13 +169,10 @@ async function judge(end: ModernEnd, carriage: Running, underWay: UnderWay, road
   const { id, method } = request
   // What several wait for ends when the last of them is gone; then nobody is told how.
   if (carriage.signal.aborted) return ended(underWay.endedBecause() ?? 'cancelledByClient', carriage)
-  switch (end.kind) {
-    case 'cancelled':
-      return { kind: 'nothing', outcome: 'unknown', reason: 'cancelled' }
-    case 'timedOut':
-      return refusedAs({ name: 'upstreamTimeout', id }, 'upstreamTimeout')
-    case 'lost':
-      return refusedAs(refusalOfLoss(end.reason === 'notModern' ? 'legacyOnly' : end.reason, id), end.reason)
+  if (end.kind === 'cancelled') return { kind: 'nothing', outcome: 'unknown', reason: 'cancelled' }
+  if (end.kind === 'timedOut') return refusedAs({ name: 'upstreamTimeout', id }, 'upstreamTimeout')
+  if (end.kind === 'lost') {
+    return refusedAs(refusalOfLoss(end.reason === 'notModern' ? 'legacyOnly' : end.reason, id), end.reason)
   }
   const { principal, head } = cleared.permit.authenticated
   const sent = cleared.object['params']

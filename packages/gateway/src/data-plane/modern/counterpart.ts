@@ -4,9 +4,9 @@ import type { Principal } from '#identity/principal.ts'
 import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
 import { ToolInventory } from '../inspection/tool-inventory.ts'
 import type { SessionBinding } from '../sessions/session.ts'
+import type { UpstreamFailure } from '../upstream/connection.ts'
 import { credentialTexts } from '../upstream/credential.ts'
 import { UpstreamUnready } from '../upstream/loss.ts'
-import type { UpstreamFailure } from '../upstream/connection.ts'
 import type { ModernEnd } from '../upstream/modern.ts'
 import type { ModernServer } from '../upstream/modern-server.ts'
 
@@ -47,6 +47,7 @@ export class Counterpart {
   #inventory: { readonly key: string; readonly tools: ToolInventory; readonly atMs: number } | null = null
   #upstream: ModernServer | null = null
   #opening: Promise<Result<ModernServer, UpstreamFailure>> | null = null
+  #principal: Principal | null = null
   #usedAtMs: number
   #isEnded = false
 
@@ -62,6 +63,11 @@ export class Counterpart {
     return this.#underWay.size === 0 && this.#opening === null
   }
 
+  /** Of the latest request; null before the first. */
+  get principal(): Principal | null {
+    return this.#principal
+  }
+
   get usedAtMs(): number {
     return this.#usedAtMs
   }
@@ -69,6 +75,7 @@ export class Counterpart {
   /** Another request of the same client; refused beyond the bound. */
   begin(principal: Principal): Result<UnderWay, 'tooMany'> {
     if (this.#underWay.size >= this.#options.callsInFlightMax) return refused('tooMany')
+    this.#principal = principal
     const controller = new AbortController()
     let reason: string | null = null
     const underWay: UnderWay = {

@@ -11,8 +11,8 @@ import { boundedLog } from '../upstream/bounded-log.ts'
 import type { Connector } from '../upstream/connect.ts'
 import type { UpstreamFailure } from '../upstream/connection.ts'
 import { ModernServer, type ProbedEra } from '../upstream/modern-server.ts'
-import type { ModernTransport } from '../upstream/modern-transport.ts'
 import { openModernStdio } from '../upstream/modern-stdio.ts'
+import type { ModernTransport } from '../upstream/modern-transport.ts'
 import { sameUpstream } from '../upstream/same-upstream.ts'
 import { Counterpart } from './counterpart.ts'
 
@@ -90,9 +90,13 @@ export class Counterparts {
     for (const key of this.#breaks.keys()) if (this.#recentBreaks(key).length === 0) this.#breaks.delete(key)
   }
 
-  /** Calls of revoked grants end at once; a process whose subject has nothing else under way ends with idleness. */
+  /** Calls of revoked grants end at once, and a process ends with the grant it last worked under. */
   endRevoked(isRevoked: (principal: Principal) => boolean): void {
-    for (const counterpart of this.#byKey.values()) counterpart.endCalls(isRevoked, 'grantRevoked')
+    for (const [key, counterpart] of [...this.#byKey]) {
+      counterpart.endCalls(isRevoked, 'grantRevoked')
+      const { principal } = counterpart
+      if (principal !== null && isRevoked(principal)) this.#end(key, counterpart, 'grantRevoked')
+    }
   }
 
   endChanged(snapshot: Snapshot): void {

@@ -59,7 +59,11 @@ function post(
       sessionId: null,
       revision: LATEST_MODERN_REVISION,
       lastEventId: null,
-      mirroring: mirroringHeaders(String(method), isJsonObject(params) ? params : null, mirrored),
+      mirroring: mirroringHeaders(
+        typeof method === 'string' ? method : '',
+        isJsonObject(params) ? params : null,
+        mirrored,
+      ),
     }),
     body: printJson(object),
     signal,

@@ -80,8 +80,16 @@ describe('the era of a message', () => {
   })
 
   it('is modern when the header names a revision that we do not speak, whatever the body', () => {
-    expect(classifyEra('2026-07-28', message(null))).toEqual({ kind: 'modern', claim: 'header', requested: '2026-07-28' })
-    expect(classifyEra('2024-11-05', message(null))).toEqual({ kind: 'modern', claim: 'header', requested: '2024-11-05' })
+    expect(classifyEra('2026-07-28', message(null))).toEqual({
+      kind: 'modern',
+      claim: 'header',
+      requested: '2026-07-28',
+    })
+    expect(classifyEra('2024-11-05', message(null))).toEqual({
+      kind: 'modern',
+      claim: 'header',
+      requested: '2024-11-05',
+    })
   })
 
   it('repeats at most 64 characters of what was asked', () => {

@@ -54,7 +54,7 @@ export async function startDualEraServer(): Promise<DualEraServer> {
     url: `http://127.0.0.1:${address.port}/mcp`,
     seen,
     cancelled: () => cancelled,
-    announceTools: () => void handler.notify.toolsChanged(),
+    announceTools: () => handler.notify.toolsChanged(),
     close: async () => {
       await handler.close()
       server.closeAllConnections()
