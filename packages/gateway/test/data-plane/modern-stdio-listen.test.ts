@@ -1,0 +1,83 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
+import { ask, begin } from '../support/modern.ts'
+
+const TAG = 'io.modelcontextprotocol/subscriptionId'
+
+/** Acknowledges every subscription, and tells all of them of a change when its tool is called. It notes what it hears. */
+const SERVER = `
+import { appendFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+const say = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\\n')
+const complete = { resultType: 'complete' }
+const listeners = []
+const tell = (id, method, params) => say({ method, params: { ...params, _meta: { '${TAG}': id } } })
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id, method, params } = JSON.parse(line)
+  appendFileSync(process.argv[2], JSON.stringify({ id, method, params }) + '\\n')
+  if (method === 'server/discover') say({ id, result: { ...complete, supportedVersions: ['2026-07-28'], capabilities: { tools: {} } } })
+  if (method === 'tools/list') say({ id, result: { ...complete, tools: [{ name: 'get_change', inputSchema: { type: 'object' } }] } })
+  if (method === 'subscriptions/listen') {
+    listeners.push(id)
+    tell(id, 'notifications/subscriptions/acknowledged', { notifications: params.notifications })
+  }
+  if (method !== 'tools/call') return
+  listeners.forEach((listener, index) => tell(listener, 'notifications/tools/list_changed', { for: index }))
+  say({ id, result: { ...complete, content: [] } })
+})
+`
+
+let folder: string
+let gateway: DataPlaneGateway
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'modern-stdio-listen-'))
+  await writeFile(join(folder, 'server.mjs'), SERVER)
+  const args = [join(folder, 'server.mjs'), join(folder, 'heard')]
+  const upstream = { kind: 'stdio' as const, command: process.execPath, args, env: new Map(), cwd: null }
+  gateway = await startDataPlane({ servers: { notes: { upstream } } })
+})
+afterEach(async () => {
+  await gateway.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+async function heard(method: string): Promise<{ id?: number; params: Record<string, unknown> }[]> {
+  const text = await readFile(join(folder, 'heard'), 'utf8').catch(() => '')
+  const lines = text.split('\n').filter((line) => line !== '')
+  return lines.map((line) => JSON.parse(line)).filter((message) => message.method === method)
+}
+
+async function listenTo(id: string) {
+  const params = { notifications: { toolsListChanged: true } }
+  const response = await begin(gateway.url('notes'), { method: 'subscriptions/listen', id, params })
+  let text = ''
+  response.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+  })
+  response.on('error', () => {})
+  await vi.waitFor(() => expect(text).toContain('acknowledged'))
+  return { response, text: () => text }
+}
+
+test('two listeners on one process each hear their own, and one that hangs up is cancelled by name', async () => {
+  const first = await listenTo('first')
+  const second = await listenTo('second')
+  const change = { method: 'tools/call', params: { name: 'get_change', arguments: {} } }
+  expect((await ask(gateway.url('notes'), change)).status).toBe(200)
+  await vi.waitFor(() => expect(first.text()).toContain(`"for":0,"_meta":{"${TAG}":"first"}`))
+  await vi.waitFor(() => expect(second.text()).toContain(`"for":1,"_meta":{"${TAG}":"second"}`))
+  expect(first.text()).not.toContain('"for":1')
+
+  const [own] = await heard('subscriptions/listen')
+  first.response.destroy()
+  await vi.waitFor(async () =>
+    expect(await heard('notifications/cancelled')).toMatchObject([{ params: { requestId: own?.id } }]),
+  )
+  gateway.revoke('alice')
+  await vi.waitFor(() => expect(second.text()).toContain('"id":"second","result":{"resultType":"complete"'))
+  await vi.waitFor(async () => expect(await heard('notifications/cancelled')).toHaveLength(2))
+})
