@@ -36,6 +36,8 @@ const ask = (method: string, params: Record<string, unknown> = {}, more: object 
 const call = (name: string, args: Record<string, unknown> = {}, more: object = {}) =>
   ask('tools/call', { name, arguments: args }, more)
 const codeOf = ({ last }: { last: Record<string, unknown> }) => (last['error'] as { code?: number } | undefined)?.code
+/** What was recorded, without the first use of each token. */
+const records = () => gateway.records.filter(({ activity }) => activity !== 'authenticate')
 const outcomes = () =>
   gateway.records
     .filter(({ activity }) => activity === 'call.outcome' || activity === 'request.refused')
@@ -101,7 +103,7 @@ describe('a request without a session', () => {
       'com.example/own': 7,
     })
     expect(traceparent).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)[0-9a-f]{16}-01$/)
-    expect(gateway.records.map(({ activity, outcome }) => [activity, outcome])).toEqual([['call.outcome', 'success']])
+    expect(records().map(({ activity, outcome }) => [activity, outcome])).toEqual([['call.outcome', 'success']])
   })
 
   it('lists the tools that the role allows and whose headers follow the rules', async () => {
@@ -116,7 +118,7 @@ describe('a request without a session', () => {
 
   it('leaves an intent before a tool that acts, and one outcome', async () => {
     await call('write_thing')
-    expect(gateway.records.map(({ activity, tool }) => [activity, tool])).toEqual([
+    expect(records().map(({ activity, tool }) => [activity, tool])).toEqual([
       ['call.intent', 'write_thing'],
       ['call.outcome', 'write_thing'],
     ])
@@ -198,7 +200,7 @@ describe('what the revision says of errors', () => {
     const answer = await call('get_thing', {}, more)
     expect([answer.status, codeOf(answer), answer.last['id']]).toEqual([status, code, 1])
     expect(upstream.seen).toEqual([])
-    expect(gateway.records).toHaveLength(1)
+    expect(records()).toHaveLength(1)
   })
 
   it.each(['tasks/get', 'initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'x/extension'])(

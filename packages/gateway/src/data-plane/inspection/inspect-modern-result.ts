@@ -10,6 +10,7 @@ import { LATEST_MODERN_REVISION, SUPPORTED_REVISIONS } from '#wire/mcp/revisions
 import type { Refusal } from '../refusal.ts'
 import { clientTakes, serverCapabilitiesCarried } from '../sessions/capabilities.ts'
 import { textHolds } from './find-credential.ts'
+import { outwardError } from './outward-error.ts'
 import type { ToolInventory } from './tool-inventory.ts'
 
 export interface ModernResultContext {
@@ -52,13 +53,14 @@ export function inspectModernResult(object: JsonObject, context: ModernResultCon
   // An upstream that gives our credential away would hand the inner door's key to the caller; before sealing, where it could hide.
   if (textHolds(text, credentialTexts)) return refused({ name: 'resultRefused', reason: 'credentialInResult', id })
   const { result, error } = object
-  if (isJsonObject(error)) return judgeError(object, error, id)
+  if (isJsonObject(error)) return judgeError(outwardError(object, server.upstream), id)
   if (!isJsonObject(result)) return refused({ name: 'resultRefused', reason: 'resultMissing', id })
   const judged = judgeResult(result, context)
   return judged.ok ? ok({ status: 200, object: { ...object, result: judged.value } }) : judged
 }
 
-function judgeError(object: JsonObject, error: JsonObject, id: MessageId): Result<ModernAnswer, Refusal> {
+function judgeError(object: JsonObject, id: MessageId): Result<ModernAnswer, Refusal> {
+  const error = isJsonObject(object['error']) ? object['error'] : {}
   const raw = error['code'] ?? null
   const code = isRawNumber(raw) ? Number(raw.rawJSON) : raw
   if (code === ERROR_CODES.resourceNotFound) {
