@@ -249,7 +249,6 @@ function reasonOf(refusal: Refusal): string {
     case 'argumentsRefused':
     case 'resultRefused':
     case 'requestStateRefused':
-    case 'metaInvalid':
     case 'upstreamUnavailable':
       return `${refusal.name}: ${refusal.reason}`
     default:
