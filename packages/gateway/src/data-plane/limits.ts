@@ -46,6 +46,8 @@ export interface DataPlaneLimits {
   readonly stderrBytesPerSecondMax: number
   /** Lines per minute that the log says about one upstream connection, its stderr apart. */
   readonly logLinesPerMinuteMax: number
+  /** From the end of a child's stdin to SIGTERM. */
+  readonly leaveAfterMs: number
   /** From SIGTERM to SIGKILL. */
   readonly killAfterMs: number
   /** Restarts of a broken connection within the window; beyond, calls are refused at once. */
@@ -87,6 +89,7 @@ export const DATA_PLANE_LIMITS: DataPlaneLimits = {
   stdinBytesMax: 1 * MiB,
   stderrBytesPerSecondMax: 16 * KiB,
   logLinesPerMinuteMax: 60,
+  leaveAfterMs: 500,
   killAfterMs: 2_000,
   restartsMax: 5,
   restartWindowMs: 60_000,

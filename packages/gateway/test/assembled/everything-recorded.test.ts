@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Person } from '../e2e/support/authorize.ts'
+import { eventually } from '../support/eventually.ts'
 import {
   authorizeClient,
   type IssuedTokens,
@@ -260,7 +261,7 @@ describe('what was refused leaves one record under the request id that the calle
 
   it('bytes that are no HTTP', async () => {
     await raw('POST /mcp/files HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n')
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await world.log('&reason=httpMalformed')).toMatchObject([
         { activity: 'request.refused', outcome: 'refused' },
       ]),

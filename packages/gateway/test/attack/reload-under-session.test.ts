@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import type { ToolClass } from '#core/tool-classes.ts'
 import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
+import { eventually } from '../support/eventually.ts'
 import { BASE_HEADERS, openRawSession, send } from '../support/raw-client.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/upstream-http.ts'
 
@@ -78,7 +79,7 @@ describe('a configuration that changes while sessions live', () => {
       { ...BASE_HEADERS, authorization: 'Bearer token-alice' },
       { jsonrpc: '2.0', id: 1, method: 'initialize', params },
     )
-    await vi.waitFor(() => expect(upstream.of('initialize')).toHaveLength(1))
+    await eventually(() => expect(upstream.of('initialize')).toHaveLength(1))
     gateway.setSnapshot(change)
     hold.resolve()
     const answer = await opening

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { ask, begin, type ModernAsk, type ModernPair, startModernPair } from '../support/modern.ts'
 import { readAnswer } from '../support/raw-client.ts'
 
@@ -115,7 +116,7 @@ describe('request state in the wrong hands (2026-07-28, patterns/mrtr §Security
     const pair = await start(hold.promise)
     const state = await stateOf(pair)
     const both = [ask(pair.url, retry(state)), ask(pair.url, retry(state, { id: 3 }))]
-    await vi.waitFor(() => expect(secondRounds(pair)).toHaveLength(1))
+    await eventually(() => expect(secondRounds(pair)).toHaveLength(1))
     hold.resolve()
     const answers = await Promise.all(both)
     expect(answers.map(({ status, messages }) => [status, messages[0]?.['id']])).toEqual([
@@ -168,7 +169,7 @@ describe('request state in the wrong hands (2026-07-28, patterns/mrtr §Security
     const leaver = await begin(pair.url, retry(state))
     leaver.on('error', () => {})
     leaver.destroy()
-    await vi.waitFor(() => expect(pair.gateway.records.at(-1)?.reason).toBe('cancelledByClient'))
+    await eventually(() => expect(pair.gateway.records.at(-1)?.reason).toBe('cancelledByClient'))
     hold.resolve()
     const { messages } = await ask(pair.url, retry(state))
     expect(messages[0]?.['error']).toBeDefined()

@@ -1,7 +1,8 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
+import { eventually } from '../support/eventually.ts'
 import { openRawSession, send } from '../support/raw-client.ts'
 import { type Script, type ScriptedUpstream, startScriptedUpstream } from '../support/upstream-http.ts'
 
@@ -85,11 +86,11 @@ describe('a token that dies while its request is on the road', () => {
       () => 'opened',
       (cause: unknown) => String(cause),
     )
-    await vi.waitFor(() => expect(upstream.of('initialize')).toHaveLength(1))
+    await eventually(() => expect(upstream.of('initialize')).toHaveLength(1))
     gateway.revoke('alice')
     hold.resolve()
     expect(await opening).toContain('initialize: 401')
-    await vi.waitFor(() => expect(upstream.seen.filter(({ method }) => method === 'DELETE')).toHaveLength(1))
+    await eventually(() => expect(upstream.seen.filter(({ method }) => method === 'DELETE')).toHaveLength(1))
   })
 
   test('revoked while the list of tools is looked up: the call is not made', async () => {
@@ -102,7 +103,7 @@ describe('a token that dies while its request is on the road', () => {
     // Another grant of the same subject and client keeps the session alive.
     const other = { ...session.headers, authorization: 'Bearer token-alice.grant~other' }
     const calling = session.call(1, 'write_thing')
-    await vi.waitFor(() => expect(upstream.of('tools/list')).toHaveLength(1))
+    await eventually(() => expect(upstream.of('tools/list')).toHaveLength(1))
     await send(gateway.url('notes'), 'POST', other, { jsonrpc: '2.0', id: 2, method: 'ping' })
     gateway.revokeGrant('grant-alice')
     hold.resolve()
@@ -120,7 +121,7 @@ describe('a token that dies while its request is on the road', () => {
     const session = await openRawSession(gateway.url('notes'), 'token-alice')
     const other = { ...session.headers, authorization: 'Bearer token-alice.grant~other' }
     const calling = session.call(1, 'write_thing')
-    await vi.waitFor(() => expect(upstream.of('tools/call')).toHaveLength(1))
+    await eventually(() => expect(upstream.of('tools/call')).toHaveLength(1))
     expect((await send(gateway.url('notes'), 'POST', other, { jsonrpc: '2.0', id: 2, method: 'ping' })).status).toBe(
       200,
     )
@@ -128,7 +129,7 @@ describe('a token that dies while its request is on the road', () => {
     const answer = await calling
     hold.resolve()
     expect(answer.text).not.toContain('result')
-    await vi.waitFor(() => expect(upstream.of('notifications/cancelled')).toHaveLength(1))
+    await eventually(() => expect(upstream.of('notifications/cancelled')).toHaveLength(1))
     expect(gateway.records.filter(({ tool }) => tool === 'write_thing')).toMatchObject([
       { activity: 'call.intent' },
       { activity: 'call.outcome', outcome: 'unknown', reason: 'grantRevoked' },
@@ -153,10 +154,10 @@ describe('a call that ended before it was sent', () => {
     )
     const session = await openRawSession(gateway.url('notes'), 'token-alice')
     const calling = session.call(1, 'write_thing')
-    await vi.waitFor(() => expect(upstream.of('tools/call')).toHaveLength(1))
+    await eventually(() => expect(upstream.of('tools/call')).toHaveLength(1))
     await session.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } })
     await calling
-    await vi.waitFor(() => expect(upstream.of('initialize')).toHaveLength(2))
+    await eventually(() => expect(upstream.of('initialize')).toHaveLength(2))
     // One more round trip behind whatever would have been sent.
     await session.post({ jsonrpc: '2.0', id: 2, method: 'ping' })
     expect(upstream.of('tools/call')).toHaveLength(1)
@@ -173,7 +174,7 @@ describe('a call that ended before it was sent', () => {
     })
     const session = await openRawSession(gateway.url('notes'), 'token-alice')
     const calling = session.call(1, 'get_thing')
-    await vi.waitFor(() => expect(upstream.of('tools/list')).toHaveLength(1))
+    await eventually(() => expect(upstream.of('tools/list')).toHaveLength(1))
     for (const requestId of ['own-1', '\\ud800own-1', 1]) {
       await session.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } })
     }

@@ -2,8 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFile
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
+import { eventually } from '../support/eventually.ts'
 import { BASE_HEADERS, openRawSession, send } from '../support/raw-client.ts'
 import { type Script, type ScriptedUpstream, startScriptedUpstream } from '../support/upstream-http.ts'
 
@@ -55,7 +56,7 @@ describe('an upstream that floods', () => {
       `for (let n = 1; n <= 900; n += 1) say({ id: n, method: 'sampling/createMessage', params: {} })`,
     )
     const session = await openRawSession(gateway.url('files'), 'token-alice')
-    await vi.waitFor(() => expect(gateway.records.some(({ reason }) => reason === 'serverRequestFlood')).toBe(true))
+    await eventually(() => expect(gateway.records.some(({ reason }) => reason === 'serverRequestFlood')).toBe(true))
     expect((await session.post(PING)).messages[0]).toHaveProperty('result')
     const asked = gateway.records.filter(({ detail }) => detail?.['direction'] === 'toClient')
     expect(asked.length).toBeLessThanOrEqual(241)
@@ -88,7 +89,7 @@ describe('an upstream that floods', () => {
       { stdinBytesMax: 1_000 },
     )
     const session = await openRawSession(gateway.url('files'), 'token-alice')
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(gateway.logged.some(({ message }) => message.includes('faster than it reads'))).toBe(true),
     )
     expect((await send(gateway.url('files'), 'DELETE', session.headers)).status).toBe(204)
@@ -104,7 +105,7 @@ describe('an upstream that floods', () => {
       },
     )
     await openRawSession(gateway.url('notes'), 'token-alice')
-    await vi.waitFor(() => expect(upstream.seen.some(({ method }) => method === 'GET')).toBe(true))
+    await eventually(() => expect(upstream.seen.some(({ method }) => method === 'GET')).toBe(true))
     await sleep(1_000)
     expect(upstream.seen.filter(({ method }) => method === 'GET').length).toBeLessThanOrEqual(15)
   })
@@ -158,7 +159,7 @@ describe('what an upstream leaves behind', () => {
       await sleep(100)
       const before = openPipes()
       for (let n = 0; n < 4; n += 1) await round()
-      await vi.waitFor(() => expect(openPipes()).toBeLessThanOrEqual(before))
+      await eventually(() => expect(openPipes()).toBeLessThanOrEqual(before))
     } finally {
       for (const pid of readFileSync(pidFile, 'utf8').split('\n').filter(Boolean)) {
         try {

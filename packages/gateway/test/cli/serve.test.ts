@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createTestCli, type TestCli } from '../support/cli.ts'
+import { eventually } from '../support/eventually.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
@@ -122,7 +123,7 @@ it('SIGTERM twice, as a service manager and our own shim may send it, still clos
   const running = serve('--port', String(await freePort()))
   await vi.waitFor(() => expect(running.out()).toContain('Inspector'), { timeout: 20_000 })
   child?.kill('SIGTERM')
-  await vi.waitFor(() => expect(running.out()).toContain('Stopping.'))
+  await eventually(() => expect(running.out()).toContain('Stopping.'))
   child?.kill('SIGTERM')
   expect(await running.exit).toBe(0)
   expect(running.err()).not.toContain('Not waiting')

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import {
   childrenOf,
   exportedRecords,
@@ -73,7 +74,7 @@ async function load(): Promise<{ stopFlood(): void; readonly settled: Promise<un
   }
   outcomes.push(flood(), flood())
   expect((await memory.call('m', 'read_graph')).status).toBe(200)
-  await vi.waitFor(() => expect(upstream.of('tools/call').length).toBeGreaterThan(10))
+  await eventually(() => expect(upstream.of('tools/call').length).toBeGreaterThan(10))
   return {
     stopFlood: () => {
       isOver = true
@@ -118,7 +119,7 @@ it('a second Ctrl-C does not wait, and still leaves no child', async () => {
   const gateway = await start()
   const { stopFlood, settled } = await load()
   gateway.child.kill('SIGINT')
-  await vi.waitFor(() => expect(gateway.output()).toContain('Stopping.'))
+  await eventually(() => expect(gateway.output()).toContain('Stopping.'))
   gateway.child.kill('SIGINT')
   expect(await within(1_500, gateway.exit)).toEqual([130, null])
   stopFlood()

@@ -8,8 +8,9 @@ import {
   LoggingMessageNotificationSchema,
   ResourceUpdatedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
+import { eventually } from '../support/eventually.ts'
 
 const everything = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-everything/dist/index.js')
 let gateway: DataPlaneGateway
@@ -70,7 +71,7 @@ describe('server-everything over stdio, driven by the SDK client', () => {
       return { roots: [{ uri: 'file:///sample', name: 'sample' }] }
     })
     await go()
-    await vi.waitFor(() => expect(rootsAsked).toBeGreaterThan(0))
+    await eventually(() => expect(rootsAsked).toBeGreaterThan(0))
     const elicited = await client.callTool({ name: 'trigger-elicitation-request', arguments: {} })
     expect(textOf(elicited)).toContain('Ada')
     const sampled = await client.callTool({
@@ -103,7 +104,7 @@ describe('server-everything over stdio, driven by the SDK client', () => {
     expect(seen).toEqual([1, 2, 3])
     await client.setLoggingLevel('debug')
     await client.callTool({ name: 'toggle-simulated-logging', arguments: {} })
-    await vi.waitFor(() => expect(logs.length).toBeGreaterThan(0), 10_000)
+    await eventually(() => expect(logs.length).toBeGreaterThan(0), 10_000)
     await client.close()
   })
 
@@ -116,7 +117,7 @@ describe('server-everything over stdio, driven by the SDK client', () => {
     await go()
     await client.subscribeResource({ uri: 'demo://resource/dynamic/text/1' })
     await client.callTool({ name: 'toggle-subscriber-updates', arguments: {} })
-    await vi.waitFor(() => expect(updated).toContain('demo://resource/dynamic/text/1'), 10_000)
+    await eventually(() => expect(updated).toContain('demo://resource/dynamic/text/1'), 10_000)
     await client.close()
   })
 })

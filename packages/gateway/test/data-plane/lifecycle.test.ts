@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { UpstreamSpec } from '#core/snapshot.ts'
 import { type DataPlaneGateway, type GatewayOptions, startDataPlane } from '../support/data-plane.ts'
+import { eventually } from '../support/eventually.ts'
 import { BASE_HEADERS, openRawSession, send } from '../support/raw-client.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/upstream-http.ts'
 
@@ -110,7 +111,7 @@ describe('processes', () => {
       limits: { reapEveryMs: 50 },
     })
     const session = await openRawSession(url('files'), 'token-a')
-    await vi.waitFor(() => expect(records.at(-1)).toMatchObject({ activity: 'session.close', reason: 'idle' }))
+    await eventually(() => expect(records.at(-1)).toMatchObject({ activity: 'session.close', reason: 'idle' }))
     expect((await session.call(1, 'get_pid')).status).toBe(404)
   })
 
@@ -215,7 +216,7 @@ describe('grants and tokens', () => {
     )
     revoke('a')
     await ended
-    await vi.waitFor(() => expect(records.at(-1)).toMatchObject({ activity: 'session.close', reason: 'grantRevoked' }))
+    await eventually(() => expect(records.at(-1)).toMatchObject({ activity: 'session.close', reason: 'grantRevoked' }))
     expect((await other.call(1, 'get_pid')).status).toBe(200)
     expect(theirs.destroyed).toBe(false)
     theirs.destroy()
@@ -240,7 +241,7 @@ describe('grants and tokens', () => {
     const { url, setSnapshot, records } = await start()
     await openRawSession(url('files'), 'token-a')
     setSnapshot((snapshot) => ({ ...snapshot, number: 2, servers: new Map() }))
-    await vi.waitFor(() => expect(records.at(-1)).toMatchObject({ activity: 'session.close', reason: 'serverChanged' }))
+    await eventually(() => expect(records.at(-1)).toMatchObject({ activity: 'session.close', reason: 'serverChanged' }))
   })
 })
 

@@ -1,8 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
+import { eventually } from '../support/eventually.ts'
 import { ask, begin } from '../support/modern.ts'
 
 const TAG = 'io.modelcontextprotocol/subscriptionId'
@@ -12,12 +13,13 @@ const SERVER = `
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 const say = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\\n')
+const note = (message) => appendFileSync(process.argv[2], JSON.stringify(message) + '\\n')
 const complete = { resultType: 'complete' }
 const listeners = []
 const tell = (id, method, params) => say({ method, params: { ...params, _meta: { '${TAG}': id } } })
 createInterface({ input: process.stdin }).on('line', (line) => {
   const { id, method, params } = JSON.parse(line)
-  appendFileSync(process.argv[2], JSON.stringify({ id, method, params }) + '\\n')
+  note({ id, method, params })
   if (method === 'server/discover') say({ id, result: { ...complete, supportedVersions: ['2026-07-28'], capabilities: { tools: {} } } })
   if (method === 'tools/list') say({ id, result: { ...complete, tools: [{ name: 'get_change', inputSchema: { type: 'object' } }] } })
   if (method === 'subscriptions/listen') {
@@ -27,7 +29,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   if (method !== 'tools/call') return
   listeners.forEach((listener, index) => tell(listener, 'notifications/tools/list_changed', { for: index }))
   say({ id, result: { ...complete, content: [] } })
-})
+}).on('close', () => note({ method: 'end' }))
 `
 
 let folder: string
@@ -59,7 +61,7 @@ async function listenTo(id: string) {
     text += chunk.toString()
   })
   response.on('error', () => {})
-  await vi.waitFor(() => expect(text).toContain('acknowledged'))
+  await eventually(() => expect(text).toContain('acknowledged'))
   return { response, text: () => text }
 }
 
@@ -68,16 +70,18 @@ test('two listeners on one process each hear their own, and one that hangs up is
   const second = await listenTo('second')
   const change = { method: 'tools/call', params: { name: 'get_change', arguments: {} } }
   expect((await ask(gateway.url('notes'), change)).status).toBe(200)
-  await vi.waitFor(() => expect(first.text()).toContain(`"for":0,"_meta":{"${TAG}":"first"}`))
-  await vi.waitFor(() => expect(second.text()).toContain(`"for":1,"_meta":{"${TAG}":"second"}`))
+  await eventually(() => expect(first.text()).toContain(`"for":0,"_meta":{"${TAG}":"first"}`))
+  await eventually(() => expect(second.text()).toContain(`"for":1,"_meta":{"${TAG}":"second"}`))
   expect(first.text()).not.toContain('"for":1')
 
   const [own] = await heard('subscriptions/listen')
   first.response.destroy()
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect(await heard('notifications/cancelled')).toMatchObject([{ params: { requestId: own?.id } }]),
   )
   gateway.revoke('alice')
-  await vi.waitFor(() => expect(second.text()).toContain('"id":"second","result":{"resultType":"complete"'))
-  await vi.waitFor(async () => expect(await heard('notifications/cancelled')).toHaveLength(2))
+  await eventually(() => expect(second.text()).toContain('"id":"second","result":{"resultType":"complete"'))
+  // The process ends with the grant that it worked under, after it was told and had time to read it.
+  await eventually(async () => expect(await heard('end')).toHaveLength(1))
+  expect(await heard('notifications/cancelled')).toHaveLength(2)
 })

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
 import { askModern, fetchModern } from '../support/modern-client.ts'
 
@@ -9,6 +9,7 @@ import { askModern, fetchModern } from '../support/modern-client.ts'
 const SERVER = `
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { eventually } from '../support/eventually.ts'
 const say = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\\n')
 const complete = { resultType: 'complete' }
 createInterface({ input: process.stdin }).on('line', (line) => {
@@ -97,10 +98,10 @@ describe('a modern server that is a process', () => {
       params,
       signal: controller.signal,
     }).catch(() => null)
-    await vi.waitFor(async () => expect((await heard()).some(({ method }) => method === 'tools/call')).toBe(true))
+    await eventually(async () => expect((await heard()).some(({ method }) => method === 'tools/call')).toBe(true))
     controller.abort()
     await asked
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const all = await heard()
       const requestId = all.find(({ method }) => method === 'tools/call')?.id
       expect(all.at(-1)).toMatchObject({ method: 'notifications/cancelled', params: { requestId } })

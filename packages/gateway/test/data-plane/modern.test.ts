@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { GatewayOptions } from '../support/data-plane.ts'
 import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
+import { eventually } from '../support/eventually.ts'
 import { askModern, fetchModern } from '../support/modern-client.ts'
 import { type ModernScript, type ScriptedModern, startModernUpstream } from '../support/modern-upstream.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/upstream-http.ts'
@@ -361,20 +362,20 @@ describe('the way back', () => {
       params: { name: 'write_thing' },
       signal: controller.signal,
     }).catch(() => null)
-    await vi.waitFor(() => expect(upstream.of('tools/call')).toHaveLength(1))
+    await eventually(() => expect(upstream.of('tools/call')).toHaveLength(1))
     controller.abort()
     await asked
-    await vi.waitFor(() => expect(upstream.of('tools/call')[0]?.hungUp).toBe(true))
-    await vi.waitFor(() => expect(outcomes()).toEqual([['unknown', 'cancelledByClient']]))
+    await eventually(() => expect(upstream.of('tools/call')[0]?.hungUp).toBe(true))
+    await eventually(() => expect(outcomes()).toEqual([['unknown', 'cancelledByClient']]))
   })
 
   it('ends with the grant', async () => {
     script = ({ body }) => body['method'] === 'tools/call'
     const asked = call('write_thing')
-    await vi.waitFor(() => expect(upstream.of('tools/call')).toHaveLength(1))
+    await eventually(() => expect(upstream.of('tools/call')).toHaveLength(1))
     gateway.revoke('ann')
     expect((await asked).status).toBe(401)
-    await vi.waitFor(() => expect(upstream.of('tools/call')[0]?.hungUp).toBe(true))
+    await eventually(() => expect(upstream.of('tools/call')[0]?.hungUp).toBe(true))
     expect(outcomes()).toEqual([['unknown', 'grantRevoked']])
   })
 

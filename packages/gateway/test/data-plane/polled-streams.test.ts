@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
+import { eventually } from '../support/eventually.ts'
 import { eventsOf, open, openRawSession, type RawSession } from '../support/raw-client.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/upstream-http.ts'
 
@@ -72,9 +73,9 @@ function answer(where: ServerResponse | undefined): void {
 test('a stream that the server primes is primed for the client before there is an answer', async () => {
   const { response, stream } = await callTool(await openSession('primed'))
   expect(response.headers['content-type']).toBe('text/event-stream')
-  await vi.waitFor(() => expect(stream.text).toBe('retry: 1000\nid: a1-0\ndata: \n\n'))
+  await eventually(() => expect(stream.text).toBe('retry: 1000\nid: a1-0\ndata: \n\n'))
   answer(call?.response)
-  await vi.waitFor(() => expect(stream.isEnded).toBe(true))
+  await eventually(() => expect(stream.isEnded).toBe(true))
   expect(stream.text).toContain('the rest')
 })
 
@@ -82,12 +83,12 @@ test('a stream that the server lets go of is let go of, and the answer waits for
   const session = await openSession('polling')
   const { stream } = await callTool(session)
   call?.response.end()
-  await vi.waitFor(() => expect(stream.isEnded).toBe(true))
+  await eventually(() => expect(stream.isEnded).toBe(true))
   expect(eventsOf(stream.text)).toEqual([{ id: 'a1-0', data: '' }])
-  await vi.waitFor(() => expect(resumed?.lastEventId).toBe('primed'))
+  await eventually(() => expect(resumed?.lastEventId).toBe('primed'))
   answer(resumed?.response)
   const back = collect(await session.get({ 'last-event-id': 'a1-0' }))
-  await vi.waitFor(() => expect(back.isEnded).toBe(true))
+  await eventually(() => expect(back.isEnded).toBe(true))
   expect(back.text).toContain('the rest')
 })
 
@@ -95,35 +96,35 @@ test('a client that is back before the server has answered is let go of again wh
   const session = await openSession('again')
   const { stream } = await callTool(session)
   call?.response.end()
-  await vi.waitFor(() => expect(stream.isEnded).toBe(true))
+  await eventually(() => expect(stream.isEnded).toBe(true))
   const second = collect(await session.get({ 'last-event-id': 'a1-0' }))
-  await vi.waitFor(() => expect(resumed).not.toBeNull())
+  await eventually(() => expect(resumed).not.toBeNull())
   const firstResumption = resumed
   firstResumption?.response.end('id: still\ndata: \n\n')
-  await vi.waitFor(() => expect(second.isEnded).toBe(true))
-  await vi.waitFor(() => expect(resumed?.lastEventId).toBe('still'))
+  await eventually(() => expect(second.isEnded).toBe(true))
+  await eventually(() => expect(resumed?.lastEventId).toBe('still'))
   answer(resumed?.response)
   const third = collect(await session.get({ 'last-event-id': 'a1-0' }))
-  await vi.waitFor(() => expect(third.text).toContain('the rest'))
+  await eventually(() => expect(third.text).toContain('the rest'))
 })
 
 test('a client of 2025-06-18, which does not come back, keeps its stream and gets the answer there', async () => {
   const { stream } = await callTool(await openSession('older', '2025-06-18'))
   call?.response.end()
-  await vi.waitFor(() => expect(resumed).not.toBeNull())
+  await eventually(() => expect(resumed).not.toBeNull())
   expect(stream).toEqual({ text: '', isEnded: false })
   answer(resumed?.response)
-  await vi.waitFor(() => expect(stream.isEnded).toBe(true))
+  await eventually(() => expect(stream.isEnded).toBe(true))
   expect(stream.text).toContain('the rest')
 })
 
 test('a stream that breaks is no stream let go of: the client keeps its own', async () => {
   const { stream } = await callTool(await openSession('broken'))
-  await vi.waitFor(() => expect(stream.text).not.toBe(''))
+  await eventually(() => expect(stream.text).not.toBe(''))
   call?.response.destroy()
-  await vi.waitFor(() => expect(resumed?.lastEventId).toBe('primed'))
+  await eventually(() => expect(resumed?.lastEventId).toBe('primed'))
   expect(stream.isEnded).toBe(false)
   answer(resumed?.response)
-  await vi.waitFor(() => expect(stream.isEnded).toBe(true))
+  await eventually(() => expect(stream.isEnded).toBe(true))
   expect(stream.text).toContain('the rest')
 })

@@ -11,9 +11,10 @@ import {
   LoggingMessageNotificationSchema,
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** A server written with the SDK, sessions and all. */
 function makeServer(): McpServer {
@@ -112,7 +113,7 @@ describe('an SDK server over HTTP, driven by the SDK client', () => {
     expect(transports.size).toBe(1)
     expect(transports.has(String(transport.sessionId))).toBe(false)
     await transport.terminateSession()
-    await vi.waitFor(() => expect(transports.size).toBe(0))
+    await eventually(() => expect(transports.size).toBe(0))
     await client.close()
   })
 
@@ -150,7 +151,7 @@ describe('an SDK server over HTTP, driven by the SDK client', () => {
     const failed = call.catch((error: unknown) => error)
     setTimeout(() => controller.abort(), 100)
     expect(await failed).toBeInstanceOf(Error)
-    await vi.waitFor(() => expect(cancelled).toBe(1))
+    await eventually(() => expect(cancelled).toBe(1))
     expect(textOf(await client.callTool({ name: 'get_sum', arguments: { a: 2, b: 2 } }))).toBe('4')
     await client.close()
   })
@@ -163,7 +164,7 @@ describe('an SDK server over HTTP, driven by the SDK client', () => {
     })
     await client.listTools()
     await client.callTool({ name: 'write_more', arguments: {} })
-    await vi.waitFor(() => expect(changes).toBeGreaterThan(0))
+    await eventually(() => expect(changes).toBeGreaterThan(0))
     const added = (await client.listTools()).tools.find(({ name }) => name.startsWith('get_more'))
     expect(textOf(await client.callTool({ name: added?.name ?? '', arguments: {} }))).toBe('"more"')
     await client.close()

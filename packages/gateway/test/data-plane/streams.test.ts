@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
+import { eventually } from '../support/eventually.ts'
 import { eventsOf, openRawSession, type RawSession, readAnswer, send } from '../support/raw-client.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/upstream-http.ts'
 
@@ -57,7 +58,7 @@ const call = (id: string, meta?: Record<string, unknown>) => ({
 })
 
 async function nextCall() {
-  await vi.waitFor(() => expect(waiting.length).toBeGreaterThan(0))
+  await eventually(() => expect(waiting.length).toBeGreaterThan(0))
   const [first] = waiting.splice(0, 1)
   if (first === undefined) throw new Error('no call')
   return first
@@ -114,10 +115,10 @@ describe('the answer to a POST', () => {
     const response = await postOpen(session, call('x'))
     expect(response.headers['content-type']).toBe('text/event-stream')
     const stream = collect(response)
-    await vi.waitFor(() => expect(stream.text).toContain(': keep-alive'))
+    await eventually(() => expect(stream.text).toContain(': keep-alive'))
     const upstreamCall = await nextCall()
     upstreamCall.say(answerOf(upstreamCall.id, 'late'))
-    await vi.waitFor(() => expect(stream.isEnded).toBe(true))
+    await eventually(() => expect(stream.isEnded).toBe(true))
     expect(stream.text).toContain('"late"')
   })
 
@@ -145,12 +146,12 @@ describe('a client that hangs up', () => {
     const stream = collect(response)
     const upstreamCall = await nextCall()
     upstreamCall.say(note('one'))
-    await vi.waitFor(() => expect(stream.text).toContain('"one"'))
+    await eventually(() => expect(stream.text).toContain('"one"'))
     response.destroy()
     const cancelled = upstream.of('notifications/cancelled').length
     upstreamCall.say(note('two'))
     upstreamCall.say(answerOf(upstreamCall.id, 'three'))
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(gateway.records.at(-1)).toMatchObject({ activity: 'call.outcome', outcome: 'success', tool: 'get_thing' }),
     )
     expect(upstream.of('notifications/cancelled')).toHaveLength(cancelled)
@@ -165,11 +166,11 @@ describe('a client that hangs up', () => {
     const old = collect(first)
     const upstreamCall = await nextCall()
     upstreamCall.say(note('one'))
-    await vi.waitFor(() => expect(old.text).toContain('"one"'))
+    await eventually(() => expect(old.text).toContain('"one"'))
     const resumed = collect(await session.get({ 'last-event-id': 'a1-1' }))
-    await vi.waitFor(() => expect(old.isEnded).toBe(true))
+    await eventually(() => expect(old.isEnded).toBe(true))
     upstreamCall.say(answerOf(upstreamCall.id, 'only once'))
-    await vi.waitFor(() => expect(resumed.isEnded).toBe(true))
+    await eventually(() => expect(resumed.isEnded).toBe(true))
     expect(resumed.text).toContain('only once')
     expect(old.text).not.toContain('only once')
   })
@@ -186,34 +187,34 @@ describe('what belongs to no request', () => {
   test('goes to exactly one GET stream', async () => {
     const session = await openSession('listener')
     const streams = [collect(await session.get()), collect(await session.get())]
-    await vi.waitFor(() => expect(standing).not.toBeNull())
+    await eventually(() => expect(standing).not.toBeNull())
     standing?.({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
-    await vi.waitFor(() => expect(streams.map(({ text }) => text).join('')).toContain('list_changed'))
+    await eventually(() => expect(streams.map(({ text }) => text).join('')).toContain('list_changed'))
     expect(streams.filter(({ text }) => text.includes('list_changed'))).toHaveLength(1)
   })
 
   test('has a bounded number of GET streams; the oldest makes room', async () => {
     const session = await openSession('many')
     const streams = [collect(await session.get()), collect(await session.get()), collect(await session.get())]
-    await vi.waitFor(() => expect(streams.map(({ isEnded }) => isEnded)).toEqual([true, false, false]))
+    await eventually(() => expect(streams.map(({ isEnded }) => isEnded)).toEqual([true, false, false]))
   })
 
   test('waits for a listener when there is none', async () => {
     const session = await openSession('later')
-    await vi.waitFor(() => expect(standing).not.toBeNull())
+    await eventually(() => expect(standing).not.toBeNull())
     standing?.(note('kept'))
     await new Promise((resolve) => setTimeout(resolve, 50))
     const stream = collect(await session.get())
-    await vi.waitFor(() => expect(stream.text).toContain('"kept"'))
+    await eventually(() => expect(stream.text).toContain('"kept"'))
   })
 
   test('a notification that is not on the list does not pass', async () => {
     const session = await openSession('strange')
-    await vi.waitFor(() => expect(standing).not.toBeNull())
+    await eventually(() => expect(standing).not.toBeNull())
     const stream = collect(await session.get())
     standing?.({ jsonrpc: '2.0', method: 'notifications/tasks/status', params: { taskId: 'x' } })
     standing?.(note('end'))
-    await vi.waitFor(() => expect(stream.text).toContain('"end"'))
+    await eventually(() => expect(stream.text).toContain('"end"'))
     expect(stream.text).not.toContain('tasks')
   })
 })
@@ -309,7 +310,7 @@ describe('questions of the server', () => {
     const stream = collect(await postOpen(session, call('x')))
     const upstreamCall = await nextCall()
     upstreamCall.say(elicit('server-7'))
-    await vi.waitFor(() => expect(stream.text).toContain('elicitation/create'))
+    await eventually(() => expect(stream.text).toContain('elicitation/create'))
     const asked = JSON.parse(/data: (.*elicitation.*)/.exec(stream.text)?.[1] ?? '{}') as { id: number }
     expect(asked.id).not.toBe('server-7')
     const reply = (id: unknown) => ({ jsonrpc: '2.0', id, result: { action: 'decline' } })
@@ -323,7 +324,7 @@ describe('questions of the server', () => {
     expect((await session.post(reply(asked.id))).status).toBe(400)
     expect(answers()).toHaveLength(1)
     upstreamCall.say(answerOf(upstreamCall.id, 'thanks'))
-    await vi.waitFor(() => expect(stream.isEnded).toBe(true))
+    await eventually(() => expect(stream.isEnded).toBe(true))
   })
 
   test.each([
@@ -333,17 +334,17 @@ describe('questions of the server', () => {
   ])('%s: answered by us with method not found; the client sees nothing', async (_what, question, code) => {
     const session = await openSession('undeclared')
     const stream = collect(await session.get())
-    await vi.waitFor(() => expect(standing).not.toBeNull())
+    await eventually(() => expect(standing).not.toBeNull())
     standing?.(question)
-    await vi.waitFor(() => expect(upstream.seen.at(-1)?.body).toMatchObject({ id: question.id, error: { code } }))
+    await eventually(() => expect(upstream.seen.at(-1)?.body).toMatchObject({ id: question.id, error: { code } }))
     expect(stream.text).not.toContain(question.method)
   })
 
   test('ping is answered by us', async () => {
     await openSession('pinged')
-    await vi.waitFor(() => expect(standing).not.toBeNull())
+    await eventually(() => expect(standing).not.toBeNull())
     standing?.({ jsonrpc: '2.0', id: 'p', method: 'ping' })
-    await vi.waitFor(() => expect(upstream.seen.at(-1)?.body).toEqual({ jsonrpc: '2.0', id: 'p', result: {} }))
+    await eventually(() => expect(upstream.seen.at(-1)?.body).toEqual({ jsonrpc: '2.0', id: 'p', result: {} }))
   })
 
   test('a client without elicitation in its revision is never asked (2025-03-26)', async () => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { launchChromium, type TestBrowser } from '../support/chromium.ts'
+import { eventually } from '../support/eventually.ts'
 import { axeFindings, horizontalOverflow } from '../support/page-checks.ts'
 import type { Person } from './support/authorize.ts'
 import { type RunningGateway, startGateway } from './support/gateway.ts'
@@ -58,7 +59,7 @@ describe('Chromium and the gateway, without JavaScript', () => {
   })
 
   it('opens the first account from the setup link with the keyboard alone, once', async () => {
-    const link = await vi.waitFor(() => setupLink())
+    const link = await eventually(() => setupLink())
     await withPage(async (page) => {
       await page.goto(link)
       await page.keyboard.type(ADA.username)

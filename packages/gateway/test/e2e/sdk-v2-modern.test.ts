@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import type { Person } from './support/authorize.ts'
 import { type DualEraServer, startDualEraServer } from './support/dual-era-server.ts'
 import { type RunningGateway, startGateway } from './support/gateway.ts'
@@ -112,10 +113,10 @@ describe('SDK v2 client, pinned to 2026-07-28', () => {
     const waiting = client
       .callTool({ name: 'get_wait' }, { signal: controller.signal })
       .catch((error: unknown) => error)
-    await vi.waitFor(() => expect(upstream.seen.some((headers) => headers['mcp-name'] === 'get_wait')).toBe(true))
+    await eventually(() => expect(upstream.seen.some((headers) => headers['mcp-name'] === 'get_wait')).toBe(true))
     controller.abort()
     expect(await waiting).toBeInstanceOf(Error)
-    await vi.waitFor(() => expect(upstream.cancelled()).toBe(1))
+    await eventually(() => expect(upstream.cancelled()).toBe(1))
 
     let changes = 0
     client.setNotificationHandler('notifications/tools/list_changed', () => {
@@ -123,7 +124,7 @@ describe('SDK v2 client, pinned to 2026-07-28', () => {
     })
     const subscription = await client.listen({ toolsListChanged: true })
     upstream.announceTools()
-    await vi.waitFor(() => expect(changes).toBe(1))
+    await eventually(() => expect(changes).toBe(1))
     await subscription.close()
     await client.close()
   }, 60_000)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { AdjustableClock } from '../../../test/support/adjustable-clock.ts'
+import { eventually } from '../../../test/support/eventually.ts'
 import { type ParkedKey, ParkedOutcomes } from './parked-outcomes.ts'
 
 type Run = () => Promise<{ text: string }>
@@ -37,7 +38,7 @@ describe('the outcome of a parked request', () => {
     const end = Promise.withResolvers<{ text: string }>()
     const run = vi.fn<Run>(() => end.promise)
     const both = Promise.all([outcomes.once(keyOf(time), LIVE, run), outcomes.once(keyOf(time), LIVE, run)])
-    await vi.waitFor(() => expect(run).toHaveBeenCalled())
+    await eventually(() => expect(run).toHaveBeenCalled())
     end.resolve({ text: 'done' })
     expect(await both).toEqual([
       { ok: true, value: { text: 'done' } },
@@ -107,7 +108,7 @@ describe('the outcome of a parked request', () => {
       })
     }
     const both = [outcomes.once(keyOf(time), one.signal, run), outcomes.once(keyOf(time), two.signal, run)]
-    await vi.waitFor(() => expect(seen.signal).not.toBeNull())
+    await eventually(() => expect(seen.signal).not.toBeNull())
     one.abort()
     expect(seen.signal?.aborted).toBe(false)
     two.abort()

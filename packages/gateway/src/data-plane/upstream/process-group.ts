@@ -27,14 +27,18 @@ export class ProcessGroups {
     })
   }
 
-  /** SIGTERM, then SIGKILL after the grace time. Resolves when the leader has exited. */
-  async stop(child: ChildProcess): Promise<void> {
+  /**
+   * SIGTERM after `patienceMs`, SIGKILL after the grace time. Resolves when the leader has exited. With patience the child can read what was
+   * written to it and leave by itself once its stdin has ended (2025-11-25, lifecycle §Shutdown).
+   */
+  async stop(child: ChildProcess, patienceMs: number): Promise<void> {
     const { pid } = child
     if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-    signalGroup(pid, 'SIGTERM')
-    const kill = setTimeout(() => signalGroup(pid, 'SIGKILL'), this.#killAfterMs)
+    const terminate = setTimeout(() => signalGroup(pid, 'SIGTERM'), patienceMs)
+    const kill = setTimeout(() => signalGroup(pid, 'SIGKILL'), patienceMs + this.#killAfterMs)
     await exited
+    clearTimeout(terminate)
     clearTimeout(kill)
   }
 

@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '#core/clock.ts'
 import { asServerId, asSubjectId, asTenantId } from '#core/ids.ts'
 import type { Log } from '#core/log.ts'
 import type { StdioUpstream } from '#core/snapshot.ts'
 import type { JsonRpcMessage } from '#wire/jsonrpc/message.ts'
+import { eventually } from '../../../test/support/eventually.ts'
 import { DATA_PLANE_LIMITS, type DataPlaneLimits } from '../limits.ts'
 import type { UpstreamConnection } from './connection.ts'
 import { ProcessGroups } from './process-group.ts'
@@ -84,7 +85,7 @@ describe('a stdio upstream', () => {
       `require('readline').createInterface({input:process.stdin}).on('line',l=>console.log(JSON.stringify({jsonrpc:'2.0',id:JSON.parse(l).id,result:{}})))`,
     )
     expect(await connection.send({ jsonrpc: '2.0', id: 41, method: 'x' })).toEqual({ ok: true, value: undefined })
-    await vi.waitFor(() => expect(messages).toMatchObject([{ kind: 'response', id: 41 }]))
+    await eventually(() => expect(messages).toMatchObject([{ kind: 'response', id: 41 }]))
   })
 
   test('sees PATH, a private home and its own settings; nothing of the environment of the gateway', async () => {
@@ -92,7 +93,7 @@ describe('a stdio upstream', () => {
     await start(`console.log(JSON.stringify({jsonrpc:'2.0',method:'n',params:{data:process.env}}))`, {}, [
       ['FILE', '${userDir}/f'],
     ])
-    await vi.waitFor(() => expect(messages).toHaveLength(1))
+    await eventually(() => expect(messages).toHaveLength(1))
     delete process.env['SALLYPORT_TEST_SENTINEL']
     const seen = said()[0] as Record<string, string>
     expect(Object.keys(seen).sort()).toEqual(['FILE', 'HOME', 'PATH', 'TMPDIR'])
@@ -109,13 +110,28 @@ describe('a stdio upstream', () => {
     expect(await readdir(join(stateDir, 'run'))).toHaveLength(0)
   })
 
+  test('a child that is closed reads what was written to it and leaves by itself', async () => {
+    const connection = await start(
+      `let all='';const write=require('fs').writeFileSync;
+      process.on('SIGTERM',()=>process.exit(1));console.log('{"jsonrpc":"2.0","method":"up"}')
+      process.stdin.on('data',(chunk)=>{all+=chunk}).on('end',()=>write(process.env.OUT,all))`,
+      {},
+      [['OUT', '${userDir}/out']],
+    )
+    await eventually(() => expect(messages).toHaveLength(1))
+    await connection.send({ jsonrpc: '2.0', method: 'last' })
+    await connection.close()
+    const written = await readFile(join(stateDir, 'users/default/subject-1/files/out'), 'utf8')
+    expect(written).toBe('{"jsonrpc":"2.0","method":"last"}\n')
+  })
+
   test('closing ends a child that ignores SIGTERM, and what it started', async () => {
     const script = `process.on('SIGTERM',()=>{});const c=require('child_process').spawn(process.execPath,['-e','setInterval(()=>{},1000)']);
       console.log(JSON.stringify({jsonrpc:'2.0',method:'n',params:{data:[process.pid,c.pid]}}));setInterval(()=>{},1000)`
     const connection = await start(script)
-    await vi.waitFor(() => expect(messages).toHaveLength(1))
+    await eventually(() => expect(messages).toHaveLength(1))
     await connection.close()
-    await vi.waitFor(() => {
+    await eventually(() => {
       for (const pid of said()[0] as number[]) expect(isRunning(pid)).toBe(false)
     })
     expect(groups.size).toBe(0)
@@ -125,13 +141,13 @@ describe('a stdio upstream', () => {
     const script = `const c=require('child_process').spawn(process.execPath,['-e','process.on("SIGTERM",()=>{});setInterval(()=>{},1000)'],{stdio:'ignore'});
       console.log(JSON.stringify({jsonrpc:'2.0',method:'n',params:{data:c.pid}}));setTimeout(()=>process.exit(0),100)`
     await start(script)
-    await vi.waitFor(() => expect(closed).toHaveLength(1))
-    await vi.waitFor(() => expect(isRunning(Number(said()[0]))).toBe(false))
+    await eventually(() => expect(closed).toHaveLength(1))
+    await eventually(() => expect(isRunning(Number(said()[0]))).toBe(false))
   })
 
   test('a crash is told once', async () => {
     await start(`${note('last words')};process.exit(3)`)
-    await vi.waitFor(() => expect(closed).toHaveLength(1))
+    await eventually(() => expect(closed).toHaveLength(1))
     expect(said()).toEqual(['last words'])
   })
 
@@ -145,20 +161,20 @@ describe('a stdio upstream', () => {
 
   test('lines that are no message are dropped; too many in a row end the connection', async () => {
     await start(`console.log('banner');${note(1)};console.log('{"jsonrpc":"1.0"}');${note(2)}`)
-    await vi.waitFor(() => expect(said()).toEqual([1, 2]))
+    await eventually(() => expect(said()).toEqual([1, 2]))
     await start(`for(let i=0;i<9;i++)console.log('noise');setInterval(()=>{},1000)`, { junkLinesMax: 8 })
-    await vi.waitFor(() => expect(closed).toContain('stdoutNotProtocol'))
+    await eventually(() => expect(closed).toContain('stdoutNotProtocol'))
   })
 
   test('a line above the bound ends the connection', async () => {
     await start(`console.log('x'.repeat(2000));setInterval(()=>{},1000)`, { lineBytesMax: 1000 })
-    await vi.waitFor(() => expect(closed).toEqual(['lineTooLong']))
+    await eventually(() => expect(closed).toEqual(['lineTooLong']))
   })
 
   test('a flood of lines is slowed, not lost', async () => {
     await start(`for(let i=0;i<30;i++)${note(7)};setInterval(()=>{},1000)`, { linesPerSecondMax: 20 })
-    await vi.waitFor(() => expect(messages.length).toBe(20))
-    await vi.waitFor(() => expect(messages.length).toBe(30), 5_000)
+    await eventually(() => expect(messages.length).toBe(20))
+    await eventually(() => expect(messages.length).toBe(30))
     expect(closed).toEqual([])
   })
 
@@ -168,7 +184,7 @@ describe('a stdio upstream', () => {
     await new Promise((resolve) => setTimeout(resolve, 150))
     expect(messages).toHaveLength(0)
     connection.resume()
-    await vi.waitFor(() => expect(messages.length).toBeGreaterThan(3))
+    await eventually(() => expect(messages.length).toBeGreaterThan(3))
   })
 
   test('a child that does not read makes senders wait', async () => {
@@ -182,7 +198,7 @@ describe('a stdio upstream', () => {
 
   test('stderr reaches the log without secrets', async () => {
     await start(`console.error('Authorization: Bearer abcdefghijklmnopqrstuvwxyz0123456789');setInterval(()=>{},1000)`)
-    await vi.waitFor(() => expect(logged).toHaveLength(1))
+    await eventually(() => expect(logged).toHaveLength(1))
     expect(String(logged[0])).toContain('Authorization')
     expect(String(logged[0])).not.toContain('abcdefghijklmnopqrstuvwxyz')
   })

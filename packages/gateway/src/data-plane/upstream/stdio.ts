@@ -146,7 +146,7 @@ class StdioConnection implements UpstreamConnection {
     // What it still says goes nowhere, but must not block its exit.
     this.#waiting = []
     this.#child.stdout.resume()
-    await this.#clean()
+    await this.#clean(this.#host.limits.leaveAfterMs)
   }
 
   #read(chunk: Uint8Array): void {
@@ -238,14 +238,15 @@ class StdioConnection implements UpstreamConnection {
     this.#isClosed = true
     this.#waiting = []
     this.#child.stdout.resume()
-    void this.#clean()
+    // It broke the protocol or is gone: nothing that it would still do is of use.
+    void this.#clean(0)
     this.#events.onClosed(reason)
   }
 
-  #clean(): Promise<void> {
+  #clean(patienceMs: number): Promise<void> {
     if (this.#rest !== null) clearTimeout(this.#rest)
     this.#cleaned ??= (async () => {
-      await this.#host.groups.stop(this.#child)
+      await this.#host.groups.stop(this.#child, patienceMs)
       // What left the process group may hold the other ends for as long as it likes; ours are given back.
       for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe.destroy()
       await rm(this.#privateDir, { recursive: true, force: true, maxRetries: 3 }).catch((cause: unknown) => {
