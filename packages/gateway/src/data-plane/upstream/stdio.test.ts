@@ -114,7 +114,7 @@ describe('a stdio upstream', () => {
     const connection = await start(
       `let all='';const write=require('fs').writeFileSync;
       process.on('SIGTERM',()=>process.exit(1));console.log('{"jsonrpc":"2.0","method":"up"}')
-      process.stdin.on('data',(chunk)=>{all+=chunk}).on('end',()=>write(process.env.OUT,all))`,
+      process.stdin.on('data',(chunk)=>{all+=chunk}).on('end',()=>setTimeout(()=>write(process.env.OUT,all),100))`,
       {},
       [['OUT', '${userDir}/out']],
     )
