@@ -104,7 +104,7 @@ describe('server-everything over stdio, driven by the SDK client', () => {
     expect(seen).toEqual([1, 2, 3])
     await client.setLoggingLevel('debug')
     await client.callTool({ name: 'toggle-simulated-logging', arguments: {} })
-    await eventually(() => expect(logs.length).toBeGreaterThan(0), 10_000)
+    await eventually(() => expect(logs.length).toBeGreaterThan(0))
     await client.close()
   })
 
@@ -117,7 +117,7 @@ describe('server-everything over stdio, driven by the SDK client', () => {
     await go()
     await client.subscribeResource({ uri: 'demo://resource/dynamic/text/1' })
     await client.callTool({ name: 'toggle-subscriber-updates', arguments: {} })
-    await eventually(() => expect(updated).toContain('demo://resource/dynamic/text/1'), 10_000)
+    await eventually(() => expect(updated).toContain('demo://resource/dynamic/text/1'))
     await client.close()
   })
 })

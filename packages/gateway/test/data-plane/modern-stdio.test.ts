@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
+import { eventually } from '../support/eventually.ts'
 import { askModern, fetchModern } from '../support/modern-client.ts'
 
 /** A modern server on standard streams, written by hand. It notes what it hears in the file it is given. */
 const SERVER = `
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { eventually } from '../support/eventually.ts'
 const say = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\\n')
 const complete = { resultType: 'complete' }
 createInterface({ input: process.stdin }).on('line', (line) => {
