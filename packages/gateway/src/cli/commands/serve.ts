@@ -44,20 +44,21 @@ export function serveCommand(command: Command, world: CommandWorld): Command {
           log,
         })
       } catch (cause) {
-        stop.end()
         if (cause instanceof ConfigurationInvalid)
           throw new CliFailure(EXIT.configuration, explainProblems(cause.problems), { cause })
         throw new CliFailure(EXIT.unreachable, explainStart(cause), { cause })
       }
       const reload = () =>
         void gateway.reload().catch((cause: unknown) => log.error('reloading the configuration', { cause }))
-      process.on('SIGHUP', reload)
+      let isStopping = false
+      process.on('SIGHUP', () => {
+        if (!isStopping) reload()
+      })
       greet(print, gateway.snapshot, gateway.setupLink)
       await stop.asked
-      process.off('SIGHUP', reload)
+      isStopping = true
       if (!print.isJson) print.line`Stopping.`
       await gateway.close()
-      stop.end()
       return EXIT.ok
     },
   )
@@ -65,9 +66,10 @@ export function serveCommand(command: Command, world: CommandWorld): Command {
 
 /**
  * The first Ctrl-C asks, the second does not wait. SIGTERM asks, however often: service managers send it to each process of a group, and the
- * process that brought us a newer Node.js passes on its own.
+ * process that brought us a newer Node.js passes on its own. Nobody stops listening: a signal without a listener would end the process on
+ * the spot, with its last records unwritten or its exit code lost.
  */
-function listenForStop({ stderr }: CliIo): { readonly asked: Promise<void>; end(): void } {
+function listenForStop({ stderr }: CliIo): { readonly asked: Promise<void> } {
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   let wasAsked = false
   const onSignal = (signal: NodeJS.Signals) => {
@@ -80,7 +82,7 @@ function listenForStop({ stderr }: CliIo): { readonly asked: Promise<void>; end(
     ask()
   }
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
-  return { asked, end: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal) }
+  return { asked }
 }
 
 function explainStart(cause: unknown): string {
