@@ -11,8 +11,8 @@ export interface Bar {
   readonly holds: 'yes' | 'no' | 'not measured'
 }
 
-const SMALL = '300 B, 16 connections'
-const ALONE = '300 B, 1 connection'
+const SMALL = 'call'
+const ALONE = 'call-1'
 
 /** Pure: the bars of the design, in its order. What cannot be measured yet says why. */
 export function judgeBars(results: Results): Bar[] {
@@ -30,7 +30,7 @@ export function judgeBars(results: Results): Bar[] {
     },
     ...latencyBars(results, probes),
     ...probeBars(probes),
-    growthBar(row('300 B, 100,000 tokens', 'gateway'), row(SMALL, 'gateway')),
+    growthBar(row('tokens-100000', 'gateway'), row(SMALL, 'gateway')),
     {
       what: 'Growth from 10 to 10,000 policies',
       bar: 'flat',

@@ -13,7 +13,7 @@ import { Connection } from './load/connection.ts'
 import { postText } from './load/mcp-session.ts'
 import { Generator } from './load/open-generator.ts'
 import type { CandidateName } from './plan.ts'
-import { startProcess, stopAll } from './processes.ts'
+import { startProcess, stopAll, stopProcess } from './processes.ts'
 import { badTokens, openForge, type TokenForge } from './tokens.ts'
 
 const UPSTREAM = fileURLToPath(new URL('./upstream/http-upstream.ts', import.meta.url))
@@ -31,6 +31,8 @@ export interface Environment {
   forgeFor(candidate: Candidate): TokenForge
   /** What was wrong about refusing bad tokens, in words; empty when all is well. */
   tokenProblems(candidate: Candidate): Promise<readonly string[]>
+  /** Lets one candidate end by itself. */
+  stop(candidate: Candidate): Promise<void>
   close(): Promise<void>
 }
 
@@ -51,14 +53,14 @@ export async function openEnvironment({
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'))
   const upstream = await startProcess(process.execPath, [UPSTREAM], async (output) => /^\d+\n/.test(output))
   const upstreamPort = Number.parseInt(upstream.output(), 10)
-  const startOne = (name: string, isTls: boolean, checkout?: string) =>
+  const startOne = (name: CandidateName, isTls: boolean, checkout?: string) =>
     startGateway({
       folder: join(folder, name),
       upstreamPort,
       name,
       isTls,
       checkout,
-      nodeOptions: name === 'gateway' ? gatewayNodeOptions : [],
+      nodeOptions: name === 'gateway' || names.has(name) ? gatewayNodeOptions : [],
     })
   const gateway = await startOne('gateway', false)
   const issuers = [await logIn(gateway)]
@@ -109,6 +111,7 @@ export async function openEnvironment({
     tokensFor: (candidate, count) => issuerOf(candidate).tokens(count),
     forgeFor: (candidate) => issuerOf(candidate).forge,
     tokenProblems: (candidate) => tokenProblems(candidate, issuerOf(candidate)),
+    stop: ({ pid }) => stopProcess(pid),
     close: async () => {
       generator.close()
       await stopAll()

@@ -26,12 +26,16 @@ export interface Measured {
   /** CPUs' worth of work that others did on this machine meanwhile. */
   readonly foreignCpus: number
   readonly loadAverage: number
+  /** The measured time on the monotonic clock, which all processes of a machine share. */
+  readonly beganMicros: number
+  readonly endedMicros: number
 }
 
 export interface MeasureInput {
   readonly cell: Cell
   readonly candidate: Candidate
   readonly round: number
+  readonly warmMs: number
   readonly tokens: readonly string[]
   readonly plan: Plan
   readonly generator: Generator
@@ -60,7 +64,7 @@ async function measureOrThrow(input: MeasureInput): Promise<Measured> {
     drainMs: DRAIN_MS,
   })
   generator.begin()
-  await sleep(plan.warmMs)
+  await sleep(input.warmMs)
   generator.count()
   const before = snapshot(candidate)
   await sleep(plan.measureMs)
@@ -90,6 +94,8 @@ async function measureOrThrow(input: MeasureInput): Promise<Measured> {
     rssMiB: candidate.pid === null ? null : after.rssBytes / 1024 ** 2,
     foreignCpus,
     loadAverage: loadAverage(),
+    beganMicros: before.monotonicMicros,
+    endedMicros: after.monotonicMicros,
   }
 }
 
@@ -105,10 +111,12 @@ const EMPTY = {
   rssMiB: null,
   foreignCpus: 0,
   loadAverage: 0,
+  beganMicros: 0,
+  endedMicros: 0,
 } as const
 
 function namesOf({ cell, candidate, round }: MeasureInput): Pick<Measured, 'cell' | 'candidate' | 'round'> {
-  return { cell: cell.name, candidate: candidate.name, round }
+  return { cell: cell.id, candidate: candidate.name, round }
 }
 
 /** The upstream sends one before the answer in its event streams. */
@@ -128,6 +136,7 @@ function snapshot(candidate: Candidate) {
   const tree = candidate.pid === null ? null : usageOfTree(candidate.pid, candidate.serverBehind)
   return {
     atMs: performance.now(),
+    monotonicMicros: Number(process.hrtime.bigint() / 1_000n),
     cpuNs: tree?.cpuNs ?? 0,
     rssBytes: tree?.rssBytes ?? 0,
     ownNs: own.cpuNs,

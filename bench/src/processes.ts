@@ -50,6 +50,10 @@ export async function stopAll(): Promise<void> {
   await Promise.all([...running].map((started) => started.stop()))
 }
 
+export async function stopProcess(pid: number | null): Promise<void> {
+  await [...running].find((started) => started.pid === pid)?.stop()
+}
+
 /** For the end of this process, when nobody can wait any more. */
 export function killAll(): void {
   for (const { pid } of running) kill(treeOf(pid), 'SIGKILL')

@@ -1,4 +1,5 @@
 import { isFailed, judgeBars } from './bars.ts'
+import type { Cell } from './plan.ts'
 import type { Results } from './results.ts'
 import type { Spread } from './statistics.ts'
 import { type Row, summarise } from './summary.ts'
@@ -28,7 +29,7 @@ export function printReport(results: Results): string {
     '',
     ...results.candidates.map(({ name, work }) => `- \`${name}\`: ${work}`),
     '',
-    ...results.cells.flatMap((cell) => cellTable(cell.name, cell.base, rows)),
+    ...results.cells.flatMap((cell) => cellTable(cell, rows)),
     ...probeTables(results),
     '## Not measured',
     '',
@@ -39,11 +40,11 @@ export function printReport(results: Results): string {
   return `${lines.join('\n')}\n`
 }
 
-function cellTable(cell: string, base: string, rows: readonly Row[]): string[] {
-  const own = rows.filter((row) => row.cell === cell)
+function cellTable({ id, name, base }: Cell, rows: readonly Row[]): string[] {
+  const own = rows.filter((row) => row.cell === id)
   if (own.length === 0) return []
   return [
-    `## ${cell}`,
+    `## ${name}`,
     '',
     `| | CPU µs per call | CPU over \`${base}\` | calls/s | p50 ms | p99 ms | RSS MiB | voided |`,
     '|---|---|---|---|---|---|---|---|',

@@ -16,13 +16,16 @@ export async function runRounds(environment: Environment, options: RunOptions): 
   const { plan, seed, foreignCpusMax } = options
   const random = seededRandom(seed)
   const results: Measured[] = []
+  const warmed = new Set<Candidate>()
   for (let round = 1; round <= plan.rounds; round += 1) {
     // Cells stay whole: their candidates are compared, so they run close together.
     for (const cell of shuffled(plan.cells, random)) {
       for (const candidate of shuffled(candidatesOf(cell, environment), random)) {
         const tokens = await environment.tokensFor(candidate, cell.tokens)
         const { generator } = environment
-        const measured = await measure({ cell, candidate, round, tokens, plan, generator, foreignCpusMax })
+        const warmMs = plan.warmMs + (warmed.has(candidate) ? 0 : plan.firstWarmMs)
+        warmed.add(candidate)
+        const measured = await measure({ cell, candidate, round, warmMs, tokens, plan, generator, foreignCpusMax })
         results.push(measured)
         options.onMeasured(measured)
       }

@@ -8,7 +8,7 @@ import type { Results } from './results.ts'
 import { seededRandom, shuffled, spreadOf } from './statistics.ts'
 import { summarise } from './summary.ts'
 
-const CELL = '300 B, 16 connections'
+const CELL = 'call'
 
 function measured(candidate: string, round: number, cpuMicros: number, reasons: readonly string[] = []): Measured {
   return {
@@ -24,6 +24,8 @@ function measured(candidate: string, round: number, cpuMicros: number, reasons: 
     rssMiB: 100,
     foreignCpus: 0,
     loadAverage: 1,
+    beganMicros: 0,
+    endedMicros: 0,
   }
 }
 

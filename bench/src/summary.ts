@@ -4,6 +4,7 @@ import { type Spread, spreadOf } from './statistics.ts'
 
 /** One row of a cell's table, over all rounds that count. */
 export interface Row {
+  /** Its id. */
   readonly cell: string
   readonly candidate: string
   readonly cpuMicros: Spread | null
@@ -22,8 +23,8 @@ export interface Row {
 export function summarise(results: Results): Row[] {
   return results.cells.flatMap((cell) =>
     cell.candidates
-      .filter((name) => results.measured.some((one) => one.cell === cell.name && one.candidate === name))
-      .map((name) => rowOf(results, cell.name, name, cell.base)),
+      .filter((name) => results.measured.some((one) => one.cell === cell.id && one.candidate === name))
+      .map((name) => rowOf(results, cell.id, name, cell.base)),
   )
 }
 

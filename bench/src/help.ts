@@ -1,0 +1,26 @@
+import { GUARD_RATIO_MIN } from './guard.ts'
+import { CANDIDATE_NAMES, CELL_IDS } from './plan.ts'
+
+export const HELP: string = `npm run bench -- [options]
+
+Measures the gateway's full road beside proxies that people know, keeps the numbers in bench/results/ and writes docs/benchmark.md.
+
+  (no option)          the full run, about half an hour; the machine should have nothing else to do
+  --quick              a few minutes; orders of magnitude only
+  --guard              seconds: fails when the gateway needs more than 1/${GUARD_RATIO_MIN} of an SDK proxy's CPU per call
+  --cell ID,ID         only these cells, three rounds, a short table: about a minute for a cell with three candidates
+                       ${CELL_IDS.join(' ')}
+  --profile            the gateway alone in one cell (--cell ID, else call) under --cpu-prof: top functions, main thread and store apart
+  --report             writes docs/benchmark.md from the latest full run (or quick one) and measures nothing
+
+  --candidates A,B     only these candidates
+                       ${CANDIDATE_NAMES.join(' ')}
+  --rounds N           instead of the mode's number
+  --warm MS            warm-up of each measurement
+  --measure MS         length of each measurement
+  --seed N             order of measurements; printed and kept
+  --busy N             void what was measured while others used more than N CPUs (default 0.3)
+  --no-probes          leave out stalled readers, idle streams, start, revocation and inspection
+  --against FOLDER     another built checkout, measured as gateway-against wherever the gateway is: before and after in one run
+  --gateway-node=ARGS  options for the gateway's Node.js, such as --gateway-node='--max-semi-space-size=64'
+`
