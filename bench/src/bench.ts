@@ -1,14 +1,16 @@
 import { judgeBars } from './bars.ts'
-import { type Environment, openEnvironment } from './environment.ts'
+import { checkCandidates } from './check-candidates.ts'
+import { openEnvironment } from './environment.ts'
 import { guardProblem } from './guard.ts'
-import type { Measured } from './measure.ts'
 import type { Options } from './options.ts'
-import { NOT_APPLICABLE } from './plan.ts'
-import { printTables } from './print-tables.ts'
-import { probeAll } from './probe-all.ts'
+import { NOT_MEASURED } from './plan.ts'
+import { printBars, printTables } from './print-tables.ts'
+import { probeAll, streamProblems } from './probe-all.ts'
 import { requirePrograms } from './programs.ts'
-import { describeMachine, keep, type Results } from './results.ts'
-import { runRounds } from './run.ts'
+import { describeProgress } from './progress.ts'
+import { describeMachine, keep, type Results, readCommit } from './results.ts'
+import { countMeasurements, runRounds } from './run.ts'
+import { writeReport } from './write-report.ts'
 
 /** Measures what the options name, keeps it and says what it means. The exit status: only a guard that fails is a failure. */
 export async function bench(options: Options): Promise<number> {
@@ -17,65 +19,64 @@ export async function bench(options: Options): Promise<number> {
   const hasPrograms = [...names].some((name) => name.startsWith('haproxy') || name.startsWith('nginx'))
   if (hasPrograms) requirePrograms()
   const startedAt = new Date().toISOString()
-  const { gatewayNodeOptions, against } = options
-  const environment = await openEnvironment({ names, gatewayNodeOptions, against })
+  const beganMs = performance.now()
+  say(`Starting ${[...names].join(', ')}`)
+  const environment = await openEnvironment({ ...options, names })
   try {
-    const tokenProblems = await checkTokens(environment)
-    // Probes first: memory that an earlier load left free would hide what a stalled reader or an idle stream takes.
+    say('Asking whether they do what they say: bad tokens, planted secrets')
+    const unfit = await checkCandidates(environment)
+    if (options.hasProbes) say('Probing stalled readers, idle streams, start, revocation and inspection')
+    // Before any load: memory that it left free would hide what a stalled reader or an idle stream takes.
     const probes = options.hasProbes ? await probeAll(environment, plan) : null
-    const measured = await runRounds(environment, { plan, seed, foreignCpusMax, onMeasured: show })
+    const problems = [...unfit, ...(probes === null ? [] : streamProblems(probes))]
+    for (const { candidate, reason } of problems) say(`${candidate}: ${reason}`)
+    const progress = describeProgress(countMeasurements(plan), foreignCpusMax)
+    const { measured, fdatasync } = await runRounds(environment, {
+      plan,
+      seed,
+      foreignCpusMax,
+      onMeasured: (one) => say(progress(one)),
+    })
     const results: Results = {
       startedAt,
+      tookSeconds: Math.round((performance.now() - beganMs) / 1_000),
+      commit: readCommit(),
       mode: plan.mode,
       seed,
       rounds: plan.rounds,
       warmMs: plan.warmMs,
+      firstWarmMs: plan.firstWarmMs,
       measureMs: plan.measureMs,
       foreignCpusMax,
       machine: describeMachine(hasPrograms),
       candidates: [...environment.candidates.values()].map(({ name, work }) => ({ name, work })),
       cells: plan.cells,
-      tokenProblems,
+      problems,
       measured,
+      fdatasync,
       probes,
-      notApplicable: NOT_APPLICABLE,
+      notMeasured: NOT_MEASURED,
     }
-    const file = await keep(results)
-    process.stdout.write(`\nKept: ${file}\n`)
-    return conclude(results)
+    say(`\nKept: ${await keep(results)}`)
+    return await conclude(results)
   } finally {
     await environment.close()
   }
 }
 
-function conclude(results: Results): number {
-  process.stdout.write(printTables(results))
+async function conclude(results: Results): Promise<number> {
+  say(printTables(results))
   if (results.mode === 'guard') {
     const problem = guardProblem(results)
-    process.stdout.write(problem === null ? 'The guard holds.\n' : `The guard fails: ${problem}\n`)
+    say(problem === null ? 'The guard holds.' : `The guard fails: ${problem}`)
     return problem === null ? 0 : 1
   }
   if (results.mode === 'one') return 0
-  for (const bar of judgeBars(results)) {
-    process.stdout.write(`${bar.holds.padEnd(12)} ${bar.what}: ${bar.measured} (bar: ${bar.bar})\n`)
-  }
+  say(printBars(judgeBars(results)))
+  if (results.mode === 'full') await writeReport()
   return 0
 }
 
-async function checkTokens(environment: Environment): Promise<Record<string, readonly string[]>> {
-  const problems: Record<string, readonly string[]> = {}
-  for (const candidate of environment.candidates.values()) {
-    if (candidate.checksTokens) problems[candidate.name] = await environment.tokenProblems(candidate)
-  }
-  return problems
-}
-
-function show(one: Measured): void {
-  const cpu = one.cpuMicros === null ? '-' : `${one.cpuMicros.toFixed(0)} µs`
-  const latency = `p50 ${one.p50Ms.toFixed(2)} p99 ${one.p99Ms.toFixed(2)} ms`
-  const memory = one.rssMiB === null ? '' : `, ${one.rssMiB.toFixed(0)} MiB`
-  const verdict = one.void.length === 0 ? '' : `  VOID: ${one.void.join('; ')}`
-  process.stdout.write(
-    `${one.round} ${one.cell} ${one.candidate}: ${cpu}, ${one.perSecond.toFixed(0)}/s, ${latency}${memory}${verdict}\n`,
-  )
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
 }

@@ -1,5 +1,5 @@
 import { GUARD_RATIO_MIN } from './guard.ts'
-import { CANDIDATE_NAMES, CELL_IDS } from './plan.ts'
+import { CELL_IDS } from './plan.ts'
 
 export const HELP: string = `npm run bench -- [options]
 
@@ -14,12 +14,11 @@ Measures the gateway's full road beside proxies that people know, keeps the numb
   --report             writes docs/benchmark.md from the latest full run (or quick one) and measures nothing
 
   --candidates A,B     only these candidates
-                       ${CANDIDATE_NAMES.join(' ')}
   --rounds N           instead of the mode's number
   --warm MS            warm-up of each measurement
   --measure MS         length of each measurement
   --seed N             order of measurements; printed and kept
-  --busy N             void what was measured while others used more than N CPUs (default 0.3)
+  --busy N             call rough what was measured while others used more than N CPUs (default 0.3)
   --no-probes          leave out stalled readers, idle streams, start, revocation and inspection
   --against FOLDER     another built checkout, measured as gateway-against wherever the gateway is: before and after in one run
   --gateway-node=ARGS  options for the gateway's Node.js, such as --gateway-node='--max-semi-space-size=64'

@@ -27,6 +27,26 @@ export function usageOfTree(root: number, exceptFor: string | null = null): Tree
   return { cpuNs, rssBytes }
 }
 
+export function usageOfTrees(roots: readonly number[], exceptFor: string | null = null): TreeUsage {
+  const all = roots.map((root) => usageOfTree(root, exceptFor))
+  return {
+    cpuNs: all.reduce((sum, { cpuNs }) => sum + cpuNs, 0),
+    rssBytes: all.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+  }
+}
+
+/** What others did on this machine from now on, in CPUs' worth of work; everything that this process started is not others. */
+export function watchOthers(): () => number {
+  const busyBefore = busySeconds()
+  const ownBefore = usageOfTree(process.pid).cpuNs
+  const beganMs = performance.now()
+  return () => {
+    const seconds = (performance.now() - beganMs) / 1_000
+    const own = (usageOfTree(process.pid).cpuNs - ownBefore) / 1e9
+    return Math.max(0, busySeconds() - busyBefore - own) / seconds
+  }
+}
+
 export function treeOf(root: number): number[] {
   const children = list(`/proc/${root}/task`).flatMap((thread) =>
     read(`/proc/${root}/task/${thread}/children`)
@@ -38,7 +58,7 @@ export function treeOf(root: number): number[] {
 }
 
 /** Seconds that all CPUs together were busy since boot, stolen time included. */
-export function busySeconds(): number {
+function busySeconds(): number {
   const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = read('/proc/stat')
     .split('\n', 1)
     .join('')

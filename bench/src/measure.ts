@@ -1,16 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Candidate } from './candidates/candidate.ts'
+import { voidReasons } from './gates/void-measurement.ts'
+import type { Door } from './load/messages.ts'
 import type { Generator } from './load/open-generator.ts'
-import { busySeconds, loadAverage, usageOfTree } from './machine.ts'
+import { loadAverage, usageOfTrees, watchOthers } from './machine.ts'
 import { PAYLOAD_CHARS, toolName } from './payload.ts'
 import type { Cell, Plan } from './plan.ts'
 
 const DRAIN_MS = 10_000
-/** Mean latency times rate is the number of connections (Little's law); further off, calls hung or the clock did. */
-const LITTLE_SHARE_MAX = 0.25
+/** So that calls share sessions as agents' calls do; fewer where a peer cannot hold as many. */
+const SESSIONS = 8
 
 /** One candidate in one cell of one round. Kept whether it counts or not. */
 export interface Measured {
+  /** The cell's id. */
   readonly cell: string
   readonly candidate: string
   readonly round: number
@@ -20,7 +23,7 @@ export interface Measured {
   readonly perSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
-  /** Of the candidate's process tree; null where there is none. */
+  /** Of the candidate's process trees; null where there is none. */
   readonly cpuMicros: number | null
   readonly rssMiB: number | null
   /** CPUs' worth of work that others did on this machine meanwhile. */
@@ -36,7 +39,7 @@ export interface MeasureInput {
   readonly candidate: Candidate
   readonly round: number
   readonly warmMs: number
-  readonly tokens: readonly string[]
+  readonly doors: readonly Door[]
   readonly plan: Plan
   readonly generator: Generator
   readonly foreignCpusMax: number
@@ -50,57 +53,52 @@ export async function measure(input: MeasureInput): Promise<Measured> {
   }
 }
 
-async function measureOrThrow(input: MeasureInput): Promise<Measured> {
-  const { cell, candidate, generator, plan } = input
-  const recordedBefore = candidate.recorded?.() ?? null
-  await generator.open({
-    target: candidate.target,
-    tokens: candidate.checksTokens ? input.tokens : [],
+/** What a measurement asks of the load generator. */
+export function loadJob({ cell, candidate, doors }: Pick<MeasureInput, 'cell' | 'candidate' | 'doors'>) {
+  return {
+    doors,
+    wire: cell.wire,
     connections: cell.connections,
-    sessions: Math.min(cell.connections, candidate.sessionsMax, SESSIONS),
+    sessionsPerDoor: Math.min(cell.connections, candidate.sessionsMax, SESSIONS),
     tool: toolName(cell.size, cell.form),
     chars: PAYLOAD_CHARS[cell.size],
     logMessages: logMessagesOf(cell, candidate),
     drainMs: DRAIN_MS,
-  })
+  }
+}
+
+async function measureOrThrow(input: MeasureInput): Promise<Measured> {
+  const { cell, candidate, generator, plan } = input
+  const recordedBefore = candidate.recorded?.() ?? 0
+  await generator.open(loadJob(input))
   generator.begin()
   await sleep(input.warmMs)
   generator.count()
+  const others = watchOthers()
   const before = snapshot(candidate)
   await sleep(plan.measureMs)
   const after = snapshot(candidate)
+  const foreignCpus = others()
   const load = await generator.end(DRAIN_MS)
-  const seconds = (after.atMs - before.atMs) / 1_000
-  const foreignCpus = Math.max(0, after.busy - before.busy - (after.ownNs - before.ownNs) / 1e9) / seconds
   const perSecond = load.counted / (load.countedMs / 1_000)
-  const recorded = candidate.recorded === null ? null : candidate.recorded() - (recordedBefore ?? 0)
-  const problems = [
-    ...load.problems,
-    ...(load.counted === 0 ? ['no answer within the time measured'] : []),
-    ...littleProblem(perSecond, load.meanMs, cell.connections),
-    ...(recorded === null || recorded === load.answered + load.wrong
-      ? []
-      : [`${recorded} recorded outcomes for ${load.answered} answers`]),
-    ...(foreignCpus > input.foreignCpusMax ? [`others used ${foreignCpus.toFixed(2)} CPUs of this machine`] : []),
-  ]
+  const recorded = candidate.recorded === null ? null : candidate.recorded() - recordedBefore
+  const isQuiet = foreignCpus <= input.foreignCpusMax
+  const hasProcess = candidate.pids.length > 0
   return {
     ...namesOf(input),
-    void: problems,
+    void: voidReasons({ ...load, connections: cell.connections, perSecond, isQuiet, recorded }),
     requests: load.counted,
     perSecond,
     p50Ms: load.p50Ms,
     p99Ms: load.p99Ms,
-    cpuMicros: candidate.pid === null ? null : (after.cpuNs - before.cpuNs) / 1_000 / Math.max(1, load.counted),
-    rssMiB: candidate.pid === null ? null : after.rssBytes / 1024 ** 2,
+    cpuMicros: hasProcess ? (after.cpuNs - before.cpuNs) / 1_000 / Math.max(1, load.counted) : null,
+    rssMiB: hasProcess ? after.rssBytes / 1024 ** 2 : null,
     foreignCpus,
     loadAverage: loadAverage(),
     beganMicros: before.monotonicMicros,
     endedMicros: after.monotonicMicros,
   }
 }
-
-/** So that calls share sessions as agents' calls do; fewer where a peer cannot hold as many. */
-const SESSIONS = 8
 
 const EMPTY = {
   requests: 0,
@@ -125,21 +123,9 @@ function logMessagesOf(cell: Cell, candidate: Candidate): number | null {
   return cell.form === 'sse' ? 1 : 0
 }
 
-function littleProblem(perSecond: number, meanMs: number, connections: number): string[] {
-  const underWay = (perSecond * meanMs) / 1_000
-  if (Math.abs(underWay - connections) <= connections * LITTLE_SHARE_MAX) return []
-  return [`${underWay.toFixed(1)} calls under way on average instead of ${connections}`]
-}
-
 function snapshot(candidate: Candidate) {
-  const own = usageOfTree(process.pid)
-  const tree = candidate.pid === null ? null : usageOfTree(candidate.pid, candidate.serverBehind)
   return {
-    atMs: performance.now(),
     monotonicMicros: Number(process.hrtime.bigint() / 1_000n),
-    cpuNs: tree?.cpuNs ?? 0,
-    rssBytes: tree?.rssBytes ?? 0,
-    ownNs: own.cpuNs,
-    busy: busySeconds(),
+    ...usageOfTrees(candidate.pids, candidate.serverBehind),
   }
 }

@@ -12,7 +12,7 @@ test('a cell and candidates are named for a short run without probes', () => {
 })
 
 test('another checkout joins wherever the gateway is', () => {
-  const { plan } = parseOptions(['--cell', 'call,two', '--against', '/elsewhere'])
+  const { plan } = parseOptions(['--cell', 'call,tokens-100000', '--against', '/elsewhere'])
   expect(plan.cells.map(({ candidates }) => candidates.includes('gateway-against'))).toEqual([true, false])
 })
 
@@ -24,7 +24,7 @@ test('a profile is of one cell, the plain call unless another is named', () => {
 test.each([
   [['--cell', 'nonsense'], 'no cell "nonsense"'],
   [['--candidates', 'gateway,nonsense'], 'no candidate "nonsense"'],
-  [['--cell', 'tls', '--candidates', 'gateway'], 'None of these cells'],
+  [['--cell', 'tokens-100000', '--candidates', 'gateway'], 'None of these cells'],
   [['--rounds', 'many'], '--rounds takes a whole number'],
   [['--nonsense'], '--nonsense'],
 ])('%j is refused', (args, message) => {

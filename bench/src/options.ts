@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { AGAINST_NAME, type CandidateName, CELL_IDS, type Cell, isCandidateName, PLANS, type Plan } from './plan.ts'
 
-/** CPUs that others may use while something is measured. */
+/** CPUs that others may use while something is measured; beyond, it is rough. */
 const FOREIGN_CPUS_MAX = 0.3
 
 export interface Options {
@@ -50,8 +50,7 @@ export function parseOptions(args: string[]): Options {
       cells: chooseCells(plan, cells, values.candidates?.split(',') ?? null, values.against !== undefined),
     },
     seed: wholeNumber('seed', values.seed) ?? Date.now() % 1_000_000,
-    // Both sides of a guard's ratio suffer alike from a busy machine.
-    foreignCpusMax: mode === 'guard' ? Number.POSITIVE_INFINITY : Number(values.busy ?? FOREIGN_CPUS_MAX),
+    foreignCpusMax: values.busy === undefined ? FOREIGN_CPUS_MAX : Number(values.busy),
     hasProbes: (mode === 'full' || mode === 'quick') && !values['no-probes'],
     against: values.against,
     gatewayNodeOptions: values['gateway-node'].split(' ').filter((word) => word !== ''),

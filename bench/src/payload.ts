@@ -23,9 +23,28 @@ export function toolName(size: PayloadSize, form: AnswerForm): string {
 /** Sends log messages on the call's stream for as long as somebody reads, 64 MiB at most, and then answers. */
 export const FLOOD_TOOL = 'read_flood'
 
-export const TOOL_NAMES: readonly string[] = [
+/** Answer with the credential that the server was shown: at once or in two pieces, as JSON or as an event stream. */
+const PLANTED_TOOLS = [
+  'read_planted_whole_json',
+  'read_planted_split_json',
+  'read_planted_whole_sse',
+  'read_planted_split_sse',
+] as const
+export type PlantedTool = (typeof PLANTED_TOOLS)[number]
+export const PLANTED_TOOL_NAMES: readonly PlantedTool[] = PLANTED_TOOLS
+
+export function isPlanted(tool: string): tool is PlantedTool {
+  return PLANTED_TOOLS.some((name) => name === tool)
+}
+
+export function plantedForm(tool: PlantedTool): { readonly isSplit: boolean; readonly isStream: boolean } {
+  return { isSplit: tool.includes('_split_'), isStream: tool.endsWith('_sse') }
+}
+
+const TOOL_NAMES: readonly string[] = [
   ...(['small', 'medium', 'large'] as const).flatMap((size) => [toolName(size, 'json'), toolName(size, 'sse')]),
   FLOOD_TOOL,
+  ...PLANTED_TOOLS,
 ]
 
 export function toolDefinitions(): object[] {

@@ -1,27 +1,29 @@
+import type { Wire } from './load/messages.ts'
 import type { AnswerForm, PayloadSize } from './payload.ts'
 
-export const CANDIDATE_NAMES = [
+const PEERS = ['mcp-proxy', 'supergateway'] as const
+const CANDIDATE_NAMES = [
   'direct',
   'gateway',
   'haproxy-cached',
   'haproxy-es256',
   'nginx',
   'sdk-proxy',
-  'mcp-proxy',
-  'supergateway',
+  ...PEERS,
+  'gateway-many',
+  'haproxy-many',
+  'gateway-tls',
+  'haproxy-cached-tls',
+  'nginx-tls',
+  'gateway-two',
+  'haproxy-cached-2',
 ] as const
-const TLS_NAMES = ['gateway-tls', 'haproxy-cached-tls', 'nginx-tls'] as const
-const TWO_NAMES = ['haproxy-cached-2'] as const
 /** Another checkout's gateway: before and after in one run. */
 export const AGAINST_NAME = 'gateway-against' as const
-export type CandidateName =
-  | (typeof CANDIDATE_NAMES)[number]
-  | (typeof TLS_NAMES)[number]
-  | (typeof TWO_NAMES)[number]
-  | typeof AGAINST_NAME
+export type CandidateName = (typeof CANDIDATE_NAMES)[number] | typeof AGAINST_NAME
 
 export function isCandidateName(name: string): name is CandidateName {
-  return [...CANDIDATE_NAMES, ...TLS_NAMES, ...TWO_NAMES, AGAINST_NAME].some((known) => known === name)
+  return [...CANDIDATE_NAMES, AGAINST_NAME].some((known) => known === name)
 }
 
 /** One thing that is measured, for each of its candidates. */
@@ -29,6 +31,7 @@ export interface Cell {
   /** For the command line and the files of results. */
   readonly id: string
   readonly name: string
+  readonly wire: Wire
   readonly size: PayloadSize
   readonly form: AnswerForm
   readonly connections: number
@@ -37,6 +40,8 @@ export interface Cell {
   readonly candidates: readonly CandidateName[]
   /** Whose numbers the ratios are over. */
   readonly base: CandidateName
+  /** Cells of one group share their rounds. */
+  readonly group: 'all' | 'tokens'
 }
 
 export interface Plan {
@@ -51,47 +56,84 @@ export interface Plan {
   readonly idleStreams: number
 }
 
-const FORWARDERS = ['direct', 'gateway', 'haproxy-cached', 'nginx'] as const
 const BARRED = ['direct', 'gateway', 'haproxy-cached', 'sdk-proxy'] as const
+const EVERYBODY = ['direct', 'gateway', 'haproxy-cached', 'haproxy-es256', 'nginx', 'sdk-proxy', ...PEERS] as const
+const PROXIES = ['gateway', 'haproxy-cached', 'nginx', 'sdk-proxy'] as const
+const FORWARDERS = ['gateway', 'haproxy-cached', 'nginx'] as const
 
-function cell(id: string, name: string, parts: Partial<Cell> & Pick<Cell, 'connections'>): Cell {
-  return { id, name, size: 'small', form: 'json', tokens: 1, candidates: CANDIDATE_NAMES, base: 'gateway', ...parts }
+function cell(id: string, name: string, parts: Partial<Cell> & Pick<Cell, 'connections' | 'candidates'>): Cell {
+  return { id, name, wire: 'legacy', size: 'small', form: 'json', tokens: 1, base: 'gateway', group: 'all', ...parts }
 }
 
+const SSE = 'sse' as const
+const MEDIUM = 'medium' as const
+const LARGE = 'large' as const
+const MODERN = 'modern' as const
+const TOKENS = 'tokens' as const
+
 const CELLS: readonly Cell[] = [
-  cell('call-1', '300 B, 1 connection', { connections: 1 }),
-  cell('call', '300 B, 16 connections', { connections: 16 }),
-  cell('call-64', '300 B, 64 connections', { connections: 64 }),
-  cell('call-256', '300 B, 256 connections', { connections: 256 }),
-  cell('call-10k', '10 KB, 16 connections', { connections: 16, size: 'medium' }),
-  cell('call-1m', '1 MB, 4 connections', { connections: 4, size: 'large' }),
-  cell('sse', '300 B in SSE, 16 connections', {
-    connections: 16,
-    form: 'sse',
-    candidates: [...FORWARDERS, 'sdk-proxy'],
-  }),
+  cell('call-1', '300 B, 1 connection', { connections: 1, candidates: EVERYBODY }),
+  cell('call', '300 B, 16 connections', { connections: 16, candidates: EVERYBODY }),
+  cell('call-64', '300 B, 64 connections', { connections: 64, candidates: [...PROXIES, 'direct', 'haproxy-es256'] }),
+  cell('call-256', '300 B, 256 connections', { connections: 256, candidates: PROXIES }),
+  cell('call-10k', '10 KB, 16 connections', { connections: 16, size: MEDIUM, candidates: PROXIES }),
+  cell('call-1m', '1 MB, 4 connections', { connections: 4, size: LARGE, candidates: PROXIES }),
+  cell('sse', '300 B in SSE, 16 connections', { connections: 16, form: SSE, candidates: PROXIES }),
   cell('sse-10k', '10 KB in SSE, 16 connections', {
     connections: 16,
-    size: 'medium',
-    form: 'sse',
+    size: MEDIUM,
+    form: SSE,
     candidates: FORWARDERS,
   }),
-  cell('sse-1m', '1 MB in SSE, 4 connections', { connections: 4, size: 'large', form: 'sse', candidates: FORWARDERS }),
-  cell('tokens-1000', '300 B, 1,000 tokens', {
+  cell('sse-1m', '1 MB in SSE, 4 connections', { connections: 4, size: LARGE, form: SSE, candidates: FORWARDERS }),
+  cell('modern-1', '300 B without sessions (2026-07-28), 1 connection', {
+    connections: 1,
+    wire: MODERN,
+    candidates: ['direct', 'gateway'],
+  }),
+  cell('modern', '300 B without sessions (2026-07-28), 16 connections', {
+    connections: 16,
+    wire: MODERN,
+    candidates: FORWARDERS,
+  }),
+  cell('modern-64', '300 B without sessions (2026-07-28), 64 connections', {
+    connections: 64,
+    wire: MODERN,
+    candidates: ['gateway', 'haproxy-cached'],
+  }),
+  cell('modern-sse', '300 B without sessions (2026-07-28) in SSE, 16 connections', {
+    connections: 16,
+    wire: MODERN,
+    form: SSE,
+    candidates: ['gateway', 'haproxy-cached'],
+  }),
+  cell('tls', '300 B, TLS on both sides, 16 connections', {
+    connections: 16,
+    candidates: ['gateway-tls', 'gateway', 'haproxy-cached-tls', 'nginx-tls'],
+    base: 'gateway-tls',
+  }),
+  cell('two', '300 B, two independent gateways (HAProxy: two threads), 64 connections', {
+    connections: 64,
+    candidates: ['gateway', 'gateway-two', 'haproxy-cached', 'haproxy-cached-2'],
+  }),
+  cell('tokens-1', '300 B, 1 token, 16 connections', {
+    connections: 16,
+    candidates: ['gateway', 'haproxy-cached'],
+    group: TOKENS,
+  }),
+  cell('tokens-1000', '300 B, 1,000 tokens, 16 connections', {
     connections: 16,
     tokens: 1_000,
     candidates: ['gateway', 'haproxy-cached'],
+    group: TOKENS,
   }),
-  cell('tokens-100000', '300 B, 100,000 tokens', {
+  // Processes of their own: the others' few tokens stay few.
+  cell('tokens-100000', '300 B, 100,000 tokens, 16 connections', {
     connections: 16,
     tokens: 100_000,
-    candidates: ['gateway', 'haproxy-cached'],
-  }),
-  cell('tls', '300 B over TLS, 16 connections', { connections: 16, candidates: TLS_NAMES, base: 'gateway-tls' }),
-  cell('two', '300 B, two processes or threads, 64 connections', {
-    connections: 64,
-    candidates: ['haproxy-cached', ...TWO_NAMES],
-    base: 'haproxy-cached',
+    candidates: ['gateway-many', 'haproxy-many'],
+    base: 'gateway-many',
+    group: TOKENS,
   }),
 ]
 export const CELL_IDS: readonly string[] = CELLS.map(({ id }) => id)
@@ -105,26 +147,34 @@ export const PLANS: Readonly<Record<Plan['mode'], Plan>> = {
   full: {
     mode: 'full',
     rounds: 5,
-    warmMs: 5_000,
-    firstWarmMs: 0,
-    measureMs: 5_000,
+    // Every candidate lives through the whole run, so all but its first warm-up find it compiled and connected.
+    warmMs: 1_000,
+    firstWarmMs: 4_000,
+    measureMs: 2_500,
     idleStreams: 1_000,
     cells: CELLS,
   },
   quick: {
     mode: 'quick',
     rounds: 2,
-    warmMs: 1_200,
+    warmMs: 800,
     firstWarmMs: 2_000,
     measureMs: 1_500,
     idleStreams: 0,
-    cells: cellsOf({ 'call-1': BARRED, call: null, 'call-10k': BARRED, 'call-1m': FORWARDERS, sse: FORWARDERS }),
+    cells: cellsOf({
+      'call-1': BARRED,
+      call: null,
+      'call-10k': ['gateway', 'haproxy-cached', 'sdk-proxy'],
+      'call-1m': ['gateway', 'haproxy-cached'],
+      sse: ['gateway', 'haproxy-cached', 'sdk-proxy'],
+      modern: ['gateway', 'haproxy-cached'],
+    }),
   },
   guard: {
     mode: 'guard',
-    rounds: 2,
-    warmMs: 1_500,
-    firstWarmMs: 0,
+    rounds: 3,
+    warmMs: 500,
+    firstWarmMs: 1_500,
     measureMs: 1_000,
     idleStreams: 0,
     cells: cellsOf({ call: ['gateway', 'sdk-proxy'] }),
@@ -140,10 +190,19 @@ export const PLANS: Readonly<Record<Plan['mode'], Plan>> = {
   },
 }
 
-/** What is asked for and cannot be measured, with the reason. */
-export const NOT_APPLICABLE: readonly { readonly what: string; readonly reason: string }[] = [
+/** What is asked for and is not measured, with the reason. */
+export const NOT_MEASURED: readonly { readonly what: string; readonly reason: string }[] = [
   {
-    what: 'two gateway processes',
-    reason: 'on SQLite one process owns the state, and a second `serve` on it refuses; needs the PostgreSQL store',
+    what: 'two processes of one gateway',
+    reason:
+      'on SQLite one process owns the state and a second `serve` on it refuses; the cell with two gateways is two that share nothing, and says what a second process brings on this machine, not what replicas cost',
   },
+  { what: 'a decision that depends on arguments', reason: 'the policy engine is not there yet' },
+  { what: 'growth from 10 to 10,000 policies', reason: 'the policy engine is not there yet' },
+  {
+    what: 'search for secrets in results, on the road',
+    reason:
+      'results are inspected for the credential of their server; the library that finds other secrets is measured alone, and is not on the road yet',
+  },
+  { what: 'an SDK proxy without sessions', reason: 'the SDK that users write proxies with does not speak 2026-07-28' },
 ]

@@ -1,3 +1,4 @@
+import type { Bar } from './bars.ts'
 import type { Results } from './results.ts'
 import type { Spread } from './statistics.ts'
 import { type Row, summarise } from './summary.ts'
@@ -8,12 +9,16 @@ const HEAD = ['', 'CPU µs/call', 'CPU ratio', 'calls/s', 'p50 ms', 'p99 ms', 'R
 export function printTables(results: Results): string {
   const rows = summarise(results)
   return results.cells
-    .map((cell) => {
-      const own = rows.filter((row) => row.cell === cell.id)
-      return `\n${cell.id}: ${cell.name}; ratio: CPU over that of ${cell.base} in the same round\n${table(own.map(columns))}\n`
+    .map(({ id, name, base }) => {
+      const own = rows.filter(({ cell }) => cell === id).map(columns)
+      return `\n${id}: ${name}; ratio: CPU over that of ${base} in the same round\n${table([HEAD, ...own])}\n`
     })
     .join('')
-    .concat('\n')
+}
+
+/** Pure. */
+export function printBars(bars: readonly Bar[]): string {
+  return table(bars.map(({ verdict, what, bar, measured }) => [verdict, what, bar, measured]))
 }
 
 function columns(row: Row): string[] {
@@ -25,14 +30,13 @@ function columns(row: Row): string[] {
     show(row.p50Ms, 2),
     show(row.p99Ms, 2),
     row.rssMiB === null ? '-' : row.rssMiB.max.toFixed(0),
-    row.voided === 0 ? '0' : `${row.voided}: ${row.reasons.join('; ')}`,
+    [`${row.voided}`, ...(row.isRough ? ['rough (load)'] : []), ...row.reasons].join('; '),
   ]
 }
 
 function table(rows: readonly string[][]): string {
-  const all = [HEAD, ...rows]
-  const widths = HEAD.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
-  return all
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
+  return rows
     .map((row) =>
       row
         .map((text, column) => text.padEnd(widths[column] ?? 0))

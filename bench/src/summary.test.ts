@@ -1,103 +1,74 @@
 import { describe, expect, test } from 'vitest'
-import { judgeBars } from './bars.ts'
 import { guardProblem } from './guard.ts'
-import type { Measured } from './measure.ts'
-import { PLANS } from './plan.ts'
-import { printReport } from './report.ts'
 import type { Results } from './results.ts'
+import { sampleMeasured, sampleResults } from './sample-results.ts'
 import { seededRandom, shuffled, spreadOf } from './statistics.ts'
 import { summarise } from './summary.ts'
 
-const CELL = 'call'
-
-function measured(candidate: string, round: number, cpuMicros: number, reasons: readonly string[] = []): Measured {
-  return {
-    cell: CELL,
-    candidate,
-    round,
-    void: reasons,
-    requests: 1_000,
-    perSecond: 1_000,
-    p50Ms: 1,
-    p99Ms: 2,
-    cpuMicros,
-    rssMiB: 100,
-    foreignCpus: 0,
-    loadAverage: 1,
-    beganMicros: 0,
-    endedMicros: 0,
-  }
-}
-
-function results(all: readonly Measured[], tokenProblems: Results['tokenProblems'] = {}): Results {
-  return {
-    startedAt: '2026-11-21T00:00:00.000Z',
-    mode: 'quick',
-    seed: 1,
-    rounds: 3,
-    warmMs: 1,
-    measureMs: 1,
-    foreignCpusMax: 1,
-    machine: {},
-    candidates: [],
-    cells: PLANS.quick.cells,
-    tokenProblems,
-    measured: all,
-    probes: null,
-    notApplicable: [],
-  }
-}
-
-const rowOf = (given: Results, candidate: string) => summarise(given).find((row) => row.candidate === candidate)
+const rowOf = (results: Results, candidate: string) => summarise(results).find((row) => row.candidate === candidate)
+const cpu = (candidate: string, round: number, cpuMicros: number, changed = {}) =>
+  sampleMeasured(candidate, round, { cpuMicros, ...changed })
+const BUSY = { foreignCpus: 0.5 }
 
 describe('a ratio', () => {
   test('is between measurements of one round, and its median is over rounds', () => {
-    const given = results([
-      measured('gateway', 1, 100),
-      measured('sdk-proxy', 1, 800),
-      measured('gateway', 2, 200),
-      measured('sdk-proxy', 2, 1_800),
-      measured('gateway', 3, 100),
-      measured('sdk-proxy', 3, 1_000),
+    const results = sampleResults([
+      cpu('gateway', 1, 100),
+      cpu('sdk-proxy', 1, 800),
+      cpu('gateway', 2, 200),
+      cpu('sdk-proxy', 2, 1_800),
+      cpu('gateway', 3, 100),
+      cpu('sdk-proxy', 3, 1_000),
     ])
-    expect(rowOf(given, 'sdk-proxy')?.ratio).toEqual({ min: 8, median: 9, max: 10, count: 3 })
-    expect(judgeBars(given)[0]).toMatchObject({ holds: 'yes' })
+    expect(rowOf(results, 'sdk-proxy')?.ratio).toEqual({ min: 8, median: 9, max: 10, count: 3 })
   })
 
   test('leaves out rounds in which either side is void, and says why', () => {
-    const given = results([
-      measured('gateway', 1, 100, ['3 answers']),
-      measured('sdk-proxy', 1, 800),
-      measured('gateway', 2, 100),
-      measured('sdk-proxy', 2, 300),
+    const results = sampleResults([
+      cpu('gateway', 1, 100, { void: ['3 answers'] }),
+      cpu('sdk-proxy', 1, 800),
+      cpu('gateway', 2, 100),
+      cpu('sdk-proxy', 2, 300),
+      cpu('gateway', 3, 100),
+      cpu('sdk-proxy', 3, 300),
     ])
-    expect(rowOf(given, 'sdk-proxy')?.ratio).toMatchObject({ median: 3, count: 1 })
-    expect(rowOf(given, 'gateway')).toMatchObject({ voided: 1, reasons: ['3 answers'] })
-    expect(judgeBars(given)[0]).toMatchObject({ holds: 'no' })
+    expect(rowOf(results, 'sdk-proxy')?.ratio).toMatchObject({ median: 3, count: 2 })
+    expect(rowOf(results, 'gateway')).toMatchObject({ voided: 1, reasons: ['3 answers'] })
   })
 })
 
-test('nothing counts of a candidate that believed a bad token', () => {
-  const given = results([measured('gateway', 1, 100), measured('sdk-proxy', 1, 800)], {
-    gateway: ['a token expired was answered with 200'],
+describe('a busy machine', () => {
+  test('costs the rounds that it disturbed where two quiet ones are left', () => {
+    const results = sampleResults([cpu('gateway', 1, 100), cpu('gateway', 2, 900, BUSY), cpu('gateway', 3, 120)])
+    expect(rowOf(results, 'gateway')).toMatchObject({ cpuMicros: { median: 110, count: 2 }, isRough: false })
   })
-  expect(rowOf(given, 'gateway')).toMatchObject({ cpuMicros: null, voided: 1 })
+
+  test('makes a number rough where fewer are left', () => {
+    const results = sampleResults([cpu('gateway', 1, 100), cpu('gateway', 2, 900, BUSY), cpu('gateway', 3, 120, BUSY)])
+    expect(rowOf(results, 'gateway')).toMatchObject({ cpuMicros: { median: 120, count: 3 }, isRough: true })
+  })
+
+  test('does not spoil a run of a single round that was quiet', () => {
+    expect(rowOf(sampleResults([cpu('gateway', 1, 100)], { rounds: 1 }), 'gateway')?.isRough).toBe(false)
+  })
 })
 
-test('the guard wants twice, in one round at least, and something measured', () => {
-  const pair = (proxy: number) => results([measured('gateway', 1, 100), measured('sdk-proxy', 1, proxy)])
-  expect(guardProblem(pair(200))).toBeNull()
-  expect(guardProblem(pair(199))).toContain('1.99')
-  expect(guardProblem(results([measured('gateway', 1, 100, ['hung']), measured('sdk-proxy', 1, 800)]))).toContain(
-    'hung',
-  )
-})
+describe('the guard', () => {
+  const pair = (proxy: number, changed = {}) =>
+    sampleResults([cpu('gateway', 1, 100, changed), cpu('sdk-proxy', 1, proxy)])
 
-test('the page shows every bar, also those that were not measured, and what was voided', () => {
-  const page = printReport(results([measured('gateway', 1, 100, ['3 answers | 2']), measured('direct', 1, 0)]))
-  expect(page).toContain('not measured')
-  expect(page).toContain('1: 3 answers / 2 |')
-  expect(page).toContain('A quick run')
+  test('wants the median over rounds to reach its bound', () => {
+    expect(guardProblem(pair(80))).toBeNull()
+    expect(guardProblem(pair(79))).toContain('0.79')
+  })
+
+  test('fails where nothing counts, and says why', () => {
+    expect(guardProblem(pair(800, { void: ['hung'] }))).toContain('hung')
+    const problems = [
+      { candidate: 'gateway', of: 'everything' as const, reason: 'a token expired was answered with 200' },
+    ]
+    expect(guardProblem({ ...pair(800), problems })).toContain('answered with 200')
+  })
 })
 
 test('medians, and the same order for the same seed', () => {

@@ -1,4 +1,5 @@
 import type { Measured } from './measure.ts'
+import type { Cell } from './plan.ts'
 import type { Results } from './results.ts'
 import { type Spread, spreadOf } from './statistics.ts'
 
@@ -14,58 +15,88 @@ export interface Row {
   readonly p50Ms: Spread | null
   readonly p99Ms: Spread | null
   readonly rssMiB: Spread | null
+  /** Others worked on the machine in too many of the rounds: all of them are in the numbers, which are rough. */
+  readonly isRough: boolean
   /** Rounds that do not count, and the different reasons. */
   readonly voided: number
   readonly reasons: readonly string[]
 }
+
+/** A number that others' work has not touched: how many rounds it takes. */
+const QUIET_ROUNDS_MIN = 2
 
 /** Pure. Voided measurements are in no number. */
 export function summarise(results: Results): Row[] {
   return results.cells.flatMap((cell) =>
     cell.candidates
       .filter((name) => results.measured.some((one) => one.cell === cell.id && one.candidate === name))
-      .map((name) => rowOf(results, cell.id, name, cell.base)),
+      .map((name) => rowOf(results, cell, name)),
   )
 }
 
-function rowOf(results: Results, cell: string, candidate: string, base: string): Row {
-  const all = results.measured.filter((one) => one.cell === cell && one.candidate === candidate)
-  const refusesBadTokens = (results.tokenProblems[candidate] ?? []).length === 0
-  const counting = all.filter((one) => refusesBadTokens && one.void.length === 0)
+/** Pure: those of a candidate's rounds in a cell that count. Quiet ones if there are enough, else all, which makes the result rough. */
+export function countingRounds(results: Results, cellId: string, candidate: string): Chosen {
+  const valid = validRounds(results, cellId, candidate)
+  const quiet = valid.filter((one) => one.foreignCpus <= results.foreignCpusMax)
+  const isQuiet = quiet.length >= Math.min(QUIET_ROUNDS_MIN, results.rounds)
+  return isQuiet ? { rounds: quiet, isRough: false } : { rounds: valid, isRough: valid.length > 0 }
+}
+
+export interface Chosen {
+  readonly rounds: readonly Measured[]
+  readonly isRough: boolean
+}
+
+/** Pure: per round in which both sides count, what `compare` makes of the two. */
+export function pairRounds(
+  results: Results,
+  [cellA, candidateA]: readonly [cell: string, candidate: string],
+  [cellB, candidateB]: readonly [cell: string, candidate: string],
+  compare: (a: Measured, b: Measured) => number | null,
+): { readonly spread: Spread | null; readonly isRough: boolean } {
+  const a = countingRounds(results, cellA, candidateA)
+  const b = countingRounds(results, cellB, candidateB)
+  const paired = a.rounds.flatMap((one) => {
+    const other = b.rounds.find(({ round }) => round === one.round)
+    const value = other === undefined ? null : compare(one, other)
+    return value === null ? [] : [value]
+  })
+  return { spread: spreadOf(paired), isRough: a.isRough || b.isRough }
+}
+
+export function cpuRatio(a: Measured, b: Measured): number | null {
+  return a.cpuMicros === null || b.cpuMicros === null || b.cpuMicros === 0 ? null : a.cpuMicros / b.cpuMicros
+}
+
+function rowOf(results: Results, { id, base }: Cell, candidate: string): Row {
+  const all = results.measured.filter((one) => one.cell === id && one.candidate === candidate)
+  const { rounds, isRough } = countingRounds(results, id, candidate)
   const spread = (value: (one: Measured) => number | null) =>
-    spreadOf(counting.map(value).filter((number) => number !== null))
+    spreadOf(rounds.map(value).filter((number) => number !== null))
   return {
-    cell,
+    cell: id,
     candidate,
     cpuMicros: spread((one) => one.cpuMicros),
-    ratio: candidate === base ? null : ratioOf(counting, results.measured, cell, base),
+    ratio: candidate === base ? null : pairRounds(results, [id, candidate], [id, base], cpuRatio).spread,
     perSecond: spread((one) => one.perSecond),
     p50Ms: spread((one) => one.p50Ms),
     p99Ms: spread((one) => one.p99Ms),
     rssMiB: spread((one) => one.rssMiB),
-    voided: all.length - counting.length,
-    reasons: [...new Set([...all.flatMap((one) => one.void), ...(results.tokenProblems[candidate] ?? [])])],
+    isRough,
+    voided: all.length - validRounds(results, id, candidate).length,
+    reasons: [...new Set([...all.flatMap((one) => one.void), ...problemsOf(results, id, candidate)])],
   }
 }
 
-function ratioOf(counting: readonly Measured[], all: readonly Measured[], cell: string, base: string): Spread | null {
-  const ratios = counting.flatMap(({ round, cpuMicros }) => {
-    const other = all.find((one) => one.cell === cell && one.candidate === base && one.round === round)
-    if (other === undefined || other.void.length > 0 || other.cpuMicros === null || cpuMicros === null) return []
-    return [cpuMicros / other.cpuMicros]
-  })
-  return spreadOf(ratios)
+function validRounds(results: Results, cellId: string, candidate: string): Measured[] {
+  if (problemsOf(results, cellId, candidate).length > 0) return []
+  return results.measured.filter((one) => one.cell === cellId && one.candidate === candidate && one.void.length === 0)
 }
 
-/** Per round, how much later the gateway answers than the server alone does; `pick` chooses the percentile. */
-export function addedLatency(results: Results, cell: string, pick: (one: Measured) => number): Spread | null {
-  const valid = (candidate: string) =>
-    results.measured.filter((one) => one.cell === cell && one.candidate === candidate && one.void.length === 0)
-  const direct = valid('direct')
-  return spreadOf(
-    valid('gateway').flatMap((one) => {
-      const other = direct.find(({ round }) => round === one.round)
-      return other === undefined ? [] : [pick(one) - pick(other)]
-    }),
-  )
+/** What disqualifies the candidate in this cell. */
+function problemsOf(results: Results, cellId: string, candidate: string): string[] {
+  const isStream = results.cells.find(({ id }) => id === cellId)?.form === 'sse'
+  return results.problems
+    .filter((problem) => problem.candidate === candidate && (problem.of === 'everything' || isStream))
+    .map(({ reason }) => reason)
 }

@@ -10,12 +10,16 @@ import {
   type IssuedTokens,
   logInScripted,
 } from '../../../packages/gateway/test/support/scripted-client.ts'
-import { selfSignedCertificate } from '../../../packages/gateway/test/support/self-signed.ts'
 import { freePort, type Started, startProcess } from '../processes.ts'
+import type { Tls, UpstreamAddress } from '../upstream/start-upstream.ts'
 import type { Candidate } from './candidate.ts'
 
 const CHECKOUT = fileURLToPath(new URL('../../../', import.meta.url))
 export const SERVER_ID = 'bench'
+/** The same server, in the revision without sessions. */
+export const MODERN_SERVER_ID = 'bench-modern'
+/** Most that the configuration allows one user. */
+export const SESSIONS_PER_SUBJECT = 100
 
 export interface GatewayUnderTest {
   readonly origin: string
@@ -23,19 +27,21 @@ export interface GatewayUnderTest {
   readonly process: Started
   readonly stateDir: string
   readonly send: typeof fetch
-  readonly resource: string
+  /** What tokens for this server are bound to. */
+  resource(serverId: string): string
   cli(...args: string[]): Promise<string>
   addUser(username: string): Promise<Person>
   /** The whole flow of an agent and its user: registration, login, consent, code, token. */
-  logIn(person: Person): Promise<IssuedTokens>
+  logIn(person: Person, serverId?: string): Promise<IssuedTokens>
 }
 
 export interface GatewayOptions {
   /** Fresh and empty; removed by whoever made it. */
   readonly folder: string
-  readonly upstreamPort: number
+  readonly upstream: UpstreamAddress
   readonly name: string
-  readonly isTls?: boolean
+  /** Toward clients and toward the server. */
+  readonly tls?: Tls | null
   /** For Node itself, such as --cpu-prof. */
   readonly nodeOptions?: readonly string[]
   /** Another built checkout, to compare with; default this one. */
@@ -46,28 +52,29 @@ export interface GatewayOptions {
 
 /** The built gateway as its own process, configured as an operator would, with one server behind it. */
 export async function startGateway(options: GatewayOptions): Promise<GatewayUnderTest> {
-  const { folder, isTls = false } = options
+  const { folder, tls = null, upstream } = options
   const bin = join(options.checkout ?? CHECKOUT, 'packages/gateway/bin/sallyport.mjs')
   const port = await freePort()
-  const origin = `${isTls ? 'https' : 'http'}://127.0.0.1:${port}`
+  const origin = `${tls !== null ? 'https' : 'http'}://127.0.0.1:${port}`
   const stateDir = join(folder, 'var')
   const configFile = join(folder, 'sallyport.yaml')
-  const certificate = isTls ? selfSignedCertificate(['127.0.0.1']) : null
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  if (certificate !== null) {
-    await writeFile(join(folder, 'cert.pem'), certificate.cert)
-    await writeFile(join(folder, 'key.pem'), certificate.key, { mode: 0o600 })
+  await writeFile(join(folder, 'inner-door'), upstream.credential, { mode: 0o600 })
+  if (tls !== null) {
+    await writeFile(join(folder, 'cert.pem'), tls.cert)
+    await writeFile(join(folder, 'key.pem'), tls.key, { mode: 0o600 })
   }
   await writeFile(configFile, configuration(origin, options), { mode: 0o600 })
-  const env = { ...process.env, SALLYPORT_CONFIG: configFile, SALLYPORT_STATE_DIR: stateDir }
-  const send = fetchThrough({ port, ca: certificate?.cert ?? null })
+  const trust = tls === null ? {} : { NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') }
+  const env = { ...process.env, ...trust, SALLYPORT_CONFIG: configFile, SALLYPORT_STATE_DIR: stateDir }
+  const send = fetchThrough({ port, ca: tls?.cert ?? null })
   const started = await startProcess(
     process.execPath,
     [...(options.nodeOptions ?? []), bin, 'serve'],
     async () => (await send(`${origin}/readyz`)).ok,
     env,
   )
-  const resource = `${origin}/mcp/${SERVER_ID}`
+  const resource = (serverId: string) => `${origin}/mcp/${serverId}`
   const cli = async (...args: string[]) => (await promisify(execFile)(process.execPath, [bin, ...args], { env })).stdout
   return {
     origin,
@@ -83,7 +90,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayUnde
       await cli('user', 'add', username, '--password-file', file)
       return { username, password }
     },
-    logIn: (person) =>
+    logIn: (person, serverId = SERVER_ID) =>
       logInScripted(
         send,
         {
@@ -92,21 +99,27 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayUnde
           register: `${origin}/oauth/register`,
         },
         person,
-        { resource, scope: `${SERVER_ID}:read` },
+        { resource: resource(serverId), scope: `${serverId}:read` },
       ),
     candidate: {
       name: options.name,
-      work: 'token (cached), strict JSON, session, id rewriting, tool class and scope, inspection, durable audit record',
-      target: { port, path: `/mcp/${SERVER_ID}`, ca: certificate?.cert ?? null },
-      pid: started.pid,
+      work: WORK,
+      targets: [{ port, path: `/mcp/${SERVER_ID}`, ca: tls?.cert ?? null }],
+      modernPath: `/mcp/${MODERN_SERVER_ID}`,
+      pids: [started.pid],
       serverBehind: null,
       checksTokens: true,
+      inspectsResults: true,
       carriesLogMessages: true,
       recorded: countRecorded(join(stateDir, 'sallyport.db')),
-      sessionsMax: 8,
+      sessionsMax: SESSIONS_MAX,
     },
   }
 }
+
+const WORK =
+  'token (cached), strict JSON, session or counterpart, id rewriting, tool class and scope, inspection for its own credential, durable audit record'
+const SESSIONS_MAX = 8
 
 /** Outcomes of tools/call, counted in the store itself by a reader of its own. Looks only at what came since it looked before. */
 function countRecorded(file: string): () => number {
@@ -130,19 +143,26 @@ function countRecorded(file: string): () => number {
   }
 }
 
-function configuration(origin: string, { isTls, upstreamPort, moreServers = 0 }: GatewayOptions): string {
-  const tls = isTls
+function configuration(origin: string, { tls, upstream, moreServers = 0 }: GatewayOptions): string {
+  const isTls = tls !== null && tls !== undefined
+  const ends = isTls
     ? '\n  tls: { certificateFile: cert.pem, privateKeyFile: key.pem }\nregistration: { mode: open }'
     : ''
-  const upstream = `http: { url: 'http://127.0.0.1:${upstreamPort}/mcp', network: loopback }`
-  const more = Array.from({ length: moreServers }, (_, index) => `  more-${index}: { ${upstream} }\n`).join('')
+  const url = isTls ? `https://127.0.0.1:${upstream.tlsPort}` : `http://127.0.0.1:${upstream.port}`
+  const server = (path: string) =>
+    `http: { url: '${url}${path}', network: loopback, headers: { Authorization: 'Bearer \${file:inner-door}' } }`
+  const more = Array.from({ length: moreServers }, (_, index) => `  more-${index}: { ${server('/mcp')} }\n`).join('')
+  const limits = `limits: { sessionsPerSubjectMax: ${SESSIONS_PER_SUBJECT}, idleSeconds: 3600 }`
   return `version: 1
 gateway:
-  publicUrl: ${origin}${tls}
+  publicUrl: ${origin}${ends}
 lifetimes: { accessTokenSeconds: 1800 }
 servers:
   ${SERVER_ID}:
-    ${upstream}
-    limits: { sessionsPerSubjectMax: 100, idleSeconds: 3600 }
+    ${server('/mcp')}
+    ${limits}
+  ${MODERN_SERVER_ID}:
+    ${server('/modern')}
+    ${limits}
 ${more}`
 }

@@ -1,12 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { acceptsConnections, freePort, startProcess } from '../processes.ts'
+import type { Tls, UpstreamAddress } from '../upstream/start-upstream.ts'
 import type { Candidate } from './candidate.ts'
 
 export interface HaproxyOptions {
   readonly name: string
   readonly folder: string
-  readonly upstreamPort: number
+  readonly upstream: UpstreamAddress
   readonly issuer: string
   readonly audience: string
   /** The gateway's public key (SPKI, PEM). */
@@ -14,8 +15,8 @@ export interface HaproxyOptions {
   /** Remembers for five minutes which tokens were good, by their SHA-256, and believes them without another look. */
   readonly isCached: boolean
   readonly threads: number
-  /** Certificate and key in one PEM; null: plain HTTP. */
-  readonly tls: { readonly cert: string; readonly key: string } | null
+  /** Toward clients and toward the server; null: plain HTTP. */
+  readonly tls: Tls | null
 }
 
 /** HAProxy of the distribution that checks bearer tokens and replaces the credential. */
@@ -31,10 +32,12 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Candidate> 
   return {
     name,
     work: isCached ? 'token believed for 5 min once verified (stick-table)' : 'ES256 verified on each request',
-    target: { port, path: '/mcp', ca: tls?.cert ?? null },
-    pid,
+    targets: [{ port, path: '/mcp', ca: tls?.cert ?? null }],
+    modernPath: '/modern',
+    pids: [pid],
     serverBehind: null,
     checksTokens: true,
+    inspectsResults: false,
     carriesLogMessages: true,
     recorded: null,
     sessionsMax: Number.POSITIVE_INFINITY,
@@ -42,8 +45,12 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Candidate> 
 }
 
 function configuration(options: HaproxyOptions, port: number): string {
-  const { folder, name, isCached, threads, tls, issuer, audience, upstreamPort } = options
+  const { folder, name, isCached, threads, tls, issuer, audience, upstream } = options
   const bind = tls === null ? '' : ` ssl crt ${join(folder, `${name}.pem`)}`
+  const server =
+    tls === null
+      ? `127.0.0.1:${upstream.port}`
+      : `127.0.0.1:${upstream.tlsPort} ssl verify required ca-file ${join(folder, `${name}.pem`)}`
   const key = join(folder, `${name}.pub.pem`)
   const unless = isCached ? ' !known' : ''
   return `global
@@ -70,13 +77,13 @@ ${
 }  http-request deny deny_status 401 if${unless} !{ var(txn.token),jwt_header_query('$.alg') -m str ES256 }
   http-request deny deny_status 401 if${unless} !{ var(txn.token),jwt_payload_query('$.iss') -m str ${issuer} }
   http-request deny deny_status 401 if${unless} !{ var(txn.token),jwt_payload_query('$.aud') -m str ${audience} }
-  http-request set-var(txn.now) date() ${isCached ? 'if !known' : ''}
-  http-request set-var(txn.exp) var(txn.token),jwt_payload_query('$.exp','int') ${isCached ? 'if !known' : ''}
+  http-request set-var(txn.now) date()${isCached ? ' if !known' : ''}
+  http-request set-var(txn.exp) var(txn.token),jwt_payload_query('$.exp','int')${isCached ? ' if !known' : ''}
   http-request deny deny_status 401 if${unless} { var(txn.exp),sub(txn.now) -m int lt 1 }
   http-request deny deny_status 401 if${unless} !{ var(txn.token),jwt_verify("ES256","${key}") 1 }
-${isCached ? '  http-request sc-inc-gpc0(0) if !known\n' : ''}  http-request set-header authorization "Bearer the-inner-door"
+${isCached ? '  http-request sc-inc-gpc0(0) if !known\n' : ''}  http-request set-header authorization "Bearer ${upstream.credential}"
   default_backend server
 backend server
-  server upstream 127.0.0.1:${upstreamPort}
+  server upstream ${server}
 `
 }

@@ -1,25 +1,29 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { acceptsConnections, freePort, startProcess } from '../processes.ts'
+import type { Tls, UpstreamAddress } from '../upstream/start-upstream.ts'
 import type { Candidate } from './candidate.ts'
 
 export interface NginxOptions {
   readonly name: string
   readonly folder: string
-  readonly upstreamPort: number
-  readonly tls: { readonly cert: string; readonly key: string } | null
+  readonly upstream: UpstreamAddress
+  /** Toward clients and toward the server; null: plain HTTP. */
+  readonly tls: Tls | null
 }
 
 /** nginx of the distribution as a plain reverse proxy: the floor of any proxy that checks nothing. */
-export async function startNginx({ name, folder, upstreamPort, tls }: NginxOptions): Promise<Candidate> {
+export async function startNginx({ name, folder, upstream, tls }: NginxOptions): Promise<Candidate> {
   const port = await freePort()
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, `${name}.conf`)
   let certificate = ''
+  let trust = ''
   if (tls !== null) {
     await writeFile(join(folder, `${name}.cert.pem`), tls.cert)
     await writeFile(join(folder, `${name}.key.pem`), tls.key, { mode: 0o600 })
     certificate = `ssl_certificate ${folder}/${name}.cert.pem; ssl_certificate_key ${folder}/${name}.key.pem;`
+    trust = `proxy_ssl_verify on; proxy_ssl_trusted_certificate ${folder}/${name}.cert.pem; proxy_ssl_name 127.0.0.1;`
   }
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${folder}/${name}-${kind};`)
@@ -31,12 +35,12 @@ ${process.getuid?.() === 0 ? 'user root;' : ''}
 events { worker_connections 8192; }
 http {
   access_log off; keepalive_requests 1000000000; ${temporary}
-  upstream server { server 127.0.0.1:${upstreamPort}; keepalive 512; keepalive_requests 1000000000; }
+  upstream server { server 127.0.0.1:${tls === null ? upstream.port : upstream.tlsPort}; keepalive 512; keepalive_requests 1000000000; }
   server {
     listen 127.0.0.1:${port}${tls === null ? '' : ' ssl'}; ${certificate}
     location / {
-      proxy_pass http://server; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;
-      proxy_set_header Authorization "Bearer the-inner-door"; proxy_read_timeout 300s; client_max_body_size 4m;
+      proxy_pass ${tls === null ? 'http' : 'https'}://server; ${trust} proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;
+      proxy_set_header Authorization "Bearer ${upstream.credential}"; proxy_read_timeout 300s; client_max_body_size 4m;
     }
   }
 }
@@ -46,10 +50,12 @@ http {
   return {
     name,
     work: 'nothing but forwarding',
-    target: { port, path: '/mcp', ca: tls?.cert ?? null },
-    pid,
+    targets: [{ port, path: '/mcp', ca: tls?.cert ?? null }],
+    modernPath: '/modern',
+    pids: [pid],
     serverBehind: null,
     checksTokens: false,
+    inspectsResults: false,
     carriesLogMessages: true,
     recorded: null,
     sessionsMax: Number.POSITIVE_INFINITY,

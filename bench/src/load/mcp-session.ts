@@ -1,29 +1,11 @@
 import type { Connection, Target } from './connection.ts'
+import { postText } from './request-text.ts'
 
 const REVISION = '2025-06-18'
 
 export interface McpSession {
   readonly id: string | null
   readonly revision: string
-}
-
-/** A POST as text. `body` is ASCII: its length is counted in characters. */
-export function postText(target: Target, token: string | null, session: McpSession | null, body: string): string {
-  const authorization = token === null ? '' : `Authorization: Bearer ${token}\r\n`
-  const own = session === null ? '' : `MCP-Protocol-Version: ${session.revision}\r\n`
-  const id = session?.id == null ? '' : `Mcp-Session-Id: ${session.id}\r\n`
-  return (
-    `POST ${target.path} HTTP/1.1\r\nHost: 127.0.0.1:${target.port}\r\n${authorization}Content-Type: application/json\r\n` +
-    `Accept: application/json, text/event-stream\r\n${own}${id}Content-Length: ${body.length}\r\n\r\n${body}`
-  )
-}
-
-export function deleteText(target: Target, token: string | null, session: McpSession): string {
-  const authorization = token === null ? '' : `Authorization: Bearer ${token}\r\n`
-  return (
-    `DELETE ${target.path} HTTP/1.1\r\nHost: 127.0.0.1:${target.port}\r\n${authorization}` +
-    `MCP-Protocol-Version: ${session.revision}\r\nMcp-Session-Id: ${session.id ?? ''}\r\n\r\n`
-  )
 }
 
 /** `initialize` and `notifications/initialized`. Throws when the candidate does not answer as it must. */

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { FromGenerator, LoadJob, LoadResult, ToGenerator } from './messages.ts'
 
 const OPEN_MS = 60_000
+const SHOW_MS = 5 * 60_000
 
 /** The load generator's process. One job at a time: `open`, `begin`, `count`, `end`. */
 export class Generator {
@@ -20,6 +21,10 @@ export class Generator {
 
   async open(job: LoadJob): Promise<void> {
     await this.#ask({ kind: 'open', job }, OPEN_MS)
+  }
+
+  async showTokens(): Promise<void> {
+    await this.#ask({ kind: 'showTokens' }, SHOW_MS)
   }
 
   begin(): void {

@@ -1,11 +1,16 @@
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-const WRITES = 200
+const WRITES = 400
 const BYTES = 4_096
 
+export interface Fdatasync {
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
 /** What making 4 KiB durable costs in this folder, in ms: every recorded call waits for it once. */
-export async function probeFdatasync(folder: string): Promise<{ readonly p50Ms: number; readonly p99Ms: number }> {
+export async function probeFdatasync(folder: string): Promise<Fdatasync> {
   const name = join(folder, 'fdatasync-probe')
   const file = await open(name, 'a', 0o600)
   const times: number[] = []

@@ -1,10 +1,11 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Candidate } from '../candidates/candidate.ts'
+import { type Candidate, onlyTarget } from '../candidates/candidate.ts'
 import { Connection } from '../load/connection.ts'
-import { openSession, postText } from '../load/mcp-session.ts'
-import { usageOfTree } from '../machine.ts'
-import { CALL_ARGUMENTS, FLOOD_TOOL } from '../payload.ts'
+import { openSession } from '../load/mcp-session.ts'
+import { callBody, postText } from '../load/request-text.ts'
+import { usageOfTrees } from '../machine.ts'
+import { FLOOD_TOOL } from '../payload.ts'
 
 const STALLED_READERS = 8
 const STALL_MS = 5_000
@@ -18,24 +19,23 @@ const MIB = 1024 ** 2
  * of for one of them before it was made to wait; sockets' own buffers on the way are in that.
  */
 export async function probeStalledReaders(candidate: Candidate, token: string | null, upstreamPort: number) {
-  const { target, pid } = candidate
-  if (pid === null || target.ca !== null) throw new Error('only plain candidates with a process are asked')
+  const target = onlyTarget(candidate)
+  const memory = () => usageOfTrees(candidate.pids, candidate.serverBehind).rssBytes
   const connection = await Connection.open(target)
   const session = await openSession(connection, target, token)
-  const before = usageOfTree(pid, candidate.serverBehind).rssBytes
+  const before = memory()
   const sockets: Socket[] = []
   for (let id = 1; id <= STALLED_READERS; id += 1) {
     const socket = connect(target.port, '127.0.0.1')
     sockets.push(socket)
     socket.on('error', () => {})
     socket.pause()
-    const params = { name: FLOOD_TOOL, arguments: CALL_ARGUMENTS }
-    socket.write(postText(target, token, session, JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params })))
+    socket.write(postText(target, token, session, callBody(FLOOD_TOOL)(id)))
   }
   let peak = before
   for (let waitedMs = 0; waitedMs < STALL_MS; waitedMs += 100) {
     await sleep(100)
-    peak = Math.max(peak, usageOfTree(pid, candidate.serverBehind).rssBytes)
+    peak = Math.max(peak, memory())
   }
   const reading = sockets.filter((socket) => socket.bytesRead > READ_AHEAD_BYTES_MAX || socket.destroyed).length
   const flooded = Number(await (await fetch(`http://127.0.0.1:${upstreamPort}/flooded`)).text())
@@ -44,7 +44,6 @@ export async function probeStalledReaders(candidate: Candidate, token: string | 
   if (reading > 0)
     throw new Error(`${reading} of ${STALLED_READERS} readers did not stall but read or lost their stream`)
   return {
-    candidate: candidate.name,
     readers: STALLED_READERS,
     mibPerReader: (peak - before) / MIB / STALLED_READERS,
     passedMiB: flooded / MIB,
@@ -53,9 +52,9 @@ export async function probeStalledReaders(candidate: Candidate, token: string | 
 
 /** Event streams that nothing is sent on, one session each. KiB that each costs, and how many were opened and still open at the end. */
 export async function probeIdleStreams(candidate: Candidate, tokens: readonly (string | null)[], count: number) {
-  const { target, pid } = candidate
-  if (pid === null || target.ca !== null) throw new Error('only plain candidates with a process are asked')
-  const before = usageOfTree(pid, candidate.serverBehind).rssBytes
+  const target = onlyTarget(candidate)
+  const memory = () => usageOfTrees(candidate.pids, candidate.serverBehind).rssBytes
+  const before = memory()
   const connection = await Connection.open(target)
   const sockets: Socket[] = []
   let open = 0
@@ -83,8 +82,7 @@ export async function probeIdleStreams(candidate: Candidate, tokens: readonly (s
       )
     }
     await sleep(HOLD_MS)
-    const { rssBytes } = usageOfTree(pid, candidate.serverBehind)
-    return { candidate: candidate.name, asked: count, open, kibPerStream: (rssBytes - before) / 1024 / count }
+    return { asked: count, open, kibPerStream: (memory() - before) / 1024 / count }
   } finally {
     for (const socket of sockets) socket.destroy()
     connection.close()

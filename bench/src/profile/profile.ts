@@ -34,10 +34,10 @@ export async function profile(options: Options): Promise<number> {
     const { generator } = environment
     const candidate = environment.candidates.get(name)
     if (candidate === undefined) throw new Error(`${name} was not started`)
-    const tokens = await environment.tokensFor(candidate, cell.tokens)
+    const doors = await environment.doorsFor(candidate, cell.wire, cell.tokens)
     const { plan, foreignCpusMax } = options
     const warmMs = Math.max(plan.warmMs, WARM_MS_MIN)
-    const measured = await measure({ cell, candidate, round: 1, warmMs, tokens, plan, generator, foreignCpusMax })
+    const measured = await measure({ cell, candidate, round: 1, warmMs, doors, plan, generator, foreignCpusMax })
     await sleep(SETTLE_MS)
     // Ending well is what writes the profiles.
     await environment.stop(candidate)

@@ -1,4 +1,4 @@
-import { type PayloadSize, payloadText, TOOL_NAMES, toolDefinitions, toolName } from '../payload.ts'
+import { type PayloadSize, payloadText, toolDefinitions, toolName } from '../payload.ts'
 
 /** A JSON-RPC request as the benchmark's own clients send it. */
 export interface Asked {
@@ -7,12 +7,14 @@ export interface Asked {
   readonly params?: { readonly name?: string; readonly protocolVersion?: string }
 }
 
-const RESULTS = new Map<string, string>()
+const CONTENTS = new Map<string, string>()
 for (const size of ['small', 'medium', 'large'] as const satisfies PayloadSize[]) {
-  const result = JSON.stringify({ content: [{ type: 'text', text: payloadText(size) }] })
-  RESULTS.set(toolName(size, 'json'), result)
-  RESULTS.set(toolName(size, 'sse'), result)
+  const content = JSON.stringify([{ type: 'text', text: payloadText(size) }])
+  CONTENTS.set(toolName(size, 'json'), content)
+  CONTENTS.set(toolName(size, 'sse'), content)
 }
+const MODERN_REVISION = '2026-07-28'
+const CACHEABLE = { resultType: 'complete', ttlMs: 3_600_000, cacheScope: 'private' }
 
 export const LOG_MESSAGE: string = JSON.stringify({
   jsonrpc: '2.0',
@@ -26,6 +28,15 @@ export function answerText(asked: Asked): string | null {
   return `{"jsonrpc":"2.0","id":${JSON.stringify(asked.id)},"result":${resultText(asked)}}`
 }
 
+/** The same in the revision without sessions. */
+export function modernAnswerText(asked: Asked): string {
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(asked.id)},${modernOutcomeText(asked)}}`
+}
+
+export function isSse({ method, params }: Asked): boolean {
+  return method === 'tools/call' && params?.name?.endsWith('_sse') === true
+}
+
 function resultText({ method, params }: Asked): string {
   if (method === 'initialize') {
     return JSON.stringify({
@@ -35,10 +46,18 @@ function resultText({ method, params }: Asked): string {
     })
   }
   if (method === 'tools/list') return JSON.stringify({ tools: toolDefinitions() })
-  if (method === 'tools/call') return RESULTS.get(params?.name ?? '') ?? JSON.stringify({ content: [], isError: true })
-  return '{}'
+  if (method !== 'tools/call') return '{}'
+  const content = CONTENTS.get(params?.name ?? '')
+  return content === undefined ? '{"content":[],"isError":true}' : `{"content":${content}}`
 }
 
-export function isSse(tool: string | undefined): boolean {
-  return tool?.endsWith('_sse') === true && TOOL_NAMES.includes(tool)
+function modernOutcomeText({ method, params }: Asked): string {
+  if (method === 'server/discover') {
+    const found = { ...CACHEABLE, supportedVersions: [MODERN_REVISION], capabilities: { tools: {}, logging: {} } }
+    return `"result":${JSON.stringify(found)}`
+  }
+  if (method === 'tools/list') return `"result":${JSON.stringify({ ...CACHEABLE, tools: toolDefinitions() })}`
+  const content = method === 'tools/call' ? CONTENTS.get(params?.name ?? '') : undefined
+  if (content === undefined) return '"error":{"code":-32602,"message":"no such thing"}'
+  return `"result":{"resultType":"complete","content":${content}}`
 }

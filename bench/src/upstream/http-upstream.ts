@@ -1,32 +1,36 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { FLOOD_TOOL } from '../payload.ts'
-import { type Asked, answerText, isSse, LOG_MESSAGE } from './answers.ts'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { FLOOD_TOOL, isPlanted } from '../payload.ts'
+import { type Asked, answerText, isSse, LOG_MESSAGE, modernAnswerText } from './answers.ts'
+import { flood, takeFlooded } from './flood.ts'
+import { plant, takePlanted } from './plant.ts'
 
-// An MCP server (Streamable HTTP, stateful) that does as little as a correct one can: what is measured stands in front of it.
-const FLOOD_EVENT = `data: ${JSON.stringify({
-  jsonrpc: '2.0',
-  method: 'notifications/message',
-  params: { level: 'info', data: 'x'.repeat(16 * 1024) },
-})}\n\n`
-const FLOOD_BYTES_MAX = 64 * 1024 * 1024
-
-/** Most bytes that one flood got rid of since `/flooded` was asked last. */
-let flooded = 0
-
-const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
-  if (request.method === 'GET' && request.url === '/flooded') {
-    response.end(String(flooded))
-    flooded = 0
-  } else if (request.method === 'GET') listen(response)
-  else if (request.method === 'DELETE') response.writeHead(204).end()
-  else receive(request, response)
-})
-server.listen(0, '127.0.0.1', () => {
-  const address = server.address()
-  process.stdout.write(`${typeof address === 'object' ? address?.port : ''}\n`)
-})
+// An MCP server (Streamable HTTP) that does as little as a correct one can: what is measured stands in front of it. `/mcp` has sessions,
+// `/modern` is the revision without them. Arguments: certificate and key, for the second port.
+const [, , cert = '', key = ''] = process.argv
+const OPTIONS = { keepAliveTimeout: 120_000 }
+const plain = createServer(OPTIONS, handle)
+const encrypted = createTlsServer({ ...OPTIONS, cert: readFileSync(cert), key: readFileSync(key) }, handle)
+await Promise.all([plain, encrypted].map((one) => new Promise<void>((resolve) => one.listen(0, '127.0.0.1', resolve))))
+process.stdout.write(`${portOf(plain.address())} ${portOf(encrypted.address())}\n`)
 process.stdin.on('end', () => process.exit(0)).resume()
+
+function portOf(address: AddressInfo | string | null): number {
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+function handle(request: IncomingMessage, response: ServerResponse): void {
+  const { method, url } = request
+  if (method === 'GET' && url === '/flooded') response.end(String(takeFlooded()))
+  else if (method === 'GET' && url === '/planted') response.end(JSON.stringify(takePlanted()))
+  else if (method === 'GET') listen(response)
+  else if (method === 'DELETE') response.writeHead(204).end()
+  else receive(request, response)
+}
 
 function listen(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
@@ -38,7 +42,13 @@ function receive(request: IncomingMessage, response: ServerResponse): void {
   request.on('data', (chunk: Buffer) => chunks.push(chunk))
   request.on('end', () => {
     // Our own clients and gateways send it; whatever else it were would throw and void the run.
-    answer(JSON.parse(Buffer.concat(chunks).toString()) as Asked, response)
+    const asked = JSON.parse(Buffer.concat(chunks).toString()) as Asked
+    const tool = asked.params?.name ?? ''
+    const isModern = request.url === '/modern'
+    if (isPlanted(tool)) void plant(response, asked, tool, request.headers.authorization ?? '')
+    else if (tool === FLOOD_TOOL) void flood(response, answerText(asked) ?? '')
+    else if (isModern) answerModern(asked, response)
+    else answer(asked, response)
   })
 }
 
@@ -48,33 +58,27 @@ function answer(asked: Asked, response: ServerResponse): void {
     response.writeHead(202, { 'content-length': 0 }).end()
     return
   }
-  const session = asked.method === 'initialize' ? { 'mcp-session-id': randomUUID() } : {}
-  if (asked.params?.name === FLOOD_TOOL) void flood(response, text)
-  else if (asked.method === 'tools/call' && isSse(asked.params?.name)) {
-    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
-    response.write(`event: message\ndata: ${LOG_MESSAGE}\n\n`)
-    response.end(`event: message\ndata: ${text}\n\n`)
-  } else {
-    response.writeHead(200, {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
-      ...session,
-    })
-    response.end(text)
-  }
+  if (isSse(asked)) stream(response, text)
+  else sendJson(response, text, asked.method === 'initialize' ? { 'mcp-session-id': randomUUID() } : {})
 }
 
-async function flood(response: ServerResponse, text: string): Promise<void> {
-  let sent = 0
-  response.writeHead(200, { 'content-type': 'text/event-stream' })
-  while (sent < FLOOD_BYTES_MAX && !response.destroyed) {
-    sent += FLOOD_EVENT.length
-    flooded = Math.max(flooded, sent)
-    if (response.write(FLOOD_EVENT)) continue
-    await new Promise((resolve) => {
-      response.once('drain', resolve)
-      response.once('close', resolve)
-    })
-  }
-  response.end(`data: ${text}\n\n`)
+function answerModern(asked: Asked, response: ServerResponse): void {
+  const text = modernAnswerText(asked)
+  if (isSse(asked)) stream(response, text)
+  else sendJson(response, text, {})
+}
+
+function stream(response: ServerResponse, text: string): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
+  response.write(`event: message\ndata: ${LOG_MESSAGE}\n\n`)
+  response.end(`event: message\ndata: ${text}\n\n`)
+}
+
+function sendJson(response: ServerResponse, text: string, headers: Readonly<Record<string, string>>): void {
+  response.writeHead(200, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    ...headers,
+  })
+  response.end(text)
 }

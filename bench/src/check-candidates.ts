@@ -1,0 +1,68 @@
+import type { Candidate } from './candidates/candidate.ts'
+import type { Environment } from './environment.ts'
+import { believedTokens, type CandidateProblem, leakedSecrets, type PlantedAnswer } from './gates/void-candidate.ts'
+import { Connection, type Target } from './load/connection.ts'
+import { openSession } from './load/mcp-session.ts'
+import { readTokens } from './load/read-tokens.ts'
+import { callBody, postText } from './load/request-text.ts'
+import { PLANTED_TOOL_NAMES } from './payload.ts'
+import { badTokens } from './tokens.ts'
+
+/** Asks every candidate, before anything is measured, whether it does the work that it says it does. */
+export async function checkCandidates(environment: Environment): Promise<CandidateProblem[]> {
+  const problems: CandidateProblem[] = []
+  for (const candidate of environment.candidates.values()) {
+    const reasons = [
+      ...(candidate.checksTokens ? await tokenProblems(environment, candidate) : []),
+      ...(candidate.inspectsResults ? await secretProblems(environment, candidate) : []),
+    ]
+    problems.push(...reasons.map((reason) => ({ candidate: candidate.name, of: 'everything' as const, reason })))
+  }
+  return problems
+}
+
+async function tokenProblems(environment: Environment, candidate: Candidate): Promise<string[]> {
+  const { forge } = await environment.issuerFor(candidate)
+  const target = candidate.targets[0]
+  if (target === undefined) throw new Error(`${candidate.name} listens nowhere`)
+  const good = await forge.sign()
+  // A candidate that remembers good tokens has this one when the bad ones come.
+  const statuses: Record<string, number> = {}
+  const known = await pingStatus(target, good)
+  if (known === 401) return ['a good token was refused']
+  for (const [fault, token] of Object.entries(await badTokens(forge, good))) {
+    statuses[fault] = await pingStatus(target, token)
+  }
+  return believedTokens(statuses)
+}
+
+async function pingStatus(target: Target, token: string | null): Promise<number> {
+  const connection = await Connection.open(target)
+  const { status } = await connection.ask(postText(target, token, null, '{"jsonrpc":"2.0","id":1,"method":"ping"}'))
+  connection.close()
+  return status
+}
+
+async function secretProblems(environment: Environment, candidate: Candidate): Promise<string[]> {
+  const problems: string[] = []
+  for (const door of await environment.doorsFor(candidate, 'legacy', 1)) {
+    const [token = null] = await readTokens(door.tokensFile)
+    const { target } = door
+    const connection = await Connection.open(target)
+    const session = await openSession(connection, target, token)
+    const answers: PlantedAnswer[] = []
+    for (const [index, tool] of PLANTED_TOOL_NAMES.entries()) {
+      await takePlanted(environment.upstream.port)
+      const { body } = await connection.ask(postText(target, token, session, callBody(tool)(index + 1)))
+      answers.push({ tool, body: body.toString(), planted: await takePlanted(environment.upstream.port) })
+    }
+    connection.close()
+    problems.push(...leakedSecrets(answers, environment.upstream.credential))
+  }
+  return problems
+}
+
+async function takePlanted(port: number): Promise<string[]> {
+  // Our own server's list of strings.
+  return (await (await fetch(`http://127.0.0.1:${port}/planted`)).json()) as string[]
+}
