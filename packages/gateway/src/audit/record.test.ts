@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { asClientId, asGrantId, asRequestId, asServerId, asSubjectId, DEFAULT_TENANT } from '#core/ids.ts'
+import { type CanonicalValue, canonicalJson } from './jcs.ts'
 import { printRecord } from './record.ts'
 import type { AuditActivity, AuditEvent } from './trail.ts'
 
@@ -101,4 +103,61 @@ describe('docs/specs/audit-record.md', () => {
 
 it('a record holds nothing of the personal side but its commitment', () => {
   expect(JSON.stringify(print(everything))).not.toContain('127.0.0.1')
+})
+
+describe('the printed record is canonical (RFC 8785)', () => {
+  const canonical = (text: string) => canonicalJson(JSON.parse(text) as CanonicalValue)
+
+  it('whatever its members hold, half surrogate pairs and unsorted or numeric names included', () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string(),
+      fc.constantFrom('\ud800', 'a\udc00b', '\\ud800', '\u2028"'),
+    )
+    const members = fc.dictionary(
+      fc.oneof(fc.string(), fc.constantFrom('10', '9', 'b', 'a')),
+      fc.oneof(text, fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.boolean()),
+    )
+    fc.assert(
+      fc.property(text, text, fc.array(text), members, members, (tool, method, scopesAsked, decision, detail) => {
+        const event: AuditEvent = {
+          ...everything,
+          tool,
+          method,
+          scopesAsked,
+          decision: decision as Record<string, string>,
+          detail,
+        }
+        const printed = printRecord(event, { id: 'record', timeMs: 1 }, null, null)
+        expect(printed).toBe(canonical(printed))
+        expect(JSON.parse(printed)).toMatchObject({
+          api: { operation: method.toWellFormed() },
+          unmapped: { tool: tool.toWellFormed() },
+        })
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('and with every member, and with as few as there can be', () => {
+    const stamp = { id: 'record', timeMs: 1 }
+    const full = printRecord(everything, stamp, 'commitment', { count: 2, firstMs: 1, lastMs: 2 })
+    expect(full).toBe(canonical(full))
+    const least = printRecord(
+      { tenant: DEFAULT_TENANT, activity: 'system.start', outcome: 'success', requestId: null },
+      stamp,
+      null,
+      null,
+    )
+    expect(least).toBe(
+      '{"activity_name":"system.start","actor":{},"api":{},"class_uid":6002,"metadata":{"tenant_uid":"default","uid":"record"},' +
+        '"schema":"sallyport.audit/1","status":"success","status_id":1,"time":1,"unmapped":{}}',
+    )
+  })
+
+  it('a number that JSON cannot hold is a bug, and throws', () => {
+    const print = () =>
+      printRecord({ ...everything, detail: { status: Number.NaN } }, { id: 'r', timeMs: 1 }, null, null)
+    expect(print).toThrow(TypeError)
+  })
 })

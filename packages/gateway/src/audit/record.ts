@@ -52,35 +52,51 @@ export function printRecord(
   personalCommitment: string | null,
   coalesced: Coalesced | null,
 ): string {
-  const record: CanonicalValue = {
-    schema: RECORD_SCHEMA,
-    class_uid: CLASS_UID[event.activity],
+  // Members stand in the order of RFC 8785 §3.2.3, so that printing them as they stand is canonical; record.test.ts compares the two.
+  const record = {
     activity_name: event.activity,
-    time: stamp.timeMs,
-    status_id: STATUS_ID[event.outcome],
-    status: event.outcome,
-    status_code: event.reason,
-    metadata: { uid: stamp.id, tenant_uid: event.tenant, correlation_uid: event.requestId ?? undefined },
-    actor: { user: event.subject === undefined ? undefined : { uid: event.subject }, app_uid: event.clientId },
+    actor: { app_uid: event.clientId, user: event.subject === undefined ? undefined : { uid: event.subject } },
     api: {
       operation: event.method,
-      service: event.server === undefined ? undefined : { name: event.server },
       request: event.requestId === null ? undefined : { uid: event.requestId },
+      service: event.server === undefined ? undefined : { name: event.server },
     },
+    class_uid: CLASS_UID[event.activity],
+    metadata: { correlation_uid: event.requestId ?? undefined, tenant_uid: event.tenant, uid: stamp.id },
+    schema: RECORD_SCHEMA,
+    status: event.outcome,
+    status_code: event.reason,
+    status_id: STATUS_ID[event.outcome],
+    time: stamp.timeMs,
     unmapped: {
       call_id: event.callId,
-      grant_id: event.grantId,
-      tool: event.tool,
-      scopes_asked: event.scopesAsked,
-      scopes_granted: event.scopesGranted,
-      decision: event.decision,
-      detail: event.detail,
-      personal_commitment: personalCommitment ?? undefined,
       coalesced:
         coalesced === null ? undefined : { count: coalesced.count, first: coalesced.firstMs, last: coalesced.lastMs },
+      decision: event.decision,
+      detail: event.detail,
+      grant_id: event.grantId,
+      personal_commitment: personalCommitment ?? undefined,
+      scopes_asked: event.scopesAsked,
+      scopes_granted: event.scopesGranted,
+      tool: event.tool,
     },
+  } satisfies CanonicalValue
+  const text = isCanonical(event.decision) && isCanonical(event.detail) ? JSON.stringify(record) : SURROGATE_ESCAPE
+  // Only half a surrogate pair is printed as such an escape (or a backslash before `ud`, which the careful way prints the same).
+  return text.includes(SURROGATE_ESCAPE) ? canonicalJson(wellFormed(record)) : text
+}
+
+const SURROGATE_ESCAPE = '\\ud'
+
+/** Built in the order of RFC 8785 already, with nothing in it that JSON prints in another way. Keys like numbers move in objects. */
+function isCanonical(members: Readonly<Record<string, string | number | boolean | null>> | undefined): boolean {
+  let before = ''
+  for (const key in members) {
+    const value = members[key]
+    if (key < before || /^\d/.test(key) || (typeof value === 'number' && !Number.isFinite(value))) return false
+    before = key
   }
-  return canonicalJson(wellFormed(record))
+  return true
 }
 
 /** What callers send (tool names, methods, scopes) may hold lone surrogates; a record must not, and must not fail for it. */

@@ -4,7 +4,8 @@ import { type AddressResolver, createGuardedConnector } from './guarded-connect.
 import { OutboundFailure } from './outbound-failure.ts'
 import { parseOutboundUrl } from './outbound-url.ts'
 import { checkRequest } from './request-head.ts'
-import { announcesMoreThan, flatHeaders, isCompressed, outboundFailure } from './undici-failures.ts'
+import type { UpstreamBody } from './upstream-body.ts'
+import { UpstreamExchange } from './upstream-exchange.ts'
 
 /** Requests and open streams to one upstream at a time; the next one is refused (`busy`), never queued. */
 export const UPSTREAM_CONNECTIONS_MAX = 512
@@ -12,8 +13,6 @@ const CONNECT_TIMEOUT_MS = 5_000
 const HEADERS_TIMEOUT_MS = 60_000
 const BODY_IDLE_TIMEOUT_MS = 60_000
 const RESPONSE_HEADER_BYTES_MAX = 32 * 1024
-/** Bytes of a body that are read ahead of its consumer. With the socket's own buffer this bounds what a stalled reader costs. */
-const READ_AHEAD_BYTES = 64 * 1024
 
 export interface UpstreamPoolOptions {
   /** `https://host[:port]`, without path. Plain http only towards `private` and `loopback`. */
@@ -48,14 +47,6 @@ export interface UpstreamResponse {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: UpstreamBody
-}
-
-/**
- * The body at its reader's pace: not reading pauses the upstream. Iterate it once, or `destroy` it; a body that is neither read to
- * its end nor destroyed holds a connection. Breaking out of the iteration destroys it. Iteration rejects with `OutboundFailure`.
- */
-export interface UpstreamBody extends AsyncIterable<Uint8Array> {
-  destroy(): void
 }
 
 export interface UpstreamPool {
@@ -94,6 +85,7 @@ export function openUpstreamPool(options: UpstreamPoolOptions): UpstreamPool {
       checkRequest(request)
       if (isClosed) throw new OutboundFailure('closed')
       if (underWay >= connectionsMax) throw new OutboundFailure('busy')
+      if (request.signal?.aborted === true) throw new OutboundFailure('aborted')
       underWay += 1
       return await send(pool, request, () => {
         underWay -= 1
@@ -107,78 +99,25 @@ export function openUpstreamPool(options: UpstreamPoolOptions): UpstreamPool {
   }
 }
 
-const EMPTY_BODY: UpstreamBody = { destroy: () => {}, async *[Symbol.asyncIterator]() {} }
-
-/** `release` is called exactly once, when the request holds its connection no longer. */
 async function send(pool: Pool, request: UpstreamRequest, release: () => void): Promise<UpstreamResponse> {
-  const releaseOnce = once(release)
-  try {
-    const response = await pool.request({
+  const exchange = new UpstreamExchange({ signal: request.signal ?? null, bytesMax: request.bytesMax, release })
+  pool.dispatch(
+    {
       method: request.method,
       path: request.path,
-      headers: { ...request.headers, 'accept-encoding': 'identity' },
-      // undici sends a view whole; a plain Uint8Array is wrapped without copying.
-      body:
-        request.body instanceof Uint8Array
-          ? Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength)
-          : (request.body ?? null),
-      signal: request.signal ?? null,
+      headers: fields(request.headers),
+      body: request.body ?? null,
       headersTimeout: request.headersTimeoutMs ?? HEADERS_TIMEOUT_MS,
       // undici reads 0 as "no limit"; here that has to be said with null.
       bodyTimeout: request.bodyIdleTimeoutMs === null ? 0 : (request.bodyIdleTimeoutMs ?? BODY_IDLE_TIMEOUT_MS),
-      highWaterMark: READ_AHEAD_BYTES,
-    })
-    const { body } = response
-    body.once('close', releaseOnce)
-    // A body that nobody iterates may still fail; the reader sees the error through the iterator.
-    body.on('error', () => {})
-    const headers = flatHeaders(response.headers)
-    const bytesMax = request.bytesMax
-    const isTooLarge = bytesMax !== null && announcesMoreThan(headers, bytesMax)
-    if (isCompressed(headers) || isTooLarge) {
-      body.destroy()
-      throw new OutboundFailure(isTooLarge ? 'tooLarge' : 'compressed')
-    }
-    if (headers['content-length'] === '0' || response.statusCode === 204) {
-      // Nothing to read, so nothing to forget: an accepted notification must not hold its connection.
-      body.resume()
-      releaseOnce()
-      return { status: response.statusCode, headers, body: EMPTY_BODY }
-    }
-    return {
-      status: response.statusCode,
-      headers,
-      body: { destroy: () => void body.destroy(), [Symbol.asyncIterator]: () => readBody(body, bytesMax) },
-    }
-  } catch (error) {
-    releaseOnce()
-    throw request.signal?.aborted ? new OutboundFailure('aborted', error) : outboundFailure(error, 'unreachable')
-  }
+    },
+    exchange,
+  )
+  return await exchange.response
 }
 
-async function* readBody(
-  body: AsyncIterable<unknown>,
-  bytesMax: number | null,
-): AsyncGenerator<Uint8Array, void, void> {
-  let length = 0
-  try {
-    for await (const chunk of body) {
-      // undici's body stream yields buffers unless an encoding is set, which nobody does here.
-      const bytes = chunk as Buffer
-      length += bytes.length
-      if (bytesMax !== null && length > bytesMax) throw new OutboundFailure('tooLarge')
-      yield bytes
-    }
-  } catch (error) {
-    throw outboundFailure(error, 'reset')
-  }
-}
-
-function once(action: () => void): () => void {
-  let isDone = false
-  return () => {
-    if (isDone) return
-    isDone = true
-    action()
-  }
+function fields(headers: Readonly<Record<string, string>>): string[] {
+  const list = ['accept-encoding', 'identity']
+  for (const name of Object.keys(headers)) list.push(name, headers[name] ?? '')
+  return list
 }

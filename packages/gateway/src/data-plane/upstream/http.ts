@@ -42,7 +42,9 @@ class HttpConnection implements UpstreamConnection {
   readonly #path: string
   readonly #options: HttpOptions
   readonly #events: UpstreamEvents
+  /** Ends what belongs to no call: the standing stream, notifications, answers. */
   readonly #all = new AbortController()
+  /** Calls whose answer has not been read to its end. */
   readonly #underWay = new Map<number, AbortController>()
   #sessionId: string | null = null
   #revision: string | null = null
@@ -61,9 +63,7 @@ class HttpConnection implements UpstreamConnection {
   async send(message: JsonObject): Promise<Result<void, UpstreamFailure>> {
     const method = message['method']
     const ourId = typeof method === 'string' && typeof message['id'] === 'number' ? message['id'] : null
-    const own = new AbortController()
-    if (ourId !== null) this.#underWay.set(ourId, own)
-    const begun = await this.#post(message, ourId, own.signal)
+    const begun = await this.#post(message, ourId, ourId === null ? this.#all.signal : this.#open(ourId))
     if (!begun.ok && ourId !== null) this.#underWay.delete(ourId)
     if (begun.ok && method === 'notifications/initialized') void this.#listen()
     return begun
@@ -92,9 +92,18 @@ class HttpConnection implements UpstreamConnection {
     this.resume()
     if (this.#sessionId !== null) await this.#sayFarewell()
     this.#all.abort()
+    for (const call of this.#underWay.values()) call.abort(FORGOTTEN)
   }
 
-  async #post(message: JsonObject, ourId: number | null, own: AbortSignal): Promise<Result<void, UpstreamFailure>> {
+  /** A signal of the call's own. One that follows several costs more than the rest of a small call. */
+  #open(ourId: number): AbortSignal {
+    const call = new AbortController()
+    if (this.#all.signal.aborted) call.abort(FORGOTTEN)
+    this.#underWay.set(ourId, call)
+    return call.signal
+  }
+
+  async #post(message: JsonObject, ourId: number | null, signal: AbortSignal): Promise<Result<void, UpstreamFailure>> {
     let response: UpstreamResponse
     try {
       response = await this.#options.pool.request({
@@ -108,7 +117,7 @@ class HttpConnection implements UpstreamConnection {
           lastEventId: null,
         }),
         body: printJson(message),
-        signal: AbortSignal.any([this.#all.signal, own]),
+        signal,
         headersTimeoutMs: this.#options.callTimeoutMs,
         bodyIdleTimeoutMs: null,
         bytesMax: null,
@@ -150,19 +159,15 @@ class HttpConnection implements UpstreamConnection {
 
   async #readJson(response: UpstreamResponse, ourId: number): Promise<void> {
     try {
-      const chunks: Uint8Array[] = []
-      let size = 0
-      for await (const chunk of response.body) {
-        if (this.#gate !== null) await this.#gate.promise
-        size += chunk.length
-        if (size > this.#options.responseBytesMax) return this.#lose(ourId, 'resultTooLarge')
-        chunks.push(chunk)
-      }
-      const message = readUpstreamMessage(Buffer.concat(chunks))
+      const bytes = await response.body.whole(this.#options.responseBytesMax)
+      if (this.#gate !== null) await this.#gate.promise
+      if (bytes === null) return this.#lose(ourId, 'resultTooLarge')
+      const message = readUpstreamMessage(bytes)
       if (message === null) return this.#lose(ourId, 'jsonInvalid')
+      // Read to its end, so there is nothing left to break off. One request, one answer: whatever the body was, the request is over.
+      if (!this.#underWay.delete(ourId)) return
       this.#events.onMessage(message, ourId)
-      // One request, one answer: whatever else the body was, the request is over.
-      this.#lose(ourId, 'answerMissing')
+      this.#events.onLost(ourId, 'answerMissing')
     } catch (error) {
       this.#lose(ourId, reasonOf(error))
     }
@@ -280,8 +285,7 @@ class HttpConnection implements UpstreamConnection {
 
   #signalOf(relatedTo: number | null): AbortSignal | null {
     if (relatedTo === null) return this.#all.signal
-    const own = this.#underWay.get(relatedTo)
-    return own === undefined ? null : AbortSignal.any([this.#all.signal, own.signal])
+    return this.#underWay.get(relatedTo)?.signal ?? null
   }
 
   #giveUp(relatedTo: number | null, reason: string): void {
@@ -310,14 +314,8 @@ type StreamEnd =
 async function answersModern(response: UpstreamResponse): Promise<boolean> {
   if (response.status !== 400 || mediaType(response) !== 'application/json') return false
   try {
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for await (const chunk of response.body) {
-      size += chunk.length
-      if (size > ERROR_BYTES_MAX) return false
-      chunks.push(chunk)
-    }
-    const message = readUpstreamMessage(Buffer.concat(chunks))
+    const bytes = await response.body.whole(ERROR_BYTES_MAX)
+    const message = bytes === null ? null : readUpstreamMessage(bytes)
     return message?.kind === 'response' && isModernError(message.object)
   } catch {
     return false

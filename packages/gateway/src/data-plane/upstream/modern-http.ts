@@ -103,19 +103,10 @@ function isForeign(status: number): boolean {
   return [400, 404, 405, 406, 415, 422].includes(status)
 }
 
-async function readJson(
-  response: UpstreamResponse,
-  { ourId, signal }: ModernExchange,
-  bytesMax: number,
-): Promise<Answer> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body) {
-    size += chunk.length
-    if (size > bytesMax || signal.aborted) return refused({ reason: 'resultTooLarge' })
-    chunks.push(chunk)
-  }
-  const message = readUpstreamMessage(Buffer.concat(chunks))
+async function readJson(response: UpstreamResponse, { ourId }: ModernExchange, bytesMax: number): Promise<Answer> {
+  const bytes = await response.body.whole(bytesMax)
+  if (bytes === null) return refused({ reason: 'resultTooLarge' })
+  const message = readUpstreamMessage(bytes)
   if (message === null) return refused({ reason: 'jsonInvalid' })
   return message.kind === 'response' && isAbout(message, ourId) ? ok(message) : refused({ reason: 'answerMissing' })
 }

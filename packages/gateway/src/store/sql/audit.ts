@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { asTenantId, type TenantId } from '#core/ids.ts'
 import type { AuditEntry, AuditPort, SequencedEntry, StoredCheckpoint } from '../ports/audit.ts'
 import { addAuditEntries } from './audit-entries.ts'
@@ -8,13 +8,7 @@ import type { AuditCheckpointsTable, AuditEntriesTable, Database } from './schem
 type EntryRow = AuditEntriesTable & { sealed: Uint8Array | null }
 
 export function createAudit(db: Kysely<Database>): AuditPort {
-  const entries = (tenant: TenantId) =>
-    db
-      .selectFrom('audit_entries as e')
-      .leftJoin('audit_personal as p', (join) => join.onRef('p.tenant', '=', 'e.tenant').onRef('p.id', '=', 'e.id'))
-      .selectAll('e')
-      .select('p.sealed')
-      .where('e.tenant', '=', tenant)
+  const entries = (tenant: TenantId) => entriesOf(db, tenant)
 
   return {
     append: (added) => addAuditEntries(db, added),
@@ -106,31 +100,41 @@ export function createAudit(db: Kysely<Database>): AuditPort {
 /** Places and counter move in one transaction, so a crash leaves either all of these entries placed or none, and no gap. */
 async function sequence(db: Kysely<Database>, tenant: TenantId, max: number): Promise<readonly SequencedEntry[]> {
   // Locks the counter before looking, so that a second sequencer waits instead of placing the same entries.
-  await nextNumber(db, tenant, 'audit', 0)
-  const rows = await db
+  const first = await nextNumber(db, tenant, 'audit', 0)
+  const { numUpdatedRows } = await db
+    .updateTable('audit_entries')
+    .from((eb) =>
+      eb
+        .selectFrom('audit_entries as e')
+        .select(['e.id as placed', sql<number>`row_number() over (order by e.arrival, e.time_ms, e.id)`.as('place')])
+        .where('e.tenant', '=', tenant)
+        .where('e.position', 'is', null)
+        .orderBy('e.arrival')
+        .orderBy('e.time_ms')
+        .orderBy('e.id')
+        .limit(max)
+        .as('oldest'),
+    )
+    .set({ position: sql<number>`${first} - 1 + oldest.place` })
+    .where('audit_entries.tenant', '=', tenant)
+    .whereRef('audit_entries.id', '=', 'oldest.placed')
+    .where('audit_entries.position', 'is', null)
+    .executeTakeFirstOrThrow()
+  const count = Number(numUpdatedRows)
+  if (count === 0) return []
+  await nextNumber(db, tenant, 'audit', count)
+  const rows = await entriesOf(db, tenant).where('e.position', '>=', first).orderBy('e.position').execute()
+  return rows.map((row) => sequenced(row, row.position ?? first))
+}
+
+/** Entries with their personal side, as far as that was not erased. */
+function entriesOf(db: Kysely<Database>, tenant: TenantId) {
+  return db
     .selectFrom('audit_entries as e')
     .leftJoin('audit_personal as p', (join) => join.onRef('p.tenant', '=', 'e.tenant').onRef('p.id', '=', 'e.id'))
     .selectAll('e')
     .select('p.sealed')
     .where('e.tenant', '=', tenant)
-    .where('e.position', 'is', null)
-    .orderBy('e.arrival')
-    .orderBy('e.time_ms')
-    .orderBy('e.id')
-    .limit(max)
-    .execute()
-  const first = (await nextNumber(db, tenant, 'audit', rows.length)) - rows.length
-  const placedRows = rows.map((row, i) => sequenced(row, first + i))
-  for (const entry of placedRows) {
-    await db
-      .updateTable('audit_entries')
-      .set({ position: entry.position })
-      .where('tenant', '=', tenant)
-      .where('id', '=', entry.id)
-      .where('position', 'is', null)
-      .execute()
-  }
-  return placedRows
 }
 
 function toEntry(row: EntryRow): AuditEntry {

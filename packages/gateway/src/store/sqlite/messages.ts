@@ -4,21 +4,24 @@ export interface WorkerOptions {
   readonly pagesMax: number | null
 }
 
-export type ToWorker =
-  | {
-      readonly kind: 'call'
-      readonly id: number
-      readonly port: string
-      readonly method: string
-      readonly args: unknown[]
-    }
-  | { readonly kind: 'close' }
+export interface StoreCall {
+  readonly id: number
+  readonly port: string
+  readonly method: string
+  readonly args: unknown[]
+}
+
+export type StoreAnswer =
+  | { readonly id: number; readonly isOk: true; readonly value: unknown }
+  | { readonly id: number; readonly isOk: false; readonly failure: Failure }
+
+/** Calls and answers travel together: waking a thread costs more than most of what it is woken for. */
+export type ToWorker = { readonly kind: 'calls'; readonly calls: readonly StoreCall[] } | { readonly kind: 'close' }
 
 export type FromWorker =
   | { readonly kind: 'opened' }
   | { readonly kind: 'notOpened'; readonly failure: Failure }
-  | { readonly kind: 'answered'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'failed'; readonly id: number; readonly failure: Failure }
+  | { readonly kind: 'answers'; readonly answers: readonly StoreAnswer[] }
   | { readonly kind: 'closed' }
 
 /** An error on its way between threads. `detail` is for the log only: SQLite's own words. */

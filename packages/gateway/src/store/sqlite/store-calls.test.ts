@@ -33,9 +33,8 @@ it('a worker that ends before it opened the store is a failure to open', async (
 
 it('answers go to the call they belong to, whatever their order', async () => {
   const calls = callsTo(`
-    globalThis.kept = [...(globalThis.kept ?? []), message]
-    if (kept.length < 3) return
-    for (const { id, method } of kept.reverse()) parentPort.postMessage({ kind: 'answered', id, value: method })
+    const answers = message.calls.map(({ id, method }) => ({ id, isOk: true, value: method }))
+    for (const answer of answers.reverse()) parentPort.postMessage({ kind: 'answers', answers: [answer] })
     process.exitCode = 0
     parentPort.close()`)
   await calls.opened
@@ -51,4 +50,30 @@ it('calls beyond 4096 under way are refused at once', async () => {
   await expect(calls.call('feed', 'head', [])).rejects.toThrow('too many calls under way to take feed.head')
   await calls.close()
   expect((await settled).every((outcome) => outcome.status === 'rejected')).toBe(true)
+})
+
+it('calls gather while the worker is at work, and then go together', async () => {
+  const calls = callsTo(`
+    if (message.kind === 'close') process.exit(0)
+    const value = message.calls.map(({ method }) => method).join()
+    setTimeout(() => parentPort.postMessage({ kind: 'answers', answers: message.calls.map(({ id }) => ({ id, isOk: true, value })) }), 50)`)
+  await calls.opened
+  const first = calls.call('port', 'a', [])
+  const alongside = calls.call('port', 'b', [])
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+  const later = ['c', 'd', 'e'].map((method) => calls.call('port', method, []))
+  expect(await Promise.all([first, alongside])).toEqual(['a,b', 'a,b'])
+  expect(await Promise.all(later)).toEqual(['c,d,e', 'c,d,e', 'c,d,e'])
+  await calls.close()
+})
+
+it('arguments that cannot be passed on are refused to their caller alone', async () => {
+  const calls = callsTo(`
+    if (message.kind === 'close') process.exit(0)
+    parentPort.postMessage({ kind: 'answers', answers: message.calls.map(({ id, method: value }) => ({ id, isOk: true, value })) })`)
+  await calls.opened
+  const [good, bad] = await Promise.allSettled([calls.call('port', 'a', []), calls.call('port', 'b', [() => {}])])
+  expect(good).toEqual({ status: 'fulfilled', value: 'a' })
+  expect(bad).toMatchObject({ reason: { message: 'the arguments of port.b cannot be passed on' } })
+  await calls.close()
 })

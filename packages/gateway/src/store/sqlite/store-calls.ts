@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads'
 import { StoreFailure } from '../errors.ts'
 import { toError } from './failures.ts'
-import type { FromWorker, ToWorker } from './messages.ts'
+import type { FromWorker, StoreAnswer, StoreCall, ToWorker } from './messages.ts'
 
 /** Calls under way at once, waiting ones included. Beyond it calls are refused, so that a slow disk cannot fill the memory. */
 const STORE_CALLS_PENDING_MAX = 4096
@@ -12,12 +12,21 @@ interface PendingCall {
   reject(error: Error): void
 }
 
-/** Calls on their way to the worker and back. When the worker dies, everything under way and everything later is refused. */
+/**
+ * Calls on their way to the worker and back. When the worker dies, everything under way and everything later is refused.
+ * What is called in one turn of the event loop goes together, and while the worker is at it the next calls gather: a worker that waits for
+ * its disk then commits all of them at once.
+ */
 export class StoreCalls {
   readonly opened: Promise<void>
   readonly #worker: Worker
   readonly #pending = new Map<number, PendingCall>()
   readonly #exited: Promise<void>
+  /** Not sent yet. */
+  #gathered: StoreCall[] = []
+  /** Sent and not answered yet. */
+  #atWorker = 0
+  #isSendDue = false
   #lastId = 0
   #broken: StoreFailure | null = null
 
@@ -48,8 +57,11 @@ export class StoreCalls {
     this.#lastId += 1
     const id = this.#lastId
     return new Promise((resolve, reject) => {
-      this.#send({ kind: 'call', id, port, method, args })
       this.#pending.set(id, { what, resolve, reject })
+      this.#gathered.push({ id, port, method, args })
+      if (this.#atWorker > 0 || this.#isSendDue) return
+      this.#isSendDue = true
+      setImmediate(() => this.#sendGathered())
     })
   }
 
@@ -57,23 +69,58 @@ export class StoreCalls {
   async close(): Promise<void> {
     if (this.#broken === null) {
       this.#broken = new StoreFailure('the store is closed')
+      this.#sendGathered()
       this.#send({ kind: 'close' })
     }
     await this.#exited
   }
 
   #receive(message: FromWorker): void {
-    if (message.kind !== 'answered' && message.kind !== 'failed') return
-    const call = this.#pending.get(message.id)
-    this.#pending.delete(message.id)
-    if (message.kind === 'answered') call?.resolve(message.value)
-    else call?.reject(toError(message.failure, `the store could not complete ${call.what}`))
+    if (message.kind !== 'answers') return
+    for (const answer of message.answers) this.#settle(answer)
+    if (this.#atWorker === 0) this.#sendGathered()
+  }
+
+  #settle(answer: StoreAnswer): void {
+    const call = this.#pending.get(answer.id)
+    if (call === undefined) return
+    this.#pending.delete(answer.id)
+    this.#atWorker -= 1
+    if (answer.isOk) call.resolve(answer.value)
+    else call.reject(toError(answer.failure, `the store could not complete ${call.what}`))
+  }
+
+  #sendGathered(): void {
+    this.#isSendDue = false
+    if (this.#gathered.length === 0) return
+    const calls = this.#gathered
+    this.#gathered = []
+    this.#atWorker += calls.length
+    try {
+      this.#send({ kind: 'calls', calls })
+    } catch {
+      // One of them cannot be cloned, which is its caller's bug; the others must not share its fate.
+      this.#atWorker -= calls.length
+      for (const call of calls) this.#sendAlone(call)
+    }
+  }
+
+  #sendAlone(call: StoreCall): void {
+    try {
+      this.#send({ kind: 'calls', calls: [call] })
+      this.#atWorker += 1
+    } catch (cause) {
+      const pending = this.#pending.get(call.id)
+      this.#pending.delete(call.id)
+      pending?.reject(new StoreFailure(`the arguments of ${pending.what} cannot be passed on`, { cause }))
+    }
   }
 
   #break(failure: StoreFailure): StoreFailure {
     this.#broken ??= failure
     for (const call of this.#pending.values()) call.reject(failure)
     this.#pending.clear()
+    this.#gathered = []
     return failure
   }
 

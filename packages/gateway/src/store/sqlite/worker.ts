@@ -5,13 +5,12 @@ import { createPorts, PORT_METHODS, type Ports } from '../sql/ports.ts'
 import { openDatabase, queriesOver } from './database.ts'
 import { toFailure } from './failures.ts'
 import { commitTogether, type Outcome } from './group-commit.ts'
+import { joinAppends } from './join-appends.ts'
 import { lockStore } from './lock.ts'
-import type { FromWorker, ToWorker, WorkerOptions } from './messages.ts'
+import type { FromWorker, StoreAnswer, StoreCall, ToWorker, WorkerOptions } from './messages.ts'
 
 /** Calls that share one commit. More wait for the next: a commit must not grow without bound while callers wait for it. */
 const GROUP_CALLS_MAX = 256
-
-type Call = ToWorker & { kind: 'call' }
 
 // The store worker: the only code that has the database open. It is started by open.ts and by nothing else.
 if (parentPort !== null) await serve(parentPort, workerData as WorkerOptions) // open.ts passes exactly this.
@@ -26,14 +25,16 @@ async function serve(main: MessagePort, options: WorkerOptions): Promise<void> {
     return
   }
   const ports = createPorts(queriesOver(held.db))
-  const waiting: Call[] = []
+  const waiting: StoreCall[] = []
   let isClosing = false
   let isBusy = false
 
   const work = async () => {
     isBusy = true
     while (waiting.length > 0) {
-      for (const answer of await answerAll(held.db, ports, waiting.splice(0, GROUP_CALLS_MAX))) say(answer)
+      await answerAll(held.db, ports, waiting.splice(0, GROUP_CALLS_MAX), (answers) =>
+        say({ kind: 'answers', answers }),
+      )
     }
     isBusy = false
     if (!isClosing) return
@@ -44,7 +45,7 @@ async function serve(main: MessagePort, options: WorkerOptions): Promise<void> {
   }
   main.on('message', (message: ToWorker) => {
     if (message.kind === 'close') isClosing = true
-    else waiting.push(message)
+    else waiting.push(...message.calls)
     if (isBusy) return
     isBusy = true
     // After this turn of the event loop, so that every message already delivered joins the group.
@@ -73,25 +74,42 @@ async function open({ file, pagesMax }: WorkerOptions): Promise<{ lock: Database
   }
 }
 
-/** Calls that only look go first, so that they see nothing of the group that is not committed yet. */
-async function answerAll(db: DatabaseSync, ports: Ports, calls: readonly Call[]): Promise<readonly FromWorker[]> {
-  const answers: FromWorker[] = []
-  const writing: Call[] = []
+/** Calls that only look go first, so that they see nothing of the group that is not committed yet, and wait for no disk. */
+async function answerAll(
+  db: DatabaseSync,
+  ports: Ports,
+  calls: readonly StoreCall[],
+  say: (answers: readonly StoreAnswer[]) => void,
+): Promise<void> {
+  const looked: StoreAnswer[] = []
+  const writing: StoreCall[] = []
   for (const call of calls) {
-    if (isLooking(call)) answers.push(toAnswer(call, await lookAlone(invocation(ports, call))))
+    if (isLooking(call)) looked.push(toAnswer(call, await lookAlone(invocation(ports, call))))
     else writing.push(call)
   }
-  if (writing.length === 0) return answers
+  if (looked.length > 0) say(looked)
+  if (writing.length > 0) say(await writeAll(db, ports, writing))
+}
+
+async function writeAll(db: DatabaseSync, ports: Ports, calls: readonly StoreCall[]): Promise<StoreAnswer[]> {
+  const run = (call: StoreCall) => invocation(ports, call)
+  const units = joinAppends(calls, run, ports.audit)
   const outcomes = await commitTogether(
     db,
-    writing.map((call) => invocation(ports, call)),
+    units.map((unit) => unit.run),
   )
-  writing.forEach((call, i) => {
-    const outcome = outcomes[i] ?? { ok: false, error: new Error('no outcome') }
-    answers.push(toAnswer(call, outcome))
-  })
+  const answers: StoreAnswer[] = []
+  for (const [index, unit] of units.entries()) {
+    const outcome = outcomes[index] ?? NO_OUTCOME
+    // One of several that were run as one is to blame, and only that one shall fail.
+    const mustPart = !outcome.ok && unit.calls.length > 1
+    const own = mustPart ? await commitTogether(db, unit.calls.map(run)) : unit.calls.map(() => outcome)
+    for (const [at, call] of unit.calls.entries()) answers.push(toAnswer(call, own[at] ?? NO_OUTCOME))
+  }
   return answers
 }
+
+const NO_OUTCOME: Outcome = { ok: false, error: new Error('no outcome') }
 
 async function lookAlone(call: () => Promise<unknown>): Promise<Outcome> {
   try {
@@ -101,12 +119,12 @@ async function lookAlone(call: () => Promise<unknown>): Promise<Outcome> {
   }
 }
 
-function isLooking(call: Call): boolean {
+function isLooking(call: StoreCall): boolean {
   const methods: Readonly<Record<string, Readonly<Record<string, string>>>> = PORT_METHODS
   return methods[call.port]?.[call.method] === 'looks'
 }
 
-function invocation(ports: Ports, call: Call): () => Promise<unknown> {
+function invocation(ports: Ports, call: StoreCall): () => Promise<unknown> {
   // Names and arguments come from open.ts, which builds them from PORT_METHODS and the port's own signature.
   const port = ports[call.port as keyof Ports] as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
   return async () => {
@@ -116,7 +134,6 @@ function invocation(ports: Ports, call: Call): () => Promise<unknown> {
   }
 }
 
-function toAnswer(call: Call, outcome: Outcome): FromWorker {
-  if (outcome.ok) return { kind: 'answered', id: call.id, value: outcome.value }
-  return { kind: 'failed', id: call.id, failure: toFailure(outcome.error) }
+function toAnswer({ id }: StoreCall, outcome: Outcome): StoreAnswer {
+  return outcome.ok ? { id, isOk: true, value: outcome.value } : { id, isOk: false, failure: toFailure(outcome.error) }
 }
