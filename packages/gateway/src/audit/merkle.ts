@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** RFC 6962 §2.1 hashing. Leaves and nodes have different prefixes, so that neither can pass for the other. */
 export function leafHash(data: Uint8Array): Buffer {
-  return createHash('sha256').update(LEAF_PREFIX).update(data).digest()
+  return hash('sha256', Buffer.concat([LEAF_PREFIX, data]), 'buffer')
 }
 
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
-  return createHash('sha256').update(NODE_PREFIX).update(left).update(right).digest()
+  return hash('sha256', Buffer.concat([NODE_PREFIX, left, right]), 'buffer')
 }
 
 const LEAF_PREFIX = Buffer.from([0])
@@ -41,6 +41,6 @@ export class MerkleFrontier {
     let root: Buffer | null = null
     for (const subtree of this.#subtrees.toReversed())
       root = root === null ? subtree.hash : nodeHash(subtree.hash, root)
-    return root ?? createHash('sha256').digest()
+    return root ?? hash('sha256', '', 'buffer')
   }
 }

@@ -4,10 +4,9 @@ import type { HttpExchange } from '#http/exchange.ts'
 import { sendEmpty } from '#http/respond.ts'
 import type { JsonRpcMessage } from '#wire/jsonrpc/message.ts'
 import { allowsBatches } from '#wire/mcp/revisions.ts'
-import { parseBearer } from '#wire/oauth/bearer.ts'
 import { admitHead } from './admission/admit-head.ts'
 import { admitMessages, type Envelope } from './admission/admit-messages.ts'
-import { type Authenticated, authenticate } from './authentication/authenticate.ts'
+import { type Authenticated, authenticate, stillStands } from './authentication/authenticate.ts'
 import { authorize, type Permit, type ToolLookup } from './authorization/authorize.ts'
 import { type Cleared, inspectArguments } from './inspection/inspect-arguments.ts'
 import type { Onward } from './inspection/onward-message.ts'
@@ -77,9 +76,8 @@ async function carryEnvelope(
   envelope: Envelope,
   road: Road,
 ): Promise<Refusal | null> {
-  // A body may drip for longer than a revoked or expired token may live.
-  const stillHolds = await authenticate(caller.head, road.verifier)
-  if (!stillHolds.ok) return stillHolds.refusal
+  const problem = await stillStands(caller, road.verifier)
+  if (problem !== null) return problem
   if (envelope.era === 'modern') return await postModern(exchange, envelope, road)
   if (opensSession(envelope)) {
     const cleared = await clearAll(envelope, NO_SESSION, road)
@@ -119,10 +117,7 @@ type Side = Pick<OtherSide, 'tools' | 'credentialTexts'> & {
 /** Authorization and inspection of every message, before any of them is sent. */
 async function clearAll(envelope: Envelope, side: Side, road: Road): Promise<Result<readonly Cleared[], Refusal>> {
   const { authenticated, messages, era } = envelope
-  const { authorization, snapshot } = authenticated.head
-  const bearer = parseBearer(authorization?.reveal())
-  // It was read the same way when the caller was authenticated.
-  if (bearer.kind !== 'token') return refused({ name: 'tokenMissing' })
+  const { snapshot } = authenticated.head
   const { tools, credentialTexts } = side
   const cleared: Cleared[] = []
   for (const message of messages) {
@@ -130,7 +125,7 @@ async function clearAll(envelope: Envelope, side: Side, road: Road): Promise<Res
     if (!permit.ok) return permit
     const onward = await side.prepare(permit.value)
     if (!onward.ok) return onward
-    const context = { bearer: bearer.token, credentialTexts, onward: onward.value }
+    const context = { bearer: authenticated.token, credentialTexts, onward: onward.value }
     const one = inspectArguments(permit.value, context)
     if (!one.ok) return one
     cleared.push(one.value)

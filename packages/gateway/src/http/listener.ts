@@ -206,7 +206,15 @@ function hostIsOurs(request: IncomingMessage, snapshot: Snapshot): boolean {
   for (let index = 0; index < request.rawHeaders.length; index += 2) {
     if (request.rawHeaders[index]?.toLowerCase() === 'host') hosts += 1
   }
-  return hosts === 1 && request.headers.host?.toLowerCase() === new URL(snapshot.publicUrl).host
+  return hosts === 1 && request.headers.host?.toLowerCase() === hostOf(snapshot)
+}
+
+const hostsOfSnapshots = new WeakMap<Snapshot, string>()
+
+function hostOf(snapshot: Snapshot): string {
+  const host = hostsOfSnapshots.get(snapshot) ?? new URL(snapshot.publicUrl).host
+  hostsOfSnapshots.set(snapshot, host)
+  return host
 }
 
 function cachedProxies(): (snapshot: Snapshot) => TrustedProxies {

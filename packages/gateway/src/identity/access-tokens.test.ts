@@ -381,3 +381,41 @@ describe('revocation in the real store', () => {
     expect(await reasonOf(cached)).toBe('invalid: revoked')
   })
 })
+
+describe('a principal that is judged again', () => {
+  const judged = async (token: string, later: () => Promise<void> | void, resource = FILES) => {
+    const verified = await verifier.verify(token, FILES)
+    if (!verified.ok) throw new Error(verified.refusal.reason)
+    await later()
+    const result = await verifier.judge(verified.value, resource)
+    return result.ok ? 'accepted' : `${result.refusal.kind}: ${result.refusal.reason}`
+  }
+
+  it('stands while nothing has changed', async () => {
+    expect(await judged(await mint.mint(), () => {})).toBe('accepted')
+  })
+
+  it('falls with its time, its grant, the feed and at another door', async () => {
+    const short = await mint.mint({ exp: clock.nowSeconds() + 30 })
+    expect(await judged(short, () => clock.advanceMs(30_000))).toBe('invalid: expired')
+    expect(await judged(await mint.mint(), () => {}, 'http://127.0.0.1:8700/mcp/other')).toBe(
+      'invalid: audienceMismatch',
+    )
+    await openGrant(
+      opened.store,
+      testGrant(clock, { grantId: asGrantId('grant-j'), subject: asSubjectId('subject-j') }),
+    )
+    const revoked = await judged(await mint.mint({ gid: 'grant-j', sub: 'subject-j' }), async () => {
+      await opened.store.grants.revoke(
+        DEFAULT_TENANT,
+        { grantId: asGrantId('grant-j') },
+        'test',
+        clock.nowSeconds(),
+        [],
+      )
+      await revocations.poll()
+    })
+    expect(revoked).toBe('invalid: revoked')
+    expect(await judged(await mint.mint(), () => revocations.stop())).toBe('unavailable: revocationsStale')
+  })
+})

@@ -39,6 +39,8 @@ export interface TokenProblem {
 export interface AccessTokenVerifier {
   /** `resource` is the identifier of the door the token is shown at, `address` who shows it, as far as that is known. */
   verify(token: string, resource: string, address?: string): Promise<Result<Principal, TokenProblem>>
+  /** What can have changed since a token was verified: freshness of the feed, revocation, expiry; and the door, once more. */
+  judge(principal: Principal, resource: string): Promise<Result<Principal, TokenProblem>>
 }
 
 export interface AccessTokenVerifierOptions {
@@ -85,14 +87,26 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
     return loading
   }
 
+  const isFresh = async () => {
+    if (!revocations.isStale()) return true
+    return revocations.ensureFresh === undefined ? false : await revocations.ensureFresh()
+  }
+  const judge = (principal: Principal, resource: string): Result<Principal, TokenProblem> => {
+    if (revocations.isStale()) return unavailable('revocationsStale')
+    if (revocations.isRevoked(principal)) return invalid('revoked')
+    if (principal.expiresAt <= clock.nowSeconds()) return invalid('expired')
+    // RFC 8707, RFC 9068 §4: a token of one server is refused at every other.
+    return principal.resource === resource ? ok(principal) : invalid('audienceMismatch')
+  }
   return {
+    judge: async (principal, resource) =>
+      (await isFresh()) ? judge(principal, resource) : unavailable('revocationsStale'),
     verify: async (token, resource, address = 'unknown') => {
       const failed = (reason: string) => {
         failures.countFailure(address)
         return invalid(reason)
       }
-      const isFresh = revocations.ensureFresh === undefined ? !revocations.isStale() : await revocations.ensureFresh()
-      if (!isFresh) return unavailable('revocationsStale')
+      if (!(await isFresh())) return unavailable('revocationsStale')
       const key = hash('sha256', token, 'base64url')
       const nowMs = clock.monotonicMs()
       const refusal = refusedTokens.get(key)
@@ -104,13 +118,8 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
       if (loaded?.ok === false) return unavailable('tooManyFailures')
       const result = isKnown ? ok(hit.principal) : (loaded?.value ?? (await loadOnce(token, key)))
       if (!result.ok) return result.refusal.kind === 'invalid' ? failed(result.refusal.reason) : result
-      const principal = result.value
       // Loading takes time in which the feed may have spoken, or fallen silent.
-      if (revocations.isStale()) return unavailable('revocationsStale')
-      if (revocations.isRevoked(principal)) return invalid('revoked')
-      if (principal.expiresAt <= clock.nowSeconds()) return invalid('expired')
-      // RFC 8707, RFC 9068 §4: a token of one server is refused at every other.
-      return principal.resource === resource ? ok(principal) : invalid('audienceMismatch')
+      return judge(result.value, resource)
     },
   }
 }

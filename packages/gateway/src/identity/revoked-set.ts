@@ -30,6 +30,22 @@ export function createRevokedSet(entriesMax: number = REVOKED_ENTRIES_MAX): Revo
     const entry = kept.get(key)
     return entry !== undefined && grantNumber < entry.grantsBelow
   }
+  const keys = new WeakMap<Principal, readonly string[]>()
+  /** Made once: a cached principal is asked about with every request. */
+  const keysOf = (principal: Principal): readonly string[] => {
+    const known = keys.get(principal)
+    if (known !== undefined) return known
+    const { tenant, tokenId, grantId, subject, clientId } = principal
+    const made = [
+      keyOf('grant', tenant, grantId),
+      keyOf('token', tenant, tokenId),
+      keyOf('subject', tenant, subject),
+      keyOf('client', tenant, clientId),
+      keyOf('tenant', tenant, tenant),
+    ]
+    keys.set(principal, made)
+    return made
+  }
   return {
     add: (entry, nowSeconds) => {
       if (entry.kind === 'membership' || entry.at + KEPT_SECONDS < nowSeconds) return
@@ -47,12 +63,7 @@ export function createRevokedSet(entriesMax: number = REVOKED_ENTRIES_MAX): Revo
       // Nothing was dropped while overfull, so it can be trusted again once it fits.
       if (kept.size <= entriesMax) isOverfull = false
     },
-    covers: ({ tenant, tokenId, grantId, subject, clientId, grantNumber }) =>
-      isDead(keyOf('grant', tenant, grantId), grantNumber) ||
-      isDead(keyOf('token', tenant, tokenId), grantNumber) ||
-      isDead(keyOf('subject', tenant, subject), grantNumber) ||
-      isDead(keyOf('client', tenant, clientId), grantNumber) ||
-      isDead(keyOf('tenant', tenant, tenant), grantNumber),
+    covers: (principal) => kept.size > 0 && keysOf(principal).some((key) => isDead(key, principal.grantNumber)),
     isOverfull: () => isOverfull,
   }
 }

@@ -37,10 +37,17 @@ export function roleAllows(
   server: ProtectedResource,
   toolClass: ToolClass,
 ): boolean {
-  return roles.some((name) => {
+  for (const name of roles) {
     const role = snapshot.roles.get(name)
-    return role !== undefined && classesOf(role, server).some((held) => classContains(held, toolClass))
-  })
+    if (role === undefined) continue
+    for (const held of classesOf(role, server)) if (classContains(held, toolClass)) return true
+  }
+  return false
+}
+
+/** Whether the roles allow anything at all here. */
+export function allowsAnything(snapshot: Snapshot, roles: readonly string[], server: ProtectedResource): boolean {
+  return TOOL_CLASSES.some((toolClass) => roleAllows(snapshot, roles, server, toolClass))
 }
 
 /** Every scope of this server that the roles allow: what consent may offer and a token may carry. */
@@ -59,8 +66,10 @@ export function baselineScopes(server: ProtectedResource): string[] {
   return server.baselineClasses.map((toolClass) => printClassScope(server.id, toolClass))
 }
 
-function classesOf(role: RolePolicy, server: ProtectedResource): readonly ToolClass[] {
+function classesOf(role: RolePolicy, server: ProtectedResource): Iterable<ToolClass> {
   // `allow` is about MCP servers; `*` there does not reach the gateway itself.
   if (isAdminApi(server)) return role.admin === null ? [] : [ADMIN_ROLE_CLASS[role.admin]]
-  return [...(role.allow.get(server.id) ?? role.allow.get('*') ?? [])]
+  return role.allow.get(server.id) ?? role.allow.get('*') ?? NO_CLASSES
 }
+
+const NO_CLASSES: readonly ToolClass[] = []

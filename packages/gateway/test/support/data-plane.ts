@@ -16,12 +16,13 @@ import {
 } from '#core/ids.ts'
 import type { Log } from '#core/log.ts'
 import { systemRandom, uuidv7 } from '#core/random.ts'
-import { ok, refused } from '#core/result.ts'
+import { ok, type Result, refused } from '#core/result.ts'
 import type { ServerEntry, ServerLimits, Snapshot, UpstreamSpec } from '#core/snapshot.ts'
 import { TOOL_CLASSES, type ToolClass } from '#core/tool-classes.ts'
 import { createMcpEndpoint, type McpEndpoint } from '#data-plane/endpoint.ts'
 import type { DataPlaneLimits } from '#data-plane/limits.ts'
 import { createRouter } from '#http/router.ts'
+import type { TokenProblem } from '#identity/access-tokens.ts'
 import type { Principal } from '#identity/principal.ts'
 import { createSealer } from '#keys/sealer.ts'
 
@@ -86,6 +87,11 @@ export async function startDataPlane(options: GatewayOptions): Promise<DataPlane
     revoked.add(id)
     for (const listener of revocationListeners) listener()
   }
+  const judge = (principal: Principal): Result<Principal, TokenProblem> => {
+    if (isRevoked(principal)) return refused({ kind: 'invalid', reason: 'revoked' })
+    const isExpired = principal.expiresAt <= systemClock.nowSeconds()
+    return isExpired ? refused({ kind: 'invalid', reason: 'expired' }) : ok(principal)
+  }
   let snapshot = await new Promise<Snapshot>((resolve) => resolve(snapshotOf('http://127.0.0.1', options)))
   const swapListeners = new Set<(snapshot: Snapshot) => void>()
 
@@ -94,11 +100,9 @@ export async function startDataPlane(options: GatewayOptions): Promise<DataPlane
     verifier: {
       verify: async (token, resource) => {
         const principal = principalOf(token, resource)
-        if (principal === null || isRevoked(principal)) return refused({ kind: 'invalid', reason: 'revoked' })
-        return principal.expiresAt <= systemClock.nowSeconds()
-          ? refused({ kind: 'invalid', reason: 'expired' })
-          : ok(principal)
+        return principal === null ? refused({ kind: 'invalid', reason: 'unknown' }) : judge(principal)
       },
+      judge: async (principal) => judge(principal),
     },
     memberships: { rolesOf: async () => ({ roles: ['tester'], version: 1 }) },
     revocations: {

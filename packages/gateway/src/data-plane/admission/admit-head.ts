@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { asServerId, NAME_PATTERN } from '#core/ids.ts'
 import { ok, type Result, refused } from '#core/result.ts'
-import { Secret } from '#core/secret.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import { originIsAllowed } from '#http/cors.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import { isLegacyRevision, isModernRevision, isRevisionSyntax } from '#wire/mcp/revisions.ts'
 import { isSessionIdSyntax } from '#wire/mcp/session-id.ts'
+import { parseBearer } from '#wire/oauth/bearer.ts'
 import type { Refusal } from '../refusal.ts'
 import { accepts, isJsonContentType } from './media-types.ts'
 import { mirrorHeaders, type RequestHead, repeatedHeader, singleHeader } from './request-head.ts'
@@ -48,8 +48,9 @@ export function admitHead(exchange: HttpExchange, snapshot: Snapshot): Result<Re
     method,
     server,
     snapshot,
-    authorization: authorization === null ? null : new Secret(authorization),
-    hasOtherCredential: OTHER_CREDENTIAL_HEADERS.some((name) => request.headers[name] !== undefined),
+    credential: parseBearer(authorization ?? undefined),
+    hasSecondCredential:
+      authorization !== null && OTHER_CREDENTIAL_HEADERS.some((name) => request.headers[name] !== undefined),
     sessionId,
     revisionHeader,
     mirror: mirrorHeaders(request),

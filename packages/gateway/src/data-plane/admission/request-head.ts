@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { RequestId } from '#core/ids.ts'
-import type { Secret } from '#core/secret.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import { PARAM_HEADER_PREFIX } from '#wire/mcp/mirrored-headers.ts'
+import type { BearerCredential } from '#wire/oauth/bearer.ts'
 import type { Refusal } from '../refusal.ts'
 
 /** What admission learned from the request line and headers. The body has not been touched. */
@@ -13,10 +13,10 @@ export interface RequestHead {
   readonly server: ServerEntry
   /** The snapshot that judged the head and judges the rest of this request. */
   readonly snapshot: Snapshot
-  /** The Authorization header as sent; null if there was none. */
-  readonly authorization: Secret | null
-  /** Whether another header also carries a credential. */
-  readonly hasOtherCredential: boolean
+  /** What the Authorization header shows. */
+  readonly credential: BearerCredential
+  /** Whether another header carries a credential beside the Authorization header. */
+  readonly hasSecondCredential: boolean
   /** `Mcp-Session-Id`, syntax checked only. */
   readonly sessionId: string | null
   /** `MCP-Protocol-Version` as sent: a date, not always one that we speak. */

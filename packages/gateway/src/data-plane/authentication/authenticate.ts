@@ -1,7 +1,7 @@
 import { ok, type Result, refused } from '#core/result.ts'
-import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
+import type { Secret } from '#core/secret.ts'
+import type { AccessTokenVerifier, TokenProblem } from '#identity/access-tokens.ts'
 import type { Principal } from '#identity/principal.ts'
-import { parseBearer } from '#wire/oauth/bearer.ts'
 import type { RequestHead } from '../admission/request-head.ts'
 import type { Refusal } from '../refusal.ts'
 
@@ -9,10 +9,13 @@ import type { Refusal } from '../refusal.ts'
 class AuthenticatedRequest {
   readonly #made = true
   readonly head: RequestHead
+  /** The token by which it came in. It opens the outer door and stops there. */
+  readonly token: Secret
   readonly principal: Principal
 
-  constructor(head: RequestHead, principal: Principal) {
+  constructor(head: RequestHead, token: Secret, principal: Principal) {
     this.head = head
+    this.token = token
     this.principal = principal
     Object.freeze(this)
   }
@@ -39,14 +42,30 @@ export async function authenticate(
   head: RequestHead,
   verifier: AccessTokenVerifier,
 ): Promise<Result<Authenticated, Refusal>> {
-  const credential = parseBearer(head.authorization?.reveal())
+  const { credential } = head
   // RFC 6750 §3.1: more than one method of sending a token is invalid_request.
-  if (credential.kind === 'malformed' || (head.authorization !== null && head.hasOtherCredential)) {
-    return refused({ name: 'authorizationMalformed' })
-  }
+  if (credential.kind === 'malformed' || head.hasSecondCredential) return refused({ name: 'authorizationMalformed' })
   if (credential.kind === 'missing') return refused({ name: 'tokenMissing' })
   const verified = await verifier.verify(credential.token.reveal(), head.server.resource, head.clientAddress)
-  if (verified.ok) return ok(new AuthenticatedRequest(head, verified.value))
-  const { kind, reason } = verified.refusal
-  return refused(kind === 'invalid' ? { name: 'tokenInvalid', reason } : { name: 'verifierUnavailable', reason })
+  return verified.ok
+    ? ok(new AuthenticatedRequest(head, credential.token, verified.value))
+    : refused(toRefusal(verified.refusal))
+}
+
+/**
+ * Judges again what time can change: a body may drip for longer than a revoked or expired token may live. Null while the token stands.
+ * What it says and who signed it was verified and cannot change.
+ */
+export async function stillStands(
+  authenticated: Authenticated,
+  verifier: AccessTokenVerifier,
+): Promise<Refusal | null> {
+  if (!isAuthenticated(authenticated)) throw new TypeError('the request is not authenticated')
+  const { principal, head } = authenticated
+  const judged = await verifier.judge(principal, head.server.resource)
+  return judged.ok ? null : toRefusal(judged.refusal)
+}
+
+function toRefusal({ kind, reason }: TokenProblem): Refusal {
+  return kind === 'invalid' ? { name: 'tokenInvalid', reason } : { name: 'verifierUnavailable', reason }
 }

@@ -41,8 +41,8 @@ async function caller(scopes: readonly string[]): Promise<Authenticated> {
     method: 'POST',
     server,
     snapshot,
-    authorization: new Secret('Bearer x'),
-    hasOtherCredential: false,
+    credential: { kind: 'token', token: new Secret('x') },
+    hasSecondCredential: false,
     sessionId: null,
     revisionHeader: null,
     mirror: { method: null, name: null, params: new Map() },
@@ -63,7 +63,7 @@ async function caller(scopes: readonly string[]): Promise<Authenticated> {
     tokenId: asTokenId('t'),
     expiresAt: 0,
   }
-  const result = await authenticate(head, { verify: async () => ok(principal) })
+  const result = await authenticate(head, { verify: async () => ok(principal), judge: async () => ok(principal) })
   if (!result.ok) throw new Error(result.refusal.name)
   return result.value
 }

@@ -2,7 +2,7 @@ import { ok, type Result, refused } from '#core/result.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import type { ToolClass } from '#core/tool-classes.ts'
 import type { Memberships } from '#identity/live-ports.ts'
-import { decide, scopesAllowed } from '#policy/decide.ts'
+import { allowsAnything, decide } from '#policy/decide.ts'
 import type { JsonRpcMessage, JsonRpcNotification, JsonRpcRequest, MessageId } from '#wire/jsonrpc/message.ts'
 import { memberOf } from '#wire/jsonrpc/raw-json.ts'
 import { findMethod } from '#wire/mcp/methods.ts'
@@ -88,7 +88,7 @@ export async function authorize(
 
   const id = message.kind === 'request' ? message.id : null
   // Roles that allow nothing here open no session either: no process, no instructions, no log messages of the server.
-  if (scopesAllowed(snapshot, roles, head.server).length === 0) return refused({ name: 'roleForbids', id })
+  if (!allowsAnything(snapshot, roles, head.server)) return refused({ name: 'roleForbids', id })
   // An answer to a request of the server's. The return road checks that it was asked for.
   if (message.kind === 'response') return permit(null, null)
   const need = isKnown(message, era) ? needOf(message.method) : null

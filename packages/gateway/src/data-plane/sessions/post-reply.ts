@@ -89,16 +89,17 @@ export class PostReply {
       return
     }
     if (response.destroyed) return
-    const body = Buffer.from(isBatch ? `[${this.#answers.join(',')}]` : (this.#answers[0] ?? ''))
+    // As text it goes out in one piece with the headers.
+    const body = isBatch ? `[${this.#answers.join(',')}]` : (this.#answers[0] ?? '')
     response.writeHead(200, {
       'content-type': 'application/json',
-      'content-length': body.length,
+      'content-length': Buffer.byteLength(body),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
     })
-    // A reader that takes nothing would otherwise hold the body for as long as it likes.
-    response.setTimeout(this.#options.stallMs, () => response.destroy())
     response.end(body)
+    // A reader that takes nothing would otherwise hold the body for as long as it likes.
+    if (!response.writableFinished) response.setTimeout(this.#options.stallMs, () => response.destroy())
   }
 
   #open(): StreamLog | null {
