@@ -58,9 +58,16 @@ async function recordFirstUse(caller: Authenticated, road: Road): Promise<boolea
 
 async function post(exchange: HttpExchange, caller: Authenticated, road: Road): Promise<void> {
   const envelope = await admitMessages(caller.head, caller, exchange)
-  if (!envelope.ok) return await turnAway(exchange, envelope.refusal, caller, road)
+  if (!envelope.ok) return await turnAway(exchange, withRevisions(envelope.refusal, caller, road), caller, road)
   const refusal = await carryEnvelope(exchange, caller, envelope.value, road)
   if (refusal !== null) await turnAway(exchange, refusal, caller, road, refusedMessage(refusal, envelope.value))
+}
+
+/** Who asked for a revision that nobody speaks chooses from those of the server behind us, as far as they are known. */
+function withRevisions(refusal: Refusal, { head }: Authenticated, { counterparts }: Road): Refusal {
+  return refusal.name === 'revisionUnsupported'
+    ? { ...refusal, supported: counterparts.revisionsOf(head.server) }
+    : refusal
 }
 
 /** The message that a refusal is about: the only one, or the one whose id it has. */

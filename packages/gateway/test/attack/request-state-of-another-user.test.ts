@@ -72,7 +72,6 @@ describe('request state in the wrong hands (2026-07-28, patterns/mrtr §Security
     ['another text of the same number', (state) => retry(state, { params: { arguments: { n: '1' } } })],
     ['a changed text', (state) => retry(`${state.slice(0, -8)}AAAAAAAA`)],
     ['the state of the upstream, unsealed', () => retry(UPSTREAM_STATE)],
-    ['no state at all', () => ({ ...DELETE, params: { ...DELETE.params, ...ANSWERS } })],
     [
       'a state that is no text',
       () => ({ ...DELETE, params: { ...DELETE.params, ...ANSWERS, requestState: { a: 1 } } }),
@@ -86,6 +85,42 @@ describe('request state in the wrong hands (2026-07-28, patterns/mrtr §Security
     const { reason } = pair.gateway.records.at(-1) ?? {}
     expect(reason).toMatch(/^requestStateRefused: /)
     expect(JSON.stringify(messages)).not.toMatch(/notForThisRequest|malformed/)
+  })
+
+  test('left out: nobody’s state goes with the answers, which are the caller’s own word in a request that stands alone', async () => {
+    const pair = await start()
+    await stateOf(pair)
+    const unasked = { ...DELETE, params: { ...DELETE.params, ...ANSWERS } }
+    for (const token of ['token-alice', 'token-mallory']) {
+      const { status, messages } = await ask(pair.url, { ...unasked, token })
+      expect({ status, message: messages[0] }).toMatchObject({
+        status: 200,
+        message: { result: { content: [{ text: 'done' }] } },
+      })
+    }
+    expect(secondRounds(pair)).toHaveLength(2)
+    for (const { params } of secondRounds(pair)) expect(params).not.toHaveProperty('requestState')
+    const audited = pair.gateway.records.filter(
+      ({ method, tool }) => method === 'tools/call' && tool === 'delete_thing',
+    )
+    // First round, then twice: an intent and an outcome each.
+    expect(audited).toHaveLength(6)
+  })
+
+  test.each([
+    ['a text', 'yes'],
+    ['a list', []],
+    ['nothing', null],
+    ['an answer that is a number', { sure: 7 }],
+    ['an answer that is a list', { sure: [] }],
+  ])('answers that are %s: refused, and nothing reaches the upstream', async (_what, inputResponses) => {
+    const pair = await start()
+    const state = await stateOf(pair)
+    for (const params of [{ inputResponses }, { inputResponses, requestState: state }]) {
+      const { messages } = await ask(pair.url, { ...DELETE, params: { ...DELETE.params, ...params } })
+      expect(messages[0]?.['error']).toMatchObject({ code: -32602 })
+    }
+    expect(pair.upstream.of('tools/call')).toHaveLength(1)
   })
 
   test('at another server: refused', async () => {

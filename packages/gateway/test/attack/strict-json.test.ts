@@ -144,10 +144,13 @@ describe('a request of the modern era', () => {
     })
   })
 
-  it('of a revision that nobody knows gets it too; one that is no date is a bad header', async () => {
-    await expectRefused(INITIALIZE, 400, -32022, { 'mcp-protocol-version': '2024-11-05' })
-    await expectRefused(INITIALIZE, 400, -32000, { 'mcp-protocol-version': 'latest' })
-  })
+  it.each(['2024-11-05', 'latest', 'v999.0.0', '2026-07-28, 2025-11-25'])(
+    'of a revision that nobody knows gets it too: %s',
+    async (revision) => {
+      const answer = await expectRefused(INITIALIZE, 400, -32022, { 'mcp-protocol-version': revision })
+      expect(answer).toMatchObject({ id: 1, error: { data: { requested: revision } } })
+    },
+  )
 
   it('without a token is challenged like any other, so that its sender can log in', async () => {
     const answer = await door.post({

@@ -478,6 +478,76 @@ describe('eras that do not meet', () => {
     expect(legacy.seen.map(({ body }) => body?.['method'])).toEqual(['server/discover'])
   })
 
+  const ODD = 'v999.0.0'
+  const odd = (version = ODD) =>
+    ask(
+      'tools/list',
+      {},
+      {
+        id: 'odd',
+        meta: { 'io.modelcontextprotocol/protocolVersion': version },
+        headers: { 'mcp-protocol-version': version },
+      },
+    )
+  const supported = ({ last }: Awaited<ReturnType<typeof odd>>) =>
+    (last['error'] as { data: Record<string, unknown> }).data['supported']
+
+  it('who names a revision that nobody speaks is told all of ours, and what the server speaks once that is known', async () => {
+    const unknown = await odd()
+    expect([unknown.status, codeOf(unknown), unknown.last['id']]).toEqual([400, -32022, 'odd'])
+    expect((unknown.last['error'] as { data: unknown }).data).toMatchObject({
+      requested: ODD,
+      supported: ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26'],
+    })
+    expect(upstream.seen).toEqual([])
+    script = ({ body, result }) => {
+      if (body['method'] !== 'server/discover') return false
+      result({ supportedVersions: ['2099-01-01', '2025-11-25', 7], capabilities: {} })
+      return true
+    }
+    const { last } = await ask('server/discover')
+    expect(last['result']).toMatchObject({ supportedVersions: ['2026-07-28', '2025-11-25'] })
+    expect(supported(await odd())).toEqual(['2026-07-28', '2025-11-25'])
+  })
+
+  it('who names one before a legacy server is told what that one speaks', async () => {
+    legacy = await startScriptedUpstream(() => false)
+    await gateway.close()
+    gateway = await start({}, legacy.url)
+    expect(codeOf(await ask('server/discover'))).toBe(-32022)
+    expect(supported(await odd())).toEqual(['2025-11-25', '2025-06-18', '2025-03-26'])
+  })
+
+  it.each(['2026-07-28 ', '2026-7-28', 'x'.repeat(100), '__proto__'])(
+    'no spelling of a revision but its own is that revision: %j',
+    async (version) => {
+      const answer = await odd(version)
+      expect([answer.status, answer.last['id']]).toEqual([400, 'odd'])
+      expect(upstream.seen).toEqual([])
+    },
+  )
+
+  it('a long one is a revision that nobody speaks, not a mismatch', async () => {
+    const answer = await odd('x'.repeat(100))
+    expect(codeOf(answer)).toBe(-32022)
+    expect((answer.last['error'] as { data: Record<string, unknown> }).data['requested']).toBe('x'.repeat(100))
+  })
+
+  it('a header alone that names none is answered under the id of its message, whatever the body is', async () => {
+    const response = await fetch(gateway.url('it'), {
+      method: 'POST',
+      headers: {
+        authorization: 'Bearer token-ann',
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': ODD,
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 'own', method: 'initialize', params: {} }),
+    })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ id: 'own', error: { code: -32022, data: { requested: ODD } } })
+  })
+
   it('a legacy client learns that a modern server speaks no revision of its own', async () => {
     const response = await fetch(gateway.url('it'), {
       method: 'POST',

@@ -4,7 +4,7 @@ import { ok, type Result, refused } from '#core/result.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import { originIsAllowed } from '#http/cors.ts'
 import type { HttpExchange } from '#http/exchange.ts'
-import { isLegacyRevision, isModernRevision, isRevisionSyntax } from '#wire/mcp/revisions.ts'
+import { isLegacyRevision, isModernRevision } from '#wire/mcp/revisions.ts'
 import { isSessionIdSyntax } from '#wire/mcp/session-id.ts'
 import { parseBearer } from '#wire/oauth/bearer.ts'
 import type { Refusal } from '../refusal.ts'
@@ -100,13 +100,10 @@ function mediaProblem(request: IncomingMessage, method: RequestHead['method']): 
   return accepts(accept, 'application/json') && accepts(accept, 'text/event-stream') ? null : { name: 'notAcceptable' }
 }
 
+/** GET and DELETE carry no message, so there is no later place to say it. What a POST names is judged with its message, under that one's id. */
 function revisionProblem(header: string | null, method: RequestHead['method']): Refusal | null {
-  if (header === null) return null
-  if (!isRevisionSyntax(header)) return { name: 'headerMalformed', reason: 'MCP-Protocol-Version must be a date' }
+  if (header === null || method === 'POST') return null
   // 2026-07-28: streams of their own and sessions to end are gone.
-  if (method !== 'POST' && isModernRevision(header)) return { name: 'methodNotAllowed', allow: ['POST'] }
-  // GET and DELETE carry no message, so there is no later place to say it.
-  if (method !== 'POST' && !isLegacyRevision(header))
-    return { name: 'revisionUnsupported', requested: header, id: null }
-  return null
+  if (isModernRevision(header)) return { name: 'methodNotAllowed', allow: ['POST'] }
+  return isLegacyRevision(header) ? null : { name: 'revisionUnsupported', requested: header, id: null }
 }

@@ -19,7 +19,7 @@ export interface RequestHead {
   readonly hasSecondCredential: boolean
   /** `Mcp-Session-Id`, syntax checked only. */
   readonly sessionId: string | null
-  /** `MCP-Protocol-Version` as sent: a date, not always one that we speak. */
+  /** `MCP-Protocol-Version` as sent, whatever it says. */
   readonly revisionHeader: string | null
   /** What the headers repeat of the body (2026-07-28). Nothing decides by them; they are compared with the body. */
   readonly mirror: MirrorHeaders

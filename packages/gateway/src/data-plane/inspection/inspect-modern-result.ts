@@ -6,7 +6,7 @@ import { printJson } from '#wire/jsonrpc/parse-strict.ts'
 import { isJsonObject, isRawNumber } from '#wire/jsonrpc/raw-json.ts'
 import { ERROR_CODES, isModernError } from '#wire/mcp/error-codes.ts'
 import { isCacheable, mayNeedInput } from '#wire/mcp/modern-methods.ts'
-import { LATEST_MODERN_REVISION, SUPPORTED_REVISIONS } from '#wire/mcp/revisions.ts'
+import { revisionsSharedWith } from '#wire/mcp/revisions.ts'
 import type { Refusal } from '../refusal.ts'
 import { clientTakes, serverCapabilitiesCarried } from '../sessions/capabilities.ts'
 import { textHolds } from './find-credential.ts'
@@ -24,8 +24,8 @@ export interface ModernResultContext {
   readonly credentialTexts: readonly string[]
   /** What the upstream was told the client can do. */
   readonly clientCapabilities: JsonObject
-  /** The request answered questions of an earlier round, so its result depends on more than a cache would compare. */
-  readonly isRetry: boolean
+  /** The request carried answers or a state, so its result depends on more than a cache would compare. */
+  readonly hasAnswers: boolean
   /** Binds the upstream's own state to this caller and request. */
   readonly sealState: (upstreamState: string | null) => string
 }
@@ -92,17 +92,14 @@ function judgeResult(result: JsonObject, context: ModernResultContext): Result<J
  * Every caller sees their own cut of a list and reads under their own token, so nothing of it is for everybody
  * (server/utilities/caching §Security Considerations).
  */
-function withHints(result: JsonObject, { isRetry }: ModernResultContext): JsonObject {
+function withHints(result: JsonObject, { hasAnswers }: ModernResultContext): JsonObject {
   const ttl = result['ttlMs']
-  const isSound = typeof ttl === 'number' && Number.isInteger(ttl) && ttl > 0 && !isRetry
+  const isSound = typeof ttl === 'number' && Number.isInteger(ttl) && ttl > 0 && !hasAnswers
   return { ...result, ttlMs: isSound ? Math.min(ttl, TTL_MS_MAX) : 0, cacheScope: 'private' }
 }
 
 function withOurCapabilities(result: JsonObject): JsonObject {
-  const theirs = Array.isArray(result['supportedVersions']) ? result['supportedVersions'] : []
-  const supportedVersions = SUPPORTED_REVISIONS.filter(
-    (revision) => revision === LATEST_MODERN_REVISION || theirs.includes(revision),
-  )
+  const supportedVersions = [...revisionsSharedWith(result['supportedVersions'])]
   return { ...result, supportedVersions, capabilities: serverCapabilitiesCarried(result['capabilities']) }
 }
 

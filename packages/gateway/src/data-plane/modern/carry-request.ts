@@ -186,7 +186,7 @@ async function judge(end: ModernEnd, carriage: Running, underWay: UnderWay, road
     inventory: tools,
     credentialTexts: counterpart.credentialTexts,
     clientCapabilities: isJsonObject(capabilities) ? capabilities : {},
-    isRetry: round.isRetry,
+    hasAnswers: round.hasAnswers,
     sealState: (upstreamState) => round.seal(upstreamState),
   })
   if (!judged.ok) {

@@ -4,6 +4,7 @@ import type { Log } from '#core/log.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { ServerEntry, Snapshot, UpstreamSpec } from '#core/snapshot.ts'
 import type { Principal } from '#identity/principal.ts'
+import { SUPPORTED_REVISIONS } from '#wire/mcp/revisions.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import type { Refusal } from '../refusal.ts'
 import { bindingOf } from '../sessions/session.ts'
@@ -20,7 +21,7 @@ import { Counterpart } from './counterpart.ts'
  * How long a server's era is taken for granted. A modern verdict corrects itself when requests are turned away; a legacy one never
  * would, so it is short.
  */
-const ERA_MS: { readonly [era in ProbedEra]: number } = { modern: 10 * 60_000, legacy: 30_000 }
+const ERA_MS: { readonly [era in ProbedEra['era']]: number } = { modern: 10 * 60_000, legacy: 30_000 }
 
 export interface CounterpartsOptions {
   readonly connector: Connector
@@ -30,7 +31,7 @@ export interface CounterpartsOptions {
 }
 
 interface Verdict {
-  readonly era: ProbedEra
+  readonly probed: ProbedEra
   readonly upstream: UpstreamSpec
   readonly atMs: number
 }
@@ -74,6 +75,11 @@ export class Counterparts {
     })
     this.#byKey.set(key, counterpart)
     return ok(counterpart)
+  }
+
+  /** Revisions that a client may choose from at this server: what it was last heard to speak, or where nobody asked it yet, all. */
+  revisionsOf(server: ServerEntry): readonly string[] {
+    return this.#probed(server)?.revisions ?? SUPPORTED_REVISIONS
   }
 
   /** A server that turned a request away as none of its era may have changed eras. */
@@ -139,7 +145,7 @@ export class Counterparts {
 
   /** Connects and asks for the era, unless it is known. A legacy server is never sent anything that it could take for its own. */
   async #open(key: string, server: ServerEntry, owner: Counterpart): Promise<Result<ModernServer, UpstreamFailure>> {
-    if (this.#eraOf(server) === 'legacy') return refused({ reason: 'legacyOnly' })
+    if (this.#probed(server)?.era === 'legacy') return refused({ reason: 'legacyOnly' })
     let opened: ModernServer | null = null
     const transport = await this.#connect(key, server, owner, (reason) => {
       this.#options.log.warn('a process of an upstream ended', { server: server.id, reason })
@@ -149,14 +155,14 @@ export class Counterparts {
     if (!transport.ok) return transport
     const upstream = new ModernServer(transport.value)
     opened = upstream
-    if (this.#eraOf(server) === 'modern') return ok(upstream)
+    if (this.#probed(server)?.era === 'modern') return ok(upstream)
     const probed = await upstream.probe(server.limits.callTimeoutSeconds * 1000)
     if ('lost' in probed) {
       await upstream.close()
       return refused({ reason: probed.lost })
     }
     this.#eras.set(server.id, {
-      era: probed.era,
+      probed,
       upstream: server.upstream,
       atMs: this.#options.clock.monotonicMs(),
     })
@@ -185,10 +191,10 @@ export class Counterparts {
     }
   }
 
-  #eraOf(server: ServerEntry): ProbedEra | null {
+  #probed(server: ServerEntry): ProbedEra | null {
     const verdict = this.#eras.get(server.id)
     if (verdict === undefined || !sameUpstream(verdict.upstream, server.upstream)) return null
-    return this.#options.clock.monotonicMs() - verdict.atMs < ERA_MS[verdict.era] ? verdict.era : null
+    return this.#options.clock.monotonicMs() - verdict.atMs < ERA_MS[verdict.probed.era] ? verdict.probed : null
   }
 
   #recentBreaks(key: string): number[] {

@@ -250,7 +250,7 @@ function answerError(object: JsonObject, { exchange, cleared, request, counterpa
     inventory: counterpart.tools(cleared.permit.decision.membership, head.snapshot.version),
     credentialTexts: counterpart.credentialTexts,
     clientCapabilities: {},
-    isRetry: false,
+    hasAnswers: false,
     sealState: () => {
       throw new TypeError('an error carries no state')
     },

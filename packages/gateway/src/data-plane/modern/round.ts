@@ -1,6 +1,6 @@
 import { ok, type Result, refused } from '#core/result.ts'
-import type { JsonRpcRequest } from '#wire/jsonrpc/message.ts'
-import { memberOf } from '#wire/jsonrpc/raw-json.ts'
+import type { JsonRpcRequest, JsonValue } from '#wire/jsonrpc/message.ts'
+import { isJsonObject, memberOf } from '#wire/jsonrpc/raw-json.ts'
 import { nameSource } from '#wire/mcp/mirrored-headers.ts'
 import { mayNeedInput } from '#wire/mcp/modern-methods.ts'
 import type { Authenticated } from '../authentication/authenticate.ts'
@@ -10,10 +10,10 @@ import { digestArguments, digestJson } from './argument-digest.ts'
 import type { Outcome } from './outcome.ts'
 import { openRequestState, type RequestStateBinding, sealRequestState } from './request-state.ts'
 
-/** Where a request stands in a multi round-trip: asked for the first time, or again with the answers to the server's questions. */
+/** Where a request stands in a multi round-trip: asked for the first time, or with answers to the server's questions. */
 export interface Round {
-  readonly isRetry: boolean
-  /** The upstream's own state, to be sent on; null: it gave none; undefined: this is the first round. */
+  readonly hasAnswers: boolean
+  /** The upstream's own state, to be sent on; null: it gave none; undefined: the client brought none. */
   readonly upstreamState: string | null | undefined
   /** Binds what the upstream wants to find again to this caller and request. */
   seal(upstreamState: string | null): string
@@ -25,7 +25,8 @@ const RETRY_AFTER_SECONDS = 1
 
 /**
  * Reads `requestState` and `inputResponses`, which are in the hands of the client between the rounds and so of whoever it is
- * (2026-07-28, patterns/mrtr §Security Considerations). Every round of ours has a state, so answers without one belong to nothing.
+ * (2026-07-28, patterns/mrtr §Security Considerations). Every round of ours has a state. Answers without one continue nothing: they go
+ * on as what this caller says unasked in a request of its own, with no state of anybody, and it runs each time that it is sent.
  */
 export function openRound(
   { principal, head }: Authenticated,
@@ -48,12 +49,16 @@ export function openRound(
     argumentDigest: digestArguments(method, params),
   }
   const seal = (upstreamState: string | null) => sealRequestState(sealer, upstreamState, binding, clock.nowSeconds())
-  if (state === undefined && answers === undefined) {
-    const tell: Round['tell'] = async (signal, run) => ok(await run(signal))
-    return ok({ isRetry: false, upstreamState: undefined, seal, tell })
+  const hasAnswers = state !== undefined || answers !== undefined
+  if (hasAnswers && !mayNeedInput(method)) return refuse('notAllowedHere')
+  if (answers !== undefined && !areAnswers(answers)) {
+    return refused({ name: 'argumentsRefused', reason: '"inputResponses" must be an object of objects', id })
   }
-  if (!mayNeedInput(method)) return refuse('notAllowedHere')
-  if (typeof state !== 'string') return refuse('missing')
+  if (state === undefined) {
+    const tell: Round['tell'] = async (signal, run) => ok(await run(signal))
+    return ok({ hasAnswers, upstreamState: undefined, seal, tell })
+  }
+  if (typeof state !== 'string') return refuse('malformed')
   const opened = openRequestState(sealer, state, binding, clock.nowSeconds())
   if (!opened.ok) return refuse(opened.refusal)
   const { upstreamState, parkedId, expiresAt } = opened.value
@@ -71,5 +76,10 @@ export function openRound(
       ? refuse('spent')
       : refused({ name: 'rateLimited', retryAfterSeconds: RETRY_AFTER_SECONDS, id })
   }
-  return ok({ isRetry: true, upstreamState, seal, tell })
+  return ok({ hasAnswers, upstreamState, seal, tell })
+}
+
+/** Each is the client's result for one question (2026-07-28, patterns/mrtr §InputResponses). */
+function areAnswers(answers: JsonValue): boolean {
+  return isJsonObject(answers) && Object.values(answers).every((answer) => isJsonObject(answer))
 }

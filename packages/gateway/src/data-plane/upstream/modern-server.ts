@@ -1,4 +1,4 @@
-import type { JsonObject, JsonRpcNotification, MessageId } from '#wire/jsonrpc/message.ts'
+import type { JsonObject, JsonRpcNotification, JsonValue, MessageId } from '#wire/jsonrpc/message.ts'
 import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
 import { isModernError } from '#wire/mcp/error-codes.ts'
 import {
@@ -8,7 +8,7 @@ import {
   metaOf,
   PROTOCOL_VERSION_META,
 } from '#wire/mcp/meta.ts'
-import { LATEST_MODERN_REVISION } from '#wire/mcp/revisions.ts'
+import { LATEST_MODERN_REVISION, revisionsOf, revisionsSharedWith } from '#wire/mcp/revisions.ts'
 import { type Cleared, requireCleared } from '../inspection/inspect-arguments.ts'
 import { progressTokenOf, withParam } from './correlation.ts'
 import type { ModernEnd, ModernSending, ModernUpstream } from './modern.ts'
@@ -20,7 +20,11 @@ const PROBE_MS = 5_000
 /** How servers of the older era take a request before `initialize`: HTTP says no in its own words, some processes just exit. */
 const LEGACY_SIGNS: ReadonlySet<string> = new Set(['notModern', 'processExited', 'stdoutEnded', 'stdinClosed'])
 
-export type ProbedEra = 'modern' | 'legacy'
+export interface ProbedEra {
+  readonly era: 'modern' | 'legacy'
+  /** What it speaks of what we speak, newest first. */
+  readonly revisions: readonly string[]
+}
 
 /** Requests of the modern era over one transport: ids and progress tokens of ours, one absolute time limit, and only what belongs back. */
 export class ModernServer implements ModernUpstream {
@@ -52,18 +56,18 @@ export class ModernServer implements ModernUpstream {
    * Which era answers here; null when nothing does. Only an error that the modern specification alone has makes a refusal modern:
    * 2026-07-28, versioning §Backward Compatibility.
    */
-  async probe(timeoutMs: number): Promise<{ readonly era: ProbedEra } | { readonly lost: string }> {
+  async probe(timeoutMs: number): Promise<ProbedEra | { readonly lost: string }> {
     const end = await this.ask('server/discover', {}, Math.min(timeoutMs, PROBE_MS))
     switch (end.kind) {
       case 'answered': {
         const { result } = end.object
-        if (isJsonObject(result)) return { era: Array.isArray(result['supportedVersions']) ? 'modern' : 'legacy' }
-        return { era: isModernError(end.object) ? 'modern' : 'legacy' }
+        const named = isJsonObject(result) ? result['supportedVersions'] : undefined
+        return Array.isArray(named) || isModernError(end.object) ? modern(named) : LEGACY
       }
       case 'timedOut':
-        return { era: 'legacy' }
+        return LEGACY
       case 'lost':
-        return LEGACY_SIGNS.has(end.reason) ? { era: 'legacy' } : { lost: end.reason }
+        return LEGACY_SIGNS.has(end.reason) ? LEGACY : { lost: end.reason }
       case 'cancelled':
         return { lost: 'cancelled' }
     }
@@ -95,6 +99,12 @@ export class ModernServer implements ModernUpstream {
     if (answer.ok) return { kind: 'answered', object: answer.value.object }
     return timeout?.aborted === true ? { kind: 'timedOut' } : { kind: 'lost', reason: answer.refusal.reason }
   }
+}
+
+const LEGACY: ProbedEra = { era: 'legacy', revisions: revisionsOf('legacy') }
+
+function modern(named: JsonValue | undefined): ProbedEra {
+  return { era: 'modern', revisions: revisionsSharedWith(named) }
 }
 
 function underOurIds(object: JsonObject, ourId: number, token: MessageId | null): JsonObject {

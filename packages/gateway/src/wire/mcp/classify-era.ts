@@ -3,13 +3,11 @@ import { memberOf } from '../jsonrpc/raw-json.ts'
 import { metaOf, PROTOCOL_VERSION_META } from './meta.ts'
 import { isLegacyRevision } from './revisions.ts'
 
-const REQUESTED_CHARACTERS_MAX = 64
-
 export type Era =
   | { readonly kind: 'legacy' }
   /**
-   * `requested` is what the message asked for, or where it does not say so the header, cut to 64 characters; null: the message names
-   * something that is no text. `claim` tells which of the two made the message modern.
+   * `requested` is what the message asked for, or where it does not say so the header; null: the message names something that is no
+   * text. `claim` tells which of the two made the message modern.
    */
   | { readonly kind: 'modern'; readonly claim: 'body' | 'header'; readonly requested: string | null }
 
@@ -22,14 +20,10 @@ export function classifyEra(revisionHeader: string | null, message: JsonRpcMessa
   const meta = message.kind === 'response' ? null : metaOf(message.params)
   if (meta !== null && Object.hasOwn(meta, PROTOCOL_VERSION_META)) {
     const requested = memberOf(meta, PROTOCOL_VERSION_META)
-    return { kind: 'modern', claim: 'body', requested: typeof requested === 'string' ? shortened(requested) : null }
+    return { kind: 'modern', claim: 'body', requested: typeof requested === 'string' ? requested : null }
   }
   if (revisionHeader !== null && !isLegacyRevision(revisionHeader)) {
-    return { kind: 'modern', claim: 'header', requested: shortened(revisionHeader) }
+    return { kind: 'modern', claim: 'header', requested: revisionHeader }
   }
   return { kind: 'legacy' }
-}
-
-function shortened(requested: string): string {
-  return requested.slice(0, REQUESTED_CHARACTERS_MAX)
 }

@@ -92,10 +92,16 @@ describe('the era of a message', () => {
     })
   })
 
-  it('repeats at most 64 characters of what was asked', () => {
-    const long = { _meta: { 'io.modelcontextprotocol/protocolVersion': 'x'.repeat(500) } }
-    expect(classifyEra(null, message(long))).toEqual({ kind: 'modern', claim: 'body', requested: 'x'.repeat(64) })
-    expect(classifyEra(null, message({ _meta: { 'io.modelcontextprotocol/protocolVersion': 5 } })).kind).toBe('modern')
+  it('names what was asked as it was asked, and nothing where that is no text', () => {
+    for (const requested of ['x'.repeat(500), '', 'v999.0.0']) {
+      const odd = { _meta: { 'io.modelcontextprotocol/protocolVersion': requested } }
+      expect(classifyEra(null, message(odd))).toEqual({ kind: 'modern', claim: 'body', requested })
+    }
+    expect(classifyEra('v999.0.0', message(null))).toMatchObject({ claim: 'header', requested: 'v999.0.0' })
+    for (const requested of [5, null, {}, ['2026-07-28']]) {
+      const none = { _meta: { 'io.modelcontextprotocol/protocolVersion': requested } }
+      expect(classifyEra('2026-07-28', message(none))).toEqual({ kind: 'modern', claim: 'body', requested: null })
+    }
   })
 })
 

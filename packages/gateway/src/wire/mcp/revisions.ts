@@ -1,3 +1,5 @@
+import type { JsonValue } from '../jsonrpc/message.ts'
+
 /** Revisions of the wire we speak with sessions (the "legacy" era of the specification), oldest first. */
 export const LEGACY_REVISIONS = ['2025-03-26', '2025-06-18', '2025-11-25'] as const
 export type LegacyRevision = (typeof LEGACY_REVISIONS)[number]
@@ -23,17 +25,18 @@ export function revisionsOf(era: 'legacy' | 'modern'): readonly string[] {
   return SUPPORTED_REVISIONS.filter((revision) => isModernRevision(revision) === (era === 'modern'))
 }
 
+/** Of the revisions that a server of the modern era names, those that we speak too: with it we speak the newest, whatever it names. */
+export function revisionsSharedWith(named: JsonValue | undefined): readonly string[] {
+  const theirs = Array.isArray(named) ? named : []
+  return SUPPORTED_REVISIONS.filter((revision) => revision === LATEST_MODERN_REVISION || theirs.includes(revision))
+}
+
 export function isModernRevision(text: string): text is ModernRevision {
   return (MODERN_REVISIONS as readonly string[]).includes(text)
 }
 
 export function isLegacyRevision(text: string): text is LegacyRevision {
   return (LEGACY_REVISIONS as readonly string[]).includes(text)
-}
-
-/** Revisions are dates; anything else in the header is malformed rather than unknown. */
-export function isRevisionSyntax(text: string): boolean {
-  return /^\d{4}-\d{2}-\d{2}$/.test(text)
 }
 
 /** JSON-RPC batches came with 2025-03-26 and were removed in 2025-06-18. */
