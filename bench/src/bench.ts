@@ -36,6 +36,7 @@ export async function bench(options: Options): Promise<number> {
       seed,
       foreignCpusMax,
       onMeasured: (one) => say(progress(one)),
+      onStep: say,
     })
     const results: Results = {
       startedAt,

@@ -25,12 +25,12 @@ async function tokenProblems(environment: Environment, candidate: Candidate): Pr
   const { forge } = await environment.issuerFor(candidate)
   const target = candidate.targets[0]
   if (target === undefined) throw new Error(`${candidate.name} listens nowhere`)
-  const good = await forge.sign()
+  const good = forge.sign()
   // A candidate that remembers good tokens has this one when the bad ones come.
   const statuses: Record<string, number> = {}
   const known = await pingStatus(target, good)
   if (known === 401) return ['a good token was refused']
-  for (const [fault, token] of Object.entries(await badTokens(forge, good))) {
+  for (const [fault, token] of Object.entries(badTokens(forge, good))) {
     statuses[fault] = await pingStatus(target, token)
   }
   return believedTokens(statuses)

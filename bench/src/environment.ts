@@ -109,7 +109,7 @@ interface Means {
 
 type Starters = Readonly<Partial<Record<CandidateName, () => Promise<Candidate>>>>
 
-async function startersOf({ folder, upstream, gateway, gateways, against, open }: Means): Promise<Starters> {
+async function startersOf({ folder, upstream, gateway, gateways, against, ...means }: Means): Promise<Starters> {
   const issuer = gateway.origin
   const audience = gateway.resource(SERVER_ID)
   const publicKeyPem = await readPublicKey(gateway)
@@ -137,9 +137,9 @@ async function startersOf({ folder, upstream, gateway, gateways, against, open }
     'sdk-proxy': () => startSdkProxy({ upstreamPort: upstream.port, issuer, audience }),
     'mcp-proxy': startMcpProxy,
     supergateway: startSupergateway,
-    'gateway-against': async () => (await open('gateway-against', false, against)).candidate,
-    'gateway-tls': async () => (await open('gateway-tls', true)).candidate,
-    'gateway-many': async () => (await open('gateway-many')).candidate,
+    'gateway-against': async () => (await means.open('gateway-against', false, against)).candidate,
+    'gateway-tls': async () => (await means.open('gateway-tls', true)).candidate,
+    'gateway-many': async () => (await means.open('gateway-many')).candidate,
     'gateway-two': async () => {
       const { pair, candidate } = await startGatewayPair({ folder, upstream, name: 'gateway-two' })
       gateways.set('gateway-two', pair)

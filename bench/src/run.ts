@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly seed: number
   readonly foreignCpusMax: number
   readonly onMeasured: (measured: Measured) => void
+  /** Something that takes a while begins. */
+  readonly onStep: (what: string) => void
 }
 
 export interface Rounds {
@@ -58,6 +60,7 @@ export async function runRounds(environment: Environment, options: RunOptions): 
   const tokenCells = plan.cells.filter(({ group }) => group === 'tokens')
   for (const cell of tokenCells.filter(({ tokens }) => tokens >= TOKENS_SHOWN_MIN)) {
     for (const candidate of candidatesOf(cell, environment)) {
+      options.onStep(`Showing ${candidate.name} ${cell.tokens} tokens`)
       const problem = await showTokens(environment, cell, candidate)
       if (problem !== null) unfit.set(`${cell.id} ${candidate.name}`, [problem])
     }

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { acceptsConnections, freePort, startProcess } from '../processes.ts'
-import type { Tls, UpstreamAddress } from '../upstream/start-upstream.ts'
+import { type Tls, UPSTREAM_NAME, type UpstreamAddress } from '../upstream/start-upstream.ts'
 import type { Candidate } from './candidate.ts'
 
 export interface NginxOptions {
@@ -23,7 +23,7 @@ export async function startNginx({ name, folder, upstream, tls }: NginxOptions):
     await writeFile(join(folder, `${name}.cert.pem`), tls.cert)
     await writeFile(join(folder, `${name}.key.pem`), tls.key, { mode: 0o600 })
     certificate = `ssl_certificate ${folder}/${name}.cert.pem; ssl_certificate_key ${folder}/${name}.key.pem;`
-    trust = `proxy_ssl_verify on; proxy_ssl_trusted_certificate ${folder}/${name}.cert.pem; proxy_ssl_name 127.0.0.1;`
+    trust = `proxy_ssl_verify on; proxy_ssl_trusted_certificate ${folder}/${name}.cert.pem; proxy_ssl_name ${UPSTREAM_NAME};`
   }
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${folder}/${name}-${kind};`)

@@ -10,7 +10,8 @@ export interface Expected {
 
 /** Null if this is the whole answer to that very request; else what is wrong with it. */
 export function checkAnswer(response: RawResponse, expected: Expected): string | null {
-  if (response.status !== 200) return `status ${response.status}: ${response.body.toString().slice(0, 200)}`
+  if (response.status !== 200)
+    return `status ${response.status}: ${response.body.toString().slice(0, 200).replace(/\s+/g, ' ')}`
   const messages = readMessages(response)
   if (messages === null) return `content type ${response.contentType}`
   const answers = messages.filter((message) => message.method === undefined)

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { selfSignedCertificate } from '../../../packages/gateway/test/support/self-signed.ts'
 import { startProcess } from '../processes.ts'
 
+/** In its certificate beside the address: nginx compares names only. */
+export const UPSTREAM_NAME = 'bench.upstream'
 const PROGRAM = fileURLToPath(new URL('./http-upstream.ts', import.meta.url))
 
 export interface Tls {
@@ -26,7 +28,7 @@ export interface StartedUpstream extends UpstreamAddress {
 }
 
 export async function startUpstream(folder: string): Promise<StartedUpstream> {
-  const tls = selfSignedCertificate(['127.0.0.1'])
+  const tls = selfSignedCertificate(['127.0.0.1', UPSTREAM_NAME])
   const cert = join(folder, 'upstream.cert.pem')
   const key = join(folder, 'upstream.key.pem')
   await writeFile(cert, tls.cert)
