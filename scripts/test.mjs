@@ -27,6 +27,10 @@ try {
     })),
     { title: isFull ? 'Tests, the long ones too' : 'Tests', command: 'vitest', args: ['run'] },
   ]
+  // CPU times come from Linux's /proc.
+  if (process.platform === 'linux') {
+    steps.push({ title: 'CPU per call beside an SDK proxy', command: 'node', args: ['bench/bench.mjs', '--guard'] })
+  } else say('CPU per call beside an SDK proxy: measured on Linux only')
   for (const { title, command, args } of steps) {
     say(title)
     if (!(await run(command, args, environment))) {

@@ -24,7 +24,7 @@ export async function bench(options: Options): Promise<number> {
   const environment = await openEnvironment({ ...options, names })
   try {
     say('Asking whether they do what they say: bad tokens, planted secrets')
-    const unfit = await checkCandidates(environment)
+    const unfit = await checkCandidates(environment, plan.cells)
     if (options.hasProbes) say('Probing stalled readers, idle streams, start, revocation and inspection')
     // Before any load: memory that it left free would hide what a stalled reader or an idle stream takes.
     const probes = options.hasProbes ? await probeAll(environment, plan) : null

@@ -3,19 +3,23 @@ import type { Environment } from './environment.ts'
 import { believedTokens, type CandidateProblem, leakedSecrets, type PlantedAnswer } from './gates/void-candidate.ts'
 import { Connection, type Target } from './load/connection.ts'
 import { openSession } from './load/mcp-session.ts'
+import type { Wire } from './load/messages.ts'
 import { readTokens } from './load/read-tokens.ts'
-import { callBody, postText } from './load/request-text.ts'
+import { callBody, modernCallBody, modernPostText, postText } from './load/request-text.ts'
 import { PLANTED_TOOL_NAMES } from './payload.ts'
+import type { Cell } from './plan.ts'
 import { badTokens } from './tokens.ts'
 
 /** Asks every candidate, before anything is measured, whether it does the work that it says it does. */
-export async function checkCandidates(environment: Environment): Promise<CandidateProblem[]> {
+export async function checkCandidates(environment: Environment, cells: readonly Cell[]): Promise<CandidateProblem[]> {
   const problems: CandidateProblem[] = []
   for (const candidate of environment.candidates.values()) {
-    const reasons = [
-      ...(candidate.checksTokens ? await tokenProblems(environment, candidate) : []),
-      ...(candidate.inspectsResults ? await secretProblems(environment, candidate) : []),
-    ]
+    const reasons = candidate.checksTokens ? await tokenProblems(environment, candidate) : []
+    if (candidate.inspectsResults) {
+      for (const wire of wiresOf(candidate, cells)) {
+        reasons.push(...(await secretProblems(environment, candidate, wire)))
+      }
+    }
     problems.push(...reasons.map((reason) => ({ candidate: candidate.name, of: 'everything' as const, reason })))
   }
   return problems
@@ -43,21 +47,31 @@ async function pingStatus(target: Target, token: string | null): Promise<number>
   return status
 }
 
-async function secretProblems(environment: Environment, candidate: Candidate): Promise<string[]> {
+/** Those that it is measured on. */
+function wiresOf({ name }: Candidate, cells: readonly Cell[]): Set<Wire> {
+  const own = cells.filter(({ candidates }) => candidates.some((one) => one === name))
+  return new Set(own.map(({ wire }) => wire))
+}
+
+async function secretProblems(environment: Environment, candidate: Candidate, wire: Wire): Promise<string[]> {
+  const { port, credential } = environment.upstream
   const problems: string[] = []
-  for (const door of await environment.doorsFor(candidate, 'legacy', 1)) {
-    const [token = null] = await readTokens(door.tokensFile)
-    const { target } = door
+  for (const { target, tokensFile } of await environment.doorsFor(candidate, wire, 1)) {
+    const [token = null] = await readTokens(tokensFile)
     const connection = await Connection.open(target)
-    const session = await openSession(connection, target, token)
+    const session = wire === 'legacy' ? await openSession(connection, target, token) : null
     const answers: PlantedAnswer[] = []
     for (const [index, tool] of PLANTED_TOOL_NAMES.entries()) {
-      await takePlanted(environment.upstream.port)
-      const { body } = await connection.ask(postText(target, token, session, callBody(tool)(index + 1)))
-      answers.push({ tool, body: body.toString(), planted: await takePlanted(environment.upstream.port) })
+      await takePlanted(port)
+      const request =
+        session === null
+          ? modernPostText(target, token, tool, modernCallBody(tool)(index + 1))
+          : postText(target, token, session, callBody(tool)(index + 1))
+      const { body } = await connection.ask(request)
+      answers.push({ tool: `${tool} (${wire})`, body: body.toString(), planted: await takePlanted(port) })
     }
     connection.close()
-    problems.push(...leakedSecrets(answers, environment.upstream.credential))
+    problems.push(...leakedSecrets(answers, credential))
   }
   return problems
 }

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,6 +42,8 @@ export interface EnvironmentOptions {
 /** Starts the measured server, the gateway (always: it issues the tokens) and the candidates named. */
 export async function openEnvironment(options: EnvironmentOptions): Promise<Environment> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'))
+  // Keys and tokens are in it; an interrupted run leaves none.
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const upstream = await startUpstream(folder)
   const gateways = new Map<string, readonly GatewayUnderTest[]>()
   const open = async (name: CandidateName, isTls = false, checkout?: string) => {

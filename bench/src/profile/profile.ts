@@ -46,7 +46,7 @@ export async function profile(options: Options): Promise<number> {
     process.stdout.write(
       `${cell.id}: ${cell.name}; ${requests} calls, ${perSecond.toFixed(0)}/s, ${cpuMicros?.toFixed(0)} µs CPU per call under the profiler\n`,
     )
-    for (const [thread, read] of await readProfiles(folder)) {
+    for (const [thread, read] of await readProfiles(folder, candidate.pids)) {
       const digest = digestProfile(read, { beganMicros: measured.beganMicros, endedMicros: measured.endedMicros })
       process.stdout.write(printDigest(thread, digest, requests))
     }
@@ -61,8 +61,8 @@ export async function profile(options: Options): Promise<number> {
 }
 
 /** By thread. Node names them CPU.date.time.pid.thread.number.cpuprofile. */
-async function readProfiles(folder: string): Promise<[string, CpuProfile][]> {
-  const files = (await readdir(folder)).filter((file) => file.endsWith('.cpuprofile')).sort()
+async function readProfiles(folder: string, pids: readonly number[]): Promise<[string, CpuProfile][]> {
+  const files = (await readdir(folder)).filter((file) => pids.map(String).includes(file.split('.')[3] ?? '')).sort()
   const profiles: [string, CpuProfile][] = []
   for (const file of files) {
     const thread = file.split('.')[4] === '0' ? 'Main thread' : 'Store worker'
