@@ -120,6 +120,8 @@ export function personalContext(tenant: string, id: string): string {
 }
 
 function clip(event: AuditEvent): AuditEvent {
+  const isShort = (text: string | undefined) => text === undefined || text.length <= TEXT_CHARS_MAX
+  if (isShort(event.method) && isShort(event.tool) && event.scopesAsked === undefined) return event
   const short = (text: string) => (text.length > TEXT_CHARS_MAX ? `${text.slice(0, TEXT_CHARS_MAX)}…` : text)
   return {
     ...event,

@@ -20,8 +20,8 @@ export const systemRandom: Random = {
       pool = randomBytes(POOL_BYTES)
       drawn = 0
     }
-    const bytes = Buffer.alloc(count)
-    pool.copy(bytes, 0, drawn, drawn + count)
+    const bytes = new Uint8Array(count)
+    for (let index = 0; index < count; index += 1) bytes[index] = pool[drawn + index] ?? 0
     // What was handed out, perhaps as a key, must not stay behind here.
     pool.fill(0, drawn, drawn + count)
     drawn += count
@@ -34,12 +34,15 @@ export function randomToken(random: Random, byteCount = 32): string {
   return Buffer.from(random.bytes(byteCount)).toString('base64url')
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 /** RFC 9562 §5.7: UUID version 7. Sorts by time; 74 random bits. */
 export function uuidv7(random: Random, nowMs: number): string {
-  const bytes = Buffer.from(random.bytes(16))
-  bytes.writeUIntBE(nowMs, 0, 6)
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
-  const hex = bytes.toString('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  const bytes = random.bytes(16)
+  const hex = (index: number) => HEX[bytes[index] ?? 0] ?? ''
+  const time = nowMs.toString(16).padStart(12, '0')
+  const version = HEX[((bytes[6] ?? 0) & 0x0f) | 0x70] ?? ''
+  const variant = HEX[((bytes[8] ?? 0) & 0x3f) | 0x80] ?? ''
+  const node = hex(10) + hex(11) + hex(12) + hex(13) + hex(14) + hex(15)
+  return `${time.slice(0, 8)}-${time.slice(8)}-${version}${hex(7)}-${variant}${hex(9)}-${node}`
 }

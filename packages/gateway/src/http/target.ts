@@ -2,6 +2,9 @@ import { ok, type Result, refused } from '#core/result.ts'
 
 const TARGET_BYTES_MAX = 8 * 1024
 
+/** Segments of letters, digits, `-` and `_`, none of them empty: nothing that any rule below is about. */
+const PLAIN_PATH = /^(?:\/[A-Za-z0-9_-]+)+$/
+
 export interface RequestTarget {
   readonly path: string
   readonly query: URLSearchParams
@@ -14,6 +17,7 @@ export interface RequestTarget {
  */
 export function readTarget(target: string): Result<RequestTarget, string> {
   if (target.length > TARGET_BYTES_MAX) return refused('the request target is too long')
+  if (PLAIN_PATH.test(target)) return ok({ path: target, query: new URLSearchParams() })
   const mark = target.indexOf('?')
   const path = mark === -1 ? target : target.slice(0, mark)
   if (!path.startsWith('/')) return refused('the request target must be a path')

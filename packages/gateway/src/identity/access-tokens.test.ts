@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { asGrantId, asSubjectId, DEFAULT_TENANT } from '#core/ids.ts'
 import type { FeedEntry } from '#store/ports/feed.ts'
 import type { StoredGrant } from '#store/ports/grants.ts'
+import { eventually } from '../../test/support/eventually.ts'
 import { openTestStore } from '../../test/support/store.ts'
 import {
   createMint,
@@ -269,9 +270,7 @@ describe('races with the change feed', () => {
     }
   }
   const live = (): StoredGrant => ({ ...testGrant(clock), number: 7, revokedAt: null, revokedCause: null })
-  const until = async (condition: () => boolean) => {
-    for (let turn = 0; turn < 1_000 && !condition(); turn += 1) await new Promise((resolve) => setImmediate(resolve))
-  }
+  const until = (condition: () => boolean) => eventually(() => expect(condition()).toBe(true))
 
   it.each([
     ['grant', 'grant-1', null],

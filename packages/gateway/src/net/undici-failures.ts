@@ -22,7 +22,8 @@ function reasonOf(error: unknown, whenBroken: 'unreachable' | 'reset'): Outbound
 /** Field names in lower case; a field sent twice is joined with a comma (RFC 9110 §5.3). */
 export function flatHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
   const flat: Record<string, string> = Object.create(null)
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name in headers) {
+    const value = headers[name]
     if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value
   }
   return flat

@@ -51,7 +51,7 @@ describe('requests to an upstream', () => {
       ...GET,
       method: 'POST',
       path: '/mcp?x=%20',
-      headers: { Authorization: 'Bearer own' },
+      headers: { authorization: 'Bearer own' },
       body: new TextEncoder().encode('xhellox').subarray(1, 6),
     })
     expect(response.status).toBe(201)

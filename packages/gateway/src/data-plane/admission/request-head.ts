@@ -75,10 +75,10 @@ export function singleHeader(request: IncomingMessage, name: string): string | n
 /** Repeats have been refused before, so each name is there once. */
 export function mirrorHeaders(request: IncomingMessage): MirrorHeaders {
   const params = new Map<string, string>()
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (name.startsWith(PARAM_HEADER_PREFIX) && typeof value === 'string') {
-      params.set(name.slice(PARAM_HEADER_PREFIX.length), value)
-    }
+  for (const name in request.headers) {
+    if (!name.startsWith(PARAM_HEADER_PREFIX)) continue
+    const value = request.headers[name]
+    if (typeof value === 'string') params.set(name.slice(PARAM_HEADER_PREFIX.length), value)
   }
   return { method: singleHeader(request, 'mcp-method'), name: singleHeader(request, 'mcp-name'), params }
 }

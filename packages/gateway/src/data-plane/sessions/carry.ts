@@ -75,7 +75,9 @@ export async function carry(carriage: Carriage, road: Road): Promise<Refusal | n
     await recordNotSent(carriage, intents.recorded, road)
     return giveUp(refusal)
   }
-  await Promise.all(begun.value.map((one) => carryCall(carriage, one, reply, road)))
+  const [only, ...others] = begun.value
+  if (only !== undefined && others.length === 0) await carryCall(carriage, only, reply, road)
+  else await Promise.all(begun.value.map((one) => carryCall(carriage, one, reply, road)))
   return null
 }
 
@@ -149,6 +151,7 @@ interface Intents {
  */
 async function recordIntents(carriage: Carriage, begun: readonly Underway[], road: Road): Promise<Intents> {
   const acting = road.audit.isFailing() ? begun : begun.filter(({ cleared }) => !isPureRead(cleared.permit.toolClass))
+  if (acting.length === 0) return { isComplete: true, recorded: [] }
   const records = acting.map((one) => record(carriage, one, { activity: 'call.intent', outcome: 'unknown' }, road))
   const done = await Promise.allSettled(records)
   const recorded = acting.filter((_, index) => done[index]?.status === 'fulfilled')

@@ -93,19 +93,19 @@ export class Link<T> {
     const { promise, resolve } = Promise.withResolvers<CallEnd>()
     let isOver = false
     const end = (how: CallEnd) => {
+      if (isOver) return
       isOver = true
+      clearTimeout(timer)
+      // At once, so that the transport sees that the request is over.
+      this.#calls.close(entry)
+      this.#connection?.forget(entry.ourId)
       resolve(how)
     }
     const opened = this.#calls.open(id, progressTokenOf(params), { context, end })
     if (!opened.ok) return opened
     const entry = opened.value
     const timer = setTimeout(() => this.#timeOut(entry), this.#options.callTimeoutMs)
-    const ended = promise.finally(() => {
-      clearTimeout(timer)
-      this.#calls.close(entry)
-      this.#connection?.forget(entry.ourId)
-    })
-    return ok({ entry, ended, isOver: () => isOver })
+    return ok({ entry, ended: promise, isOver: () => isOver })
   }
 
   /** Sends a begun call. Only what inspection cleared can be sent for a caller. */
@@ -291,9 +291,6 @@ export class Link<T> {
         return
       }
       entry.value.end({ kind: 'answered', object: { ...message.object, id: entry.originalId } })
-      // Synchronously, so that the transport sees that the request is over.
-      this.#calls.close(entry)
-      this.#connection?.forget(entry.ourId)
       return
     }
     const related = relatedTo === null ? null : (this.#calls.byOurId(relatedTo)?.value.context ?? null)
