@@ -1,4 +1,4 @@
-import type { OutboundFailure } from './outbound-failure.ts'
+import { OutboundFailure } from './outbound-failure.ts'
 
 /** Bytes of a body that are read ahead of its consumer. With the socket's own buffer this bounds what a stalled reader costs. */
 const READ_AHEAD_BYTES = 64 * 1024
@@ -45,7 +45,7 @@ export class IncomingBody implements UpstreamBody {
     this.#wakeReader()
   }
 
-  /** No more comes. What was received before is still read, unless something went wrong. */
+  /** No more comes, or it broke off: its reader hears of that after what had come. The first word counts. */
   finish(end: 'whole' | OutboundFailure): void {
     if (this.#end !== 'open') return
     this.#end = end
@@ -65,7 +65,11 @@ export class IncomingBody implements UpstreamBody {
     let size = 0
     for (;;) {
       const chunk = this.#take() ?? (await this.#next())
-      if (chunk === null) return chunks.length === 1 ? (chunks[0] ?? null) : Buffer.concat(chunks, size)
+      if (chunk === null) {
+        // Destroyed meanwhile: what had come is not all of it.
+        if (this.#end !== 'whole') throw new OutboundFailure('aborted')
+        return chunks.length === 1 ? (chunks[0] ?? null) : Buffer.concat(chunks, size)
+      }
       size += chunk.length
       if (size > bytesMax) {
         this.destroy()

@@ -210,6 +210,28 @@ describe('giving up', () => {
     expect(upstream.inFlight()).toBe(0)
   })
 
+  test('a signal ends a request whose connection is still being made, at once, and its place is free when that ends', async () => {
+    const resolving = Promise.withResolvers<string[]>()
+    const upstream = pool('http://upstream.example:9', { resolve: () => resolving.promise })
+    const signal = new AbortController()
+    const pending = upstream.request({ ...GET, signal: signal.signal })
+    signal.abort()
+    expect(await failure(pending)).toBe('aborted')
+    resolving.resolve([])
+    await expect.poll(() => upstream.inFlight()).toBe(0)
+    expect(await failure(upstream.request({ ...GET, signal: signal.signal }))).toBe('aborted')
+    expect(upstream.inFlight()).toBe(0)
+  })
+
+  test('an interim answer is not the answer (RFC 9110 §15.2)', async () => {
+    const server = await http((_request, response) => {
+      response.writeEarlyHints({ link: '</a>; rel=preload' })
+      response.end('ok')
+    })
+    const response = await pool(server.origin).request(GET)
+    expect([response.status, await text(response.body)]).toEqual([200, 'ok'])
+  })
+
   test('headers that do not come end at their time limit', async () => {
     const server = await http(() => {})
     expect(await failure(pool(server.origin).request({ ...GET, headersTimeoutMs: 100 }))).toBe('timedOut')
