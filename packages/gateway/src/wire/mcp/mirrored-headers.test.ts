@@ -36,6 +36,15 @@ describe('a value in a header', () => {
     '=?base64?SGVsbG8?=',
     '=?base64?SGVsbG8h====?=',
     '=?base64?/w==?=',
+    // Other spellings of `a` (YQ==): spare bits set, padding left out or doubled, another alphabet, white space.
+    '=?base64?YR==?=',
+    '=?base64?YX==?=',
+    '=?base64?YQ?=',
+    '=?base64?YQ===?=',
+    '=?base64?YQ ==?=',
+    '=?base64?8J-YgA==?=',
+    // Spare bits of two.
+    '=?base64?YWJ=?=',
     'caf\u00e9',
     'a\u0000b',
   ])('is nothing where it is not well formed: %j', (raw) => {
@@ -82,6 +91,9 @@ describe('the parameters that a tool wants repeated', () => {
     ['the same name twice', schema({ a: annotated('X'), b: annotated('x') })],
     ['a number', schema({ a: annotated('X', 'number') })],
     ['an object', schema({ a: annotated('X', 'object') })],
+    ['a text or null', schema({ a: { type: ['string', 'null'], 'x-mcp-header': 'X' } })],
+    ['a list of one type', schema({ a: { type: ['string'], 'x-mcp-header': 'X' } })],
+    ['no type', schema({ a: { 'x-mcp-header': 'X' } })],
     ['items', schema({ a: { type: 'array', items: annotated('X') } })],
     ['a composition', { anyOf: [schema({ a: annotated('X') })] } as never],
     ['a definition', { $defs: { a: annotated('X') } } as never],
