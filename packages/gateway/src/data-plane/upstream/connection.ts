@@ -27,9 +27,9 @@ export interface UpstreamEvents {
 
 /** One conversation with one MCP server, for one front session. Transport only: ids, capabilities and policy are decided above it. */
 export interface UpstreamConnection {
-  /** Resolves once the transport took the message (for HTTP requests: once the answer has begun). Waits while the server reads slowly. */
+  /** Resolves once the transport took the message (for HTTP requests: once the answer has begun). Waits while the server reads slowly. Never rejects. */
   send(message: JsonObject): Promise<Result<void, UpstreamFailure>>
-  /** The owner waits for this request no longer: it was answered, cancelled or timed out. */
+  /** The owner waits for this request no longer: it was answered, cancelled or timed out. What of it still waits to be sent is not sent. */
   forget(ourId: number): void
   /** After `initialize`: from now on this revision is spoken. */
   useRevision(revision: string): void

@@ -182,9 +182,12 @@ export class Link<T> {
   }
 
   async #run(call: Call<T>, object: JsonObject): Promise<CallEnd> {
-    const sent = await this.#send(withOurIds(object, call.entry), call.isOver)
-    if (!sent.ok) call.entry.value.end({ kind: 'lost', reason: sent.refusal.reason })
-    return await call.ended
+    const sending = this.#send(withOurIds(object, call.entry), call.isOver).then((sent) => {
+      if (!sent.ok) call.entry.value.end({ kind: 'lost', reason: sent.refusal.reason })
+      return call.ended
+    })
+    // Not one after the other: an upstream that reads nothing must not hold a caller beyond the call's time.
+    return await Promise.race([call.ended, sending])
   }
 
   /** A call that ended while a connection was made (cancelled, timed out, revoked) is not sent: its caller was told otherwise. */

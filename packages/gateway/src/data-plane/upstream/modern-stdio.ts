@@ -60,15 +60,22 @@ async function exchangeOver(
   if (signal.aborted) return refused({ reason: 'aborted' })
   const { promise, resolve } = Promise.withResolvers<Result<JsonRpcResponse, UpstreamFailure>>()
   waiting.set(ourId, { exchange, end: resolve })
+  let isSent = false
   const cancel = () => {
     const params = { requestId: ourId }
-    void channel.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
+    if (isSent) void channel.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
+    // What still waits for the process to read is withdrawn, so there is nothing to cancel.
+    else channel.forget(ourId)
     resolve(refused({ reason: 'aborted' }))
   }
   signal.addEventListener('abort', cancel, { once: true })
+  // Beside the outcome, not before it: a process that reads nothing must not hold a caller beyond its time.
+  void channel.send(object).then((sent) => {
+    isSent = sent.ok
+    if (!sent.ok) resolve(sent)
+  })
   try {
-    const sent = await channel.send(object)
-    return sent.ok ? await promise : sent
+    return await promise
   } finally {
     signal.removeEventListener('abort', cancel)
     waiting.delete(ourId)
@@ -90,6 +97,10 @@ function receive(message: JsonRpcMessage, waiting: Map<number, Waiting>): Promis
 
 function receiverOf(notification: JsonRpcNotification, waiting: Map<number, Waiting>): Waiting | null {
   const { method, params } = notification
+  if (method === 'notifications/cancelled') {
+    const requestId = params?.['requestId']
+    return typeof requestId === 'number' ? (waiting.get(requestId) ?? null) : null
+  }
   const subscription = metaOf(params)?.[SUBSCRIPTION_ID_META]
   if (typeof subscription === 'number') return waiting.get(subscription) ?? null
   if (method === 'notifications/progress') {

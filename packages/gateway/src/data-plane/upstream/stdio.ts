@@ -89,6 +89,8 @@ class StdioConnection implements UpstreamConnection {
   #rest: NodeJS.Timeout | null = null
   #waiting: Uint8Array[] = []
   #isClosed = false
+  /** Requests that wait for the child to read, by our id: each can be withdrawn. */
+  readonly #unsent = new Map<number, () => void>()
   #cleaned: Promise<void> | null = null
 
   constructor(child: Child, owner: ChildOwner, privateDir: string, host: StdioHost, events: UpstreamEvents) {
@@ -116,14 +118,18 @@ class StdioConnection implements UpstreamConnection {
 
   async send(message: JsonObject): Promise<Result<void, UpstreamFailure>> {
     const { stdin } = this.#child
-    while (!this.#isClosed && stdin.writableLength > this.#host.limits.stdinBytesMax) await drained(stdin)
+    const { method, id } = message
+    const ourId = method !== undefined && typeof id === 'number' ? id : null
+    while (!this.#isClosed && stdin.writableLength > this.#host.limits.stdinBytesMax) {
+      if (!(await this.#room(ourId))) return refused({ reason: 'forgotten' })
+    }
     if (this.#isClosed || !stdin.writable) return refused({ reason: 'processExited' })
     stdin.write(`${printJson(message)}\n`)
     return ok(undefined)
   }
 
-  forget(): void {
-    // Nothing is held per request.
+  forget(ourId: number): void {
+    this.#unsent.get(ourId)?.()
   }
 
   useRevision(): void {
@@ -147,6 +153,21 @@ class StdioConnection implements UpstreamConnection {
     this.#waiting = []
     this.#child.stdout.resume()
     await this.#clean(this.#host.limits.leaveAfterMs)
+  }
+
+  /** Resolves once the child has read, or is gone; false where the request was forgotten before. */
+  #room(ourId: number | null): Promise<boolean> {
+    const { stdin } = this.#child
+    return new Promise((resolve) => {
+      const end = (goesOn: boolean) => {
+        stdin.off('drain', goOn).off('close', goOn).off('error', goOn)
+        if (ourId !== null) this.#unsent.delete(ourId)
+        resolve(goesOn)
+      }
+      const goOn = () => end(true)
+      stdin.on('drain', goOn).on('close', goOn).on('error', goOn)
+      if (ourId !== null) this.#unsent.set(ourId, () => end(false))
+    })
   }
 
   #read(chunk: Uint8Array): void {
@@ -255,14 +276,4 @@ class StdioConnection implements UpstreamConnection {
     })()
     return this.#cleaned
   }
-}
-
-function drained(stdin: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      stdin.off('drain', done).off('close', done).off('error', done)
-      resolve()
-    }
-    stdin.on('drain', done).on('close', done).on('error', done)
-  })
 }
