@@ -3,7 +3,7 @@ import { ok, type Result, refused } from '#core/result.ts'
 
 /** One answered round of one request. */
 export interface ParkedKey {
-  /** Tenant, subject and client, joined so that no two callers share one. */
+  /** Tenant and subject, joined so that no two subjects share one. */
   readonly owner: string
   readonly argumentDigest: string
   /** From `openRequestState`. */

@@ -63,7 +63,8 @@ export function openRound(
   if (!opened.ok) return refuse(opened.refusal)
   const { upstreamState, parkedId, expiresAt } = opened.value
   const key = {
-    owner: JSON.stringify([tenant, subject, clientId]),
+    // Whatever clients they register; the state itself opens for its own client only.
+    owner: JSON.stringify([tenant, subject]),
     argumentDigest: binding.argumentDigest,
     parkedId,
     answersDigest: digestJson(answers ?? null),
