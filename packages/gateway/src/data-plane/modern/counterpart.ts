@@ -40,8 +40,8 @@ export interface CounterpartOptions {
  */
 export class Counterpart {
   readonly binding: SessionBinding
-  readonly server: ServerEntry
   readonly credentialTexts: readonly string[]
+  #server: ServerEntry
   readonly #options: CounterpartOptions
   readonly #underWay = new Set<UnderWay>()
   #inventory: { readonly key: string; readonly tools: ToolInventory; readonly atMs: number } | null = null
@@ -54,9 +54,18 @@ export class Counterpart {
   constructor(options: CounterpartOptions) {
     this.#options = options
     this.binding = options.binding
-    this.server = options.server
+    this.#server = options.server
     this.credentialTexts = credentialTexts(options.server.upstream)
     this.#usedAtMs = options.monotonicMs()
+  }
+
+  get server(): ServerEntry {
+    return this.#server
+  }
+
+  /** The same upstream under another configuration: its limits hold from now on, for what is under way where that still asks. */
+  reconfigure(server: ServerEntry): void {
+    this.#server = server
   }
 
   get isIdle(): boolean {

@@ -61,7 +61,10 @@ export class Counterparts {
     const binding = bindingOf(principal, server)
     const key = JSON.stringify([binding.tenant, binding.subject, binding.clientId, binding.server])
     const known = this.#byKey.get(key)
-    if (known !== undefined && sameUpstream(known.server.upstream, server.upstream)) return ok(known)
+    if (known !== undefined && sameUpstream(known.server.upstream, server.upstream)) {
+      known.reconfigure(server)
+      return ok(known)
+    }
     if (known !== undefined) this.#end(key, known, 'serverChanged')
     if (!this.#makeRoom(principal, server)) return refused({ name: 'sessionsExhausted' })
     const { limits, clock } = this.#options
@@ -71,7 +74,7 @@ export class Counterparts {
       callsInFlightMax: limits.callsInFlightMax,
       toolLimits: limits,
       monotonicMs: () => clock.monotonicMs(),
-      open: (self) => this.#open(key, server, self),
+      open: (self) => this.#open(key, self),
     })
     this.#byKey.set(key, counterpart)
     return ok(counterpart)
@@ -110,7 +113,7 @@ export class Counterparts {
       const server = snapshot.servers.get(counterpart.server.id)
       if (server === undefined || !sameUpstream(server.upstream, counterpart.server.upstream)) {
         this.#end(key, counterpart, 'serverChanged')
-      }
+      } else counterpart.reconfigure(server)
     }
   }
 
@@ -144,10 +147,11 @@ export class Counterparts {
   }
 
   /** Connects and asks for the era, unless it is known. A legacy server is never sent anything that it could take for its own. */
-  async #open(key: string, server: ServerEntry, owner: Counterpart): Promise<Result<ModernServer, UpstreamFailure>> {
+  async #open(key: string, owner: Counterpart): Promise<Result<ModernServer, UpstreamFailure>> {
+    const { server } = owner
     if (this.#probed(server)?.era === 'legacy') return refused({ reason: 'legacyOnly' })
     let opened: ModernServer | null = null
-    const transport = await this.#connect(key, server, owner, (reason) => {
+    const transport = await this.#connect(key, owner, (reason) => {
       this.#options.log.warn('a process of an upstream ended', { server: server.id, reason })
       this.#breaks.set(key, [...this.#recentBreaks(key), this.#options.clock.monotonicMs()])
       if (opened !== null) owner.drop(opened)
@@ -173,13 +177,13 @@ export class Counterparts {
 
   async #connect(
     key: string,
-    server: ServerEntry,
     owner: Counterpart,
     onClosed: (reason: string) => void,
   ): Promise<Result<ModernTransport, UpstreamFailure>> {
+    const { server } = owner
     const { connector, limits, clock } = this.#options
     const log = boundedLog(this.#options.log, limits.logLinesPerMinuteMax, clock, { server: server.id })
-    const http = connector.modernHttp(server, log)
+    const http = connector.modernHttp(server, () => owner.server.limits.responseBytesMax, log)
     if (http !== null) return ok(http)
     if (this.#recentBreaks(key).length > limits.restartsMax) return refused({ reason: 'restartsExhausted' })
     try {

@@ -27,8 +27,8 @@ export interface ConnectorOptions {
 /** Opens connections to upstreams, and ends whatever is left of them with the gateway. */
 export interface Connector {
   connectTo(server: ServerEntry, owner: ChildOwner): OpenConnection
-  /** The same without sessions; null for a server that is a process. */
-  modernHttp(server: ServerEntry, log: Log): ModernTransport | null
+  /** The same without sessions; null for a server that is a process. The bound is asked for with every request, because it may change. */
+  modernHttp(server: ServerEntry, responseBytesMax: () => number, log: Log): ModernTransport | null
   close(): Promise<void>
 }
 
@@ -61,7 +61,7 @@ export function createConnector(options: ConnectorOptions): Connector {
       const { responseBytesMax } = own
       return ok(openHttp(upstream, { pool: poolFor(upstream), responseBytesMax, callTimeoutMs, limits, log }, events))
     },
-    modernHttp: ({ upstream, limits: { responseBytesMax } }, ownLog) =>
+    modernHttp: ({ upstream }, responseBytesMax, ownLog) =>
       upstream.kind === 'http'
         ? openModernHttp(upstream, { pool: poolFor(upstream), responseBytesMax, log: ownLog })
         : null,

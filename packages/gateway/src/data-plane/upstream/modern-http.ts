@@ -20,7 +20,7 @@ const ERROR_BYTES_MAX = 64 * 1024
 
 export interface ModernHttpOptions {
   readonly pool: UpstreamPool
-  readonly responseBytesMax: number
+  readonly responseBytesMax: () => number
   readonly log: Log
 }
 
@@ -83,7 +83,8 @@ async function readAnswer(
   const { status } = response
   const type = (response.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase()
   if (status === 200 && type === 'text/event-stream') return await readStream(response, exchange, options)
-  if (status === 200 && type === 'application/json') return await readJson(response, exchange, options.responseBytesMax)
+  if (status === 200 && type === 'application/json')
+    return await readJson(response, exchange, options.responseBytesMax())
   // 2026-07-28 gives its own errors these statuses, with a JSON-RPC error in the body.
   if (status >= 400 && status < 500 && status !== 401 && status !== 403 && type === 'application/json') {
     const answer = await readJson(response, exchange, ERROR_BYTES_MAX)
@@ -121,7 +122,7 @@ async function readStream(
   exchange: ModernExchange,
   options: ModernHttpOptions,
 ): Promise<Answer> {
-  const reader = new SseReader(options.responseBytesMax)
+  const reader = new SseReader(options.responseBytesMax())
   for await (const chunk of response.body) {
     const events = reader.push(chunk)
     if (events === null) return refused({ reason: 'streamMalformed' })
