@@ -6,7 +6,7 @@ import type { Random } from '#core/random.ts'
 import type { SnapshotSource } from '#core/snapshot.ts'
 import type { Route } from '#http/exchange.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
-import type { Memberships, Revocations } from '#identity/live-ports.ts'
+import type { LiveMemberships, Revocations } from '#identity/live-ports.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import { FirstUses } from './authentication/first-uses.ts'
 import { DATA_PLANE_LIMITS, type DataPlaneLimits } from './limits.ts'
@@ -29,7 +29,7 @@ const DRAIN_MS = 3_000
 export interface McpEndpointDeps {
   readonly snapshots: SnapshotSource
   readonly verifier: AccessTokenVerifier
-  readonly memberships: Memberships
+  readonly memberships: LiveMemberships
   readonly revocations: Revocations
   readonly audit: CallAuditTrail
   readonly clock: Clock

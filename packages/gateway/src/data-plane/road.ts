@@ -4,7 +4,7 @@ import type { Log } from '#core/log.ts'
 import type { Random } from '#core/random.ts'
 import type { SnapshotSource } from '#core/snapshot.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
-import type { Memberships, Revocations } from '#identity/live-ports.ts'
+import type { LiveMemberships, Revocations } from '#identity/live-ports.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import type { FirstUses } from './authentication/first-uses.ts'
 import type { DataPlaneLimits } from './limits.ts'
@@ -20,7 +20,7 @@ import type { Connector } from './upstream/connect.ts'
 export interface Road {
   readonly snapshots: SnapshotSource
   readonly verifier: AccessTokenVerifier
-  readonly memberships: Memberships
+  readonly memberships: LiveMemberships
   readonly revocations: Revocations
   readonly audit: CallAuditTrail
   readonly clock: Clock

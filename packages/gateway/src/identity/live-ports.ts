@@ -17,3 +17,9 @@ export interface Memberships {
     subject: SubjectId,
   ): Promise<{ readonly roles: readonly string[]; readonly version: number } | null>
 }
+
+/** For whoever acts on a change of roles when it comes, and not at the next question. */
+export interface LiveMemberships extends Memberships {
+  /** Called when the roles of a subject may have changed, or with null those of all subjects. Returns an unsubscribe function. */
+  onChange(listener: (tenant: TenantId, subject: SubjectId | null) => void): () => void
+}

@@ -41,7 +41,7 @@ function world() {
     const entry = { number: position, tenant: DEFAULT_TENANT, kind, id, at: 0, grantsBelow: null }
     for (const listener of listeners) listener([entry])
   }
-  return { waiting, announce, roles: () => memberships.rolesOf(DEFAULT_TENANT, ada) }
+  return { waiting, announce, memberships, roles: () => memberships.rolesOf(DEFAULT_TENANT, ada) }
 }
 
 describe('memberships', () => {
@@ -54,6 +54,34 @@ describe('memberships', () => {
     expect(await Promise.all(callers)).toEqual(Array(3).fill({ roles: ['reader'], version: 10 }))
     expect(await roles()).toEqual({ roles: ['reader'], version: 10 })
     expect(waiting.length).toBe(1)
+  })
+
+  it('tell who listens whose roles may have changed, after the old ones are forgotten', async () => {
+    const { waiting, announce, memberships, roles } = world()
+    const loaded = roles()
+    waiting[0]?.resolve(account(['reader']))
+    await loaded
+    const heard: unknown[] = []
+    const stop = memberships.onChange((tenant, subject) => {
+      heard.push([tenant, subject])
+      void roles()
+    })
+    announce('membership', 'subject-a')
+    expect(waiting.length).toBe(2)
+    for (const [kind, id] of [
+      ['subject', 'subject-b'],
+      ['tenant', 'default'],
+      ['grant', 'grant-1'],
+    ] as const)
+      announce(kind, id)
+    expect(heard).toEqual([
+      ['default', 'subject-a'],
+      ['default', 'subject-b'],
+      ['default', null],
+    ])
+    stop()
+    announce('membership', 'subject-a')
+    expect(heard).toHaveLength(3)
   })
 
   it.each(['membership', 'subject', 'tenant'] as const)('are loaded again after the feed says %s', async (kind) => {

@@ -1,8 +1,8 @@
-import type { SubjectId, TenantId } from '#core/ids.ts'
+import { asSubjectId, type SubjectId, type TenantId } from '#core/ids.ts'
 import type { AccountsPort } from '#store/ports/accounts.ts'
 import type { FeedEntry } from '#store/ports/feed.ts'
 import { createBoundedMap } from './bounded-map.ts'
-import type { Memberships } from './live-ports.ts'
+import type { LiveMemberships } from './live-ports.ts'
 
 /** Subjects whose roles are kept; the least recently used go first and are loaded again. */
 const SUBJECTS_MAX = 10_000
@@ -23,19 +23,25 @@ export interface MembershipsOptions {
  * Roles of active accounts, kept until the feed names the subject. `version` is the feed number that the roles are at least as new as.
  * Stale feeds are refused at authentication, before anyone asks for roles.
  */
-export function createMemberships(options: MembershipsOptions): Memberships {
+export function createMemberships(options: MembershipsOptions): LiveMemberships {
   const kept = createBoundedMap<string, { readonly membership: Membership | null }>(options.subjectsMax ?? SUBJECTS_MAX)
   const loading = new Map<string, Promise<Membership | null>>()
+  const listeners = new Set<Parameters<LiveMemberships['onChange']>[0]>()
+  const announce = (tenant: TenantId, subject: SubjectId | null) => {
+    for (const listener of listeners) listener(tenant, subject)
+  }
   options.changes.onEntries((entries) => {
     for (const entry of entries) {
       if (entry.kind === 'tenant') {
         kept.clear()
         loading.clear()
+        announce(entry.tenant, null)
       } else if (entry.kind === 'subject' || entry.kind === 'membership') {
         const key = keyOf(entry.tenant, entry.id)
         kept.delete(key)
         // A load that began before the change may bring the old roles: it is disowned, and the next caller starts another.
         loading.delete(key)
+        announce(entry.tenant, asSubjectId(entry.id))
       }
     }
   })
@@ -59,6 +65,12 @@ export function createMemberships(options: MembershipsOptions): Memberships {
       const key = keyOf(tenant, subject)
       const found = kept.get(key)
       return found === undefined ? (loading.get(key) ?? load(tenant, subject, key)) : found.membership
+    },
+    onChange: (listener) => {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
     },
   }
 }

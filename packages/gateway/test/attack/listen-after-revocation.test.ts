@@ -246,10 +246,42 @@ describe('a listener whose leave is withdrawn', () => {
       ...snapshot,
       roles: new Map([['tester', { name: 'tester', admin: null, allow: new Map() }]]),
     }))
-    all.heard[0]?.say('notifications/tools/list_changed')
     await ended
     expect(messages.slice(1)).toEqual([COMPLETE])
     expect(all.pair.gateway.records.at(-1)?.reason).toBe('permitWithdrawn')
+    await eventually(() => expect(all.heard[0]?.isClosed).toBe(true))
+  })
+
+  test('a user who loses the role: the stream is completed at once, while other users go on', async () => {
+    const all = await start()
+    const mine = await listenTo(all)
+    const bobs = await listenTo(all, { token: 'token-bob' })
+    all.pair.gateway.setRoles('carol', [])
+    all.pair.gateway.setRoles('alice', [])
+    await mine.ended
+    expect(mine.messages.slice(1)).toEqual([COMPLETE])
+    expect(all.pair.gateway.records.at(-1)?.reason).toBe('permitWithdrawn')
+    await eventually(() => expect(all.heard[0]?.isClosed).toBe(true))
+    all.heard[1]?.say('notifications/tools/list_changed')
+    await eventually(() => expect(bobs.messages).toHaveLength(2))
+  })
+
+  test('a change of roles that leaves the leave as it was ends nothing', async () => {
+    const all = await start()
+    const { messages } = await listenTo(all)
+    all.pair.gateway.setRoles('alice', ['tester', 'other'])
+    all.heard[0]?.say('notifications/tools/list_changed')
+    await eventually(() => expect(messages).toHaveLength(2))
+  })
+
+  test('a role that is lost while the intent is written opens no stream', async () => {
+    const all = await start()
+    all.pair.gateway.failAudit(({ activity }) => {
+      if (activity === 'call.intent') all.pair.gateway.setRoles('alice', [])
+      return false
+    })
+    expect((await ask(all.pair.url, LISTEN)).status).not.toBe(200)
+    expect(all.heard).toEqual([])
   })
 
   test('an audit log that fails: nothing is opened', async () => {

@@ -23,6 +23,7 @@ import { createMcpEndpoint, type McpEndpoint } from '#data-plane/endpoint.ts'
 import type { DataPlaneLimits } from '#data-plane/limits.ts'
 import { createRouter } from '#http/router.ts'
 import type { TokenProblem } from '#identity/access-tokens.ts'
+import type { LiveMemberships } from '#identity/live-ports.ts'
 import type { Principal } from '#identity/principal.ts'
 import { createSealer } from '#keys/sealer.ts'
 
@@ -56,6 +57,8 @@ export interface DataPlaneGateway {
   /** Makes the audit log fail for events that match, from now on; null heals it. */
   failAudit(matches: ((event: AuditEvent) => boolean) | null): void
   setSnapshot(change: (snapshot: Snapshot) => Snapshot): void
+  /** What a subject may be from now on; `tester` until then. */
+  setRoles(subject: string, roles: readonly string[]): void
   close(): Promise<void>
 }
 
@@ -93,6 +96,8 @@ export async function startDataPlane(options: GatewayOptions): Promise<DataPlane
     return isExpired ? refused({ kind: 'invalid', reason: 'expired' }) : ok(principal)
   }
   let snapshot = await new Promise<Snapshot>((resolve) => resolve(snapshotOf('http://127.0.0.1', options)))
+  const roles = new Map<string, readonly string[]>()
+  const roleListeners = new Set<Parameters<LiveMemberships['onChange']>[0]>()
   const swapListeners = new Set<(snapshot: Snapshot) => void>()
 
   const endpoint = createMcpEndpoint({
@@ -104,7 +109,10 @@ export async function startDataPlane(options: GatewayOptions): Promise<DataPlane
       },
       judge: async (principal) => judge(principal),
     },
-    memberships: { rolesOf: async () => ({ roles: ['tester'], version: 1 }) },
+    memberships: {
+      rolesOf: async (_tenant, subject) => ({ roles: roles.get(subject) ?? ['tester'], version: 1 + roles.size }),
+      onChange: subscribe(roleListeners),
+    },
     revocations: {
       isStale: () => false,
       isRevoked,
@@ -135,6 +143,10 @@ export async function startDataPlane(options: GatewayOptions): Promise<DataPlane
     setSnapshot: (change) => {
       snapshot = change(snapshot)
       for (const listener of swapListeners) listener(snapshot)
+    },
+    setRoles: (subject, given) => {
+      roles.set(subject, given)
+      for (const listener of roleListeners) listener(DEFAULT_TENANT, asSubjectId(subject))
     },
     close: async () => {
       await endpoint.close()

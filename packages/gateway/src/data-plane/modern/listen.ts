@@ -75,6 +75,7 @@ export async function listen(listening: Listening, road: Road): Promise<Refusal 
   const stopWatching = watch(listening, underWay, road)
   const subscription = new Subscription(listening, asked.value, underWay, road)
   try {
+    if (!(await isStillAllowed(cleared, request, road))) underWay.end('permitWithdrawn')
     const end = await run(listening, underWay, subscription, road)
     await settle(end, callId, listening, underWay, subscription, road)
   } finally {
@@ -85,8 +86,8 @@ export async function listen(listening: Listening, road: Road): Promise<Refusal 
   return null
 }
 
-/** Ends with the token, its grant, and whoever listens. */
-function watch({ exchange, cleared, counterpart }: Listening, underWay: UnderWay, road: Road): () => void {
+/** Ends with the token, its grant, the roles that allow it, and whoever listens. */
+function watch({ exchange, cleared, request, counterpart }: Listening, underWay: UnderWay, road: Road): () => void {
   const { principal } = cleared.permit.authenticated
   const { response } = exchange
   const leftMs = principal.expiresAt * 1000 - road.clock.nowMs()
@@ -95,14 +96,23 @@ function watch({ exchange, cleared, counterpart }: Listening, underWay: UnderWay
   const heed = () => {
     if (road.revocations.isRevoked(principal)) underWay.end('grantRevoked')
   }
-  const stopHeeding = road.revocations.onChange(heed)
-  // Whatever was revoked while the intent was written has been announced already.
+  const judge = async () => {
+    if (!(await isStillAllowed(cleared, request, road))) underWay.end('permitWithdrawn')
+  }
+  const stopHeeding = [
+    road.revocations.onChange(heed),
+    road.memberships.onChange((tenant, subject) => {
+      if (tenant === principal.tenant && (subject === null || subject === principal.subject)) void judge()
+    }),
+    road.snapshots.onSwap(() => void judge()),
+  ]
+  // What was revoked while the intent was written has been announced already; roles are looked up again before anything is sent.
   heed()
   if (response.destroyed) hangUp()
   response.once('close', hangUp)
   return () => {
     clearTimeout(expiry)
-    stopHeeding()
+    for (const stop of stopHeeding) stop()
     response.off('close', hangUp)
     // Nobody says any more when they change.
     counterpart.forgetTools()
@@ -172,7 +182,8 @@ class Subscription {
       return await this.#send({ jsonrpc: '2.0', method, params: { notifications: printFilter(this.#filter) } })
     }
     if (!isWanted(notification, this.#filter)) return
-    if (!(await this.#isStillAllowed())) return this.#underWay.end('permitWithdrawn')
+    const { cleared, request } = this.#listening
+    if (!(await isStillAllowed(cleared, request, this.#road))) return this.#underWay.end('permitWithdrawn')
     await this.#send(notification.object)
   }
 
@@ -190,15 +201,15 @@ class Subscription {
       this.#road.log.warn('a message of an upstream held its own credential; dropped', { method: object['method'] })
     } else if (this.#underWay.endedBecause() === null) await this.#stream?.send(text)
   }
+}
 
-  /** By the roles and the configuration of now: those of the beginning may be hours old. */
-  async #isStillAllowed(): Promise<boolean> {
-    const { cleared, request } = this.#listening
-    const { memberships, snapshots } = this.#road
-    const { authenticated, era } = cleared.permit
-    const again = await authorize(authenticated, request, NO_TOOLS, snapshots.current(), memberships, era)
-    return again.ok
-  }
+/** By the roles and the configuration of now: those of the beginning may be hours old. */
+async function isStillAllowed(
+  { permit: { authenticated, era } }: Cleared,
+  request: JsonRpcRequest,
+  { memberships, snapshots }: Road,
+): Promise<boolean> {
+  return (await authorize(authenticated, request, NO_TOOLS, snapshots.current(), memberships, era)).ok
 }
 
 const NO_TOOLS: ToolLookup = { classOf: async () => null }
@@ -280,6 +291,8 @@ function refusalOf(reason: string, { id }: JsonRpcRequest): Refusal {
       return { name: 'tokenInvalid', reason: 'expired' }
     case 'grantRevoked':
       return { name: 'tokenInvalid', reason: 'revoked' }
+    case 'permitWithdrawn':
+      return { name: 'roleForbids', id }
     case 'notAcknowledged':
       return { name: 'upstreamTimeout', id }
     default:
