@@ -42,11 +42,20 @@ describe('what a client says of itself in _meta', () => {
       [`${P}serverInfo`]: { name: 'trusted' },
       [`${P}related-task`]: { taskId: 't' },
       [`${P}subject`]: 'admin',
+      // Every prefix whose second label is one of the two is reserved (basic/index §_meta), whatever its case.
+      'dev.mcp/principal': 'admin',
+      'com.mcp.tools/trusted': true,
+      'org.modelcontextprotocol.api/roles': ['admin'],
+      'IO.ModelContextProtocol/subject': 'admin',
+      'dev.mcp/': 1,
+      'dev.mcp/a/b': 1,
+      'com.example.mcp/own': 1,
+      'mcp/own': 1,
+      'dev.mcp': 1,
       'com.example/own': { kept: [1, 2] },
     })
-    expect(Object.keys(sent).toSorted()).toEqual(
-      ['com.example/own', `${P}clientCapabilities`, `${P}protocolVersion`].toSorted(),
-    )
+    const own = ['com.example/own', 'com.example.mcp/own', 'mcp/own', 'dev.mcp']
+    expect(Object.keys(sent).toSorted()).toEqual([...own, `${P}clientCapabilities`, `${P}protocolVersion`].toSorted())
     expect(sent['com.example/own']).toEqual({ kept: [1, 2] })
   })
 

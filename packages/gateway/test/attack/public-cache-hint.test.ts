@@ -55,13 +55,20 @@ describe('an upstream that says its answers are for everybody (2026-07-28, cachi
     expect(told['ttlMs']).toBeGreaterThanOrEqual(0)
   })
 
-  test('a hint where none belongs is made private too', async () => {
-    const told = await hintsFor(
-      'prompts/get',
-      { name: 'p' },
-      { messages: [], resultType: 'complete', ttlMs: 5, cacheScope: 'public' },
-    )
+  test.each<[string, Record<string, unknown>]>([
+    ['a scope and a time', { ttlMs: 86_400_000, cacheScope: 'public' }],
+    ['a scope alone', { cacheScope: 'public' }],
+    ['a time alone', { ttlMs: 86_400_000 }],
+    ['a time that is a text', { ttlMs: '86400000' }],
+  ])('hints where none belong are bounded too: %s', async (_what, hints) => {
+    const told = await hintsFor('prompts/get', { name: 'p' }, { messages: [], resultType: 'complete', ...hints })
     expect(told['cacheScope']).toBe('private')
+    expect(told['ttlMs']).toBeLessThanOrEqual(60_000)
+  })
+
+  test('a result that hints nothing and needs none gets none', async () => {
+    const told = await hintsFor('prompts/get', { name: 'p' }, { messages: [], resultType: 'complete' })
+    expect(told).toEqual({ supportedVersions: ['2026-07-28'], messages: [], resultType: 'complete' })
   })
 
   test('two callers never get one another’s list, whatever the upstream says', async () => {

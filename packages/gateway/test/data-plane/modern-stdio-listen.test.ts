@@ -27,6 +27,10 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     tell(id, 'notifications/subscriptions/acknowledged', { notifications: params.notifications })
   }
   if (method !== 'tools/call') return
+  const { end, forge } = params.arguments
+  if (end !== undefined) say({ method: 'notifications/cancelled', params: { requestId: listeners[end] } })
+  if (forge === 'own') say({ method: 'notifications/cancelled', params: { requestId: id } })
+  if (forge === 'unknown') for (const requestId of [9999, String(listeners[0]), null]) say({ method: 'notifications/cancelled', params: { requestId } })
   listeners.forEach((listener, index) => tell(listener, 'notifications/tools/list_changed', { for: index }))
   say({ id, result: { ...complete, content: [] } })
 }).on('close', () => note({ method: 'end' }))
@@ -84,4 +88,26 @@ test('two listeners on one process each hear their own, and one that hangs up is
   // The process ends with the grant that it worked under, after it was told and had time to read it.
   await eventually(async () => expect(await heard('end')).toHaveLength(1))
   expect(await heard('notifications/cancelled')).toHaveLength(2)
+})
+
+const callWith = (args: Record<string, unknown>) =>
+  ask(gateway.url('notes'), { method: 'tools/call', params: { name: 'get_change', arguments: args } })
+
+test('a process that ends one subscription by cancelling it ends that one, whatever else is under way', async () => {
+  const first = await listenTo('first')
+  const second = await listenTo('second')
+  expect((await callWith({ end: 0 })).status).toBe(200)
+  await eventually(() => expect(first.text()).toContain('"id":"first","result":{"resultType":"complete"'))
+  await eventually(() => expect(second.text()).toContain('"for":1'))
+  expect(second.text()).not.toContain('"result"')
+})
+
+test('a process cannot cancel anything else: a server’s cancellation is of subscriptions only', async () => {
+  const first = await listenTo('first')
+  const second = await listenTo('second')
+  for (const forge of ['own', 'unknown']) {
+    expect((await callWith({ forge })).messages).toMatchObject([{ result: { content: [] } }])
+  }
+  await eventually(() => expect(second.text().split('"for":1')).toHaveLength(3))
+  expect(first.text() + second.text()).not.toContain('"result"')
 })

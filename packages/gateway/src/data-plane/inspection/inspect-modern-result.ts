@@ -5,8 +5,9 @@ import type { JsonObject, JsonValue, MessageId } from '#wire/jsonrpc/message.ts'
 import { printJson } from '#wire/jsonrpc/parse-strict.ts'
 import { isJsonObject, isRawNumber } from '#wire/jsonrpc/raw-json.ts'
 import { ERROR_CODES, isModernError } from '#wire/mcp/error-codes.ts'
+import { metaOf, SERVER_INFO_META, withoutReservedMeta } from '#wire/mcp/meta.ts'
 import { isCacheable, mayNeedInput } from '#wire/mcp/modern-methods.ts'
-import { revisionsSharedWith } from '#wire/mcp/revisions.ts'
+import { LATEST_MODERN_REVISION, revisionsSharedWith, SUPPORTED_REVISIONS } from '#wire/mcp/revisions.ts'
 import type { Refusal } from '../refusal.ts'
 import { clientTakes, serverCapabilitiesCarried } from '../sessions/capabilities.ts'
 import { textHolds } from './find-credential.ts'
@@ -39,6 +40,9 @@ export interface ModernAnswer {
 /** How long a client may go by an answer that a change of role or configuration makes wrong. */
 const TTL_MS_MAX = 60_000
 
+/** The largest `requestState` as the client gets it: sealed, in base64url. Larger ones are documents that belong elsewhere. */
+const REQUEST_STATE_CHARS_MAX = 256 * 1024
+
 /**
  * Judges the response of a modern upstream. Fields and content that we do not know pass as they came; what is changed is what would be
  * untrue or unsafe coming from us: capabilities that we do not carry, tools that the roles do not allow, cache hints for everybody, and
@@ -52,12 +56,21 @@ export function inspectModernResult(object: JsonObject, context: ModernResultCon
   }
   // An upstream that gives our credential away would hand the inner door's key to the caller; before sealing, where it could hide.
   if (textHolds(text, credentialTexts)) return refused({ name: 'resultRefused', reason: 'credentialInResult', id })
-  const { result, error } = object
+  const { error } = object
+  const result = withOwnMeta(object['result'])
   if (isJsonObject(error)) return judgeError(outwardError(object, server.upstream), id)
   if (!isJsonObject(result)) return refused({ name: 'resultRefused', reason: 'resultMissing', id })
   const judged = judgeResult(result, context)
   return judged.ok ? ok({ status: 200, object: { ...object, result: judged.value } }) : judged
 }
+
+/** No extension is in force, so of the protocol's keys a result has `serverInfo` alone: another could pass for a message of ours. */
+function withOwnMeta(result: JsonValue | undefined): JsonValue | undefined {
+  const meta = isJsonObject(result) ? metaOf(result) : null
+  return isJsonObject(result) && meta !== null ? { ...result, _meta: withoutReservedMeta(meta, RESULT_META) } : result
+}
+
+const RESULT_META: ReadonlySet<string> = new Set([SERVER_INFO_META])
 
 function judgeError(object: JsonObject, id: MessageId): Result<ModernAnswer, Refusal> {
   const error = isJsonObject(object['error']) ? object['error'] : {}
@@ -71,8 +84,19 @@ function judgeError(object: JsonObject, id: MessageId): Result<ModernAnswer, Ref
   if (isReserved && !isModernError(object)) {
     return refused({ name: 'resultRefused', reason: 'errorCodeReserved', id })
   }
+  if (code === ERROR_CODES.unsupportedProtocolVersion) {
+    return ok({ status: 400, object: { ...object, error: { ...error, data: withOurRevisions(error['data']) } } })
+  }
   if (code === ERROR_CODES.methodNotFound) return ok({ status: 404, object })
   return ok({ status: isReserved ? 400 : 200, object })
+}
+
+/** A client chooses from this list what it speaks to us, so what we do not speak is not on it. */
+function withOurRevisions(data: JsonValue | undefined): JsonObject {
+  const told = isJsonObject(data) ? data : {}
+  const theirs = Array.isArray(told['supported']) ? told['supported'] : []
+  const supported = SUPPORTED_REVISIONS.filter((revision) => theirs.includes(revision))
+  return { requested: LATEST_MODERN_REVISION, ...told, supported }
 }
 
 function judgeResult(result: JsonObject, context: ModernResultContext): Result<JsonObject, Refusal> {
@@ -83,7 +107,9 @@ function judgeResult(result: JsonObject, context: ModernResultContext): Result<J
   if (type !== 'complete' && type !== undefined)
     return refused({ name: 'resultRefused', reason: 'resultTypeUnknown', id })
   const complete = { ...result, resultType: 'complete' }
-  const hinted = isCacheable(method) || Object.hasOwn(result, 'cacheScope') ? withHints(complete, context) : complete
+  // Where no hint belongs none is made, but one that is there binds a client as much as any.
+  const hints = isCacheable(method) || Object.hasOwn(result, 'cacheScope') || Object.hasOwn(result, 'ttlMs')
+  const hinted = hints ? withHints(complete, context) : complete
   if (method === 'tools/list') return ok({ ...hinted, tools: allowedTools(hinted, context) })
   return ok(method === 'server/discover' ? withOurCapabilities(hinted) : hinted)
 }
@@ -112,7 +138,7 @@ function allowedTools(result: JsonObject, context: ModernResultContext): JsonObj
 }
 
 function judgeQuestions(result: JsonObject, context: ModernResultContext): Result<JsonObject, Refusal> {
-  const { id, method, clientCapabilities, sealState } = context
+  const { id, method, server, clientCapabilities, sealState } = context
   const lie = (reason: string) => refused<Refusal>({ name: 'resultRefused', reason, id })
   if (!mayNeedInput(method)) return lie('inputNotAllowedHere')
   const { requestState, inputRequests } = result
@@ -128,7 +154,15 @@ function judgeQuestions(result: JsonObject, context: ModernResultContext): Resul
     }
   }
   const { ttlMs: _ttl, cacheScope: _scope, ...rest } = result
-  return ok({ ...rest, requestState: sealState(requestState ?? null) })
+  const sealed = sealState(requestState ?? null)
+  // A round that could not come back is refused where it begins, before a person has answered for nothing.
+  if (sealed.length > stateCharsMax(server)) return lie('requestStateTooLarge')
+  return ok({ ...rest, requestState: sealed })
+}
+
+/** Half of a request, so that the arguments and the answers have room beside it. */
+function stateCharsMax({ limits }: ServerEntry): number {
+  return Math.min(REQUEST_STATE_CHARS_MAX, limits.requestBytesMax / 2)
 }
 
 const CAPABILITIES: ReadonlyMap<string, string> = new Map([

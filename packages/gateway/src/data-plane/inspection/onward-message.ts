@@ -3,10 +3,10 @@ import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
 import {
   CLIENT_CAPABILITIES_META,
   CLIENT_INFO_META,
+  isReservedMeta,
   LOG_LEVEL_META,
   metaOf,
   PROTOCOL_VERSION_META,
-  RESERVED_META_PREFIX,
 } from '#wire/mcp/meta.ts'
 import { LATEST_LEGACY_REVISION } from '#wire/mcp/revisions.ts'
 import { clientCapabilitiesCarried } from '../sessions/capabilities.ts'
@@ -52,7 +52,7 @@ function onwardMeta(meta: JsonObject, spanId: string): JsonObject {
     } else if (key === CLIENT_CAPABILITIES_META) {
       // What only an extension or experiment could use is not carried, so it is not promised.
       kept.push([key, clientCapabilitiesCarried(value, LATEST_LEGACY_REVISION)])
-    } else if (KEPT_META.has(key) || !key.startsWith(RESERVED_META_PREFIX)) kept.push([key, value])
+    } else if (KEPT_META.has(key) || !isReservedMeta(key)) kept.push([key, value])
   }
   return Object.fromEntries(kept)
 }

@@ -7,6 +7,7 @@ import {
   LOG_LEVEL_META,
   metaOf,
   PROTOCOL_VERSION_META,
+  withoutReservedMeta,
 } from '#wire/mcp/meta.ts'
 import { LATEST_MODERN_REVISION, revisionsOf, revisionsSharedWith } from '#wire/mcp/revisions.ts'
 import { type Cleared, requireCleared } from '../inspection/inspect-arguments.ts'
@@ -19,6 +20,8 @@ const PROBE_MS = 5_000
 
 /** How servers of the older era take a request before `initialize`: HTTP says no in its own words, some processes just exit. */
 const LEGACY_SIGNS: ReadonlySet<string> = new Set(['notModern', 'processExited', 'stdoutEnded', 'stdinClosed'])
+
+const CANCELLED = 'notifications/cancelled'
 
 export interface ProbedEra {
   readonly era: 'modern' | 'legacy'
@@ -121,15 +124,30 @@ function passedBack(
   ourId: number,
   token: MessageId | null,
 ): JsonRpcNotification | null {
-  if (request['method'] === 'subscriptions/listen') return notification
-  const { method, params, object } = notification
+  const own = withOwnMeta(notification)
+  const { method, params, object } = own
+  if (request['method'] === 'subscriptions/listen') {
+    // patterns/cancellation: a cancellation of anything else is ignored.
+    return method === CANCELLED && params?.['requestId'] !== ourId ? null : own
+  }
   if (method === 'notifications/progress') {
     if (token === null || params?.['progressToken'] !== ourId) return null
-    const renamed = withParam(object, 'progressToken', token)
-    return { ...notification, object: renamed, params: isJsonObject(renamed['params']) ? renamed['params'] : null }
+    return withObject(own, withParam(object, 'progressToken', token))
   }
   if (method !== 'notifications/message') return null
   const requestParams = request['params']
   const meta = isJsonObject(requestParams) ? metaOf(requestParams) : null
-  return meta !== null && Object.hasOwn(meta, LOG_LEVEL_META) ? notification : null
+  return meta !== null && Object.hasOwn(meta, LOG_LEVEL_META) ? own : null
+}
+
+/** Which subscription a message is of, the gateway alone says; whatever else the protocol could mean is of extensions, and none is in force. */
+function withOwnMeta(notification: JsonRpcNotification): JsonRpcNotification {
+  const meta = metaOf(notification.params)
+  if (meta === null) return notification
+  return withObject(notification, withParam(notification.object, '_meta', withoutReservedMeta(meta)))
+}
+
+function withObject(notification: JsonRpcNotification, object: JsonObject): JsonRpcNotification {
+  const { params } = object
+  return { ...notification, object, params: isJsonObject(params) ? params : null }
 }
