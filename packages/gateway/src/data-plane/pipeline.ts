@@ -64,9 +64,9 @@ async function post(exchange: HttpExchange, caller: Authenticated, road: Road): 
 }
 
 /** Who asked for a revision that nobody speaks chooses from those of the server behind us, as far as they are known. */
-function withRevisions(refusal: Refusal, { head }: Authenticated, { counterparts }: Road): Refusal {
+function withRevisions(refusal: Refusal, { principal, head }: Authenticated, { counterparts }: Road): Refusal {
   return refusal.name === 'revisionUnsupported'
-    ? { ...refusal, supported: counterparts.revisionsOf(head.server) }
+    ? { ...refusal, supported: counterparts.revisionsOf(principal, head.server) }
     : refusal
 }
 

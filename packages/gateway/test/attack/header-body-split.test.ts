@@ -93,3 +93,32 @@ describe('a request whose headers and body would be judged differently (2026-07-
     expect(pair.upstream.of('tools/call')).toEqual([])
   })
 })
+
+describe('a tool whose definition is forgotten between its class and its headers', () => {
+  /** Every reading of the list changes somebody's roles, and with them what may be known. */
+  async function startForgetful(): Promise<ModernPair> {
+    let count = 0
+    pair = await startModernPair(({ body }) => {
+      if (body['method'] === 'tools/list' && count < 4) {
+        count += 1
+        pair?.gateway.setRoles(`somebody-${count}`, [])
+      }
+      return false
+    })
+    return pair
+  }
+
+  test('is still compared: 400 and -32020, and no call reaches the upstream', async () => {
+    const { url, upstream } = await startForgetful()
+    const { status, messages } = await ask(url, with_({ 'mcp-param-id': 'b' }))
+    expect({ status, error: messages[0]?.['error'] }).toMatchObject({ status: 400, error: { code: -32020 } })
+    expect(upstream.of('tools/call')).toEqual([])
+  })
+
+  test('is still repeated to the next hop', async () => {
+    const { url, upstream } = await startForgetful()
+    expect((await ask(url, CALL)).status).toBe(200)
+    const call = upstream.seen.find(({ body }) => body?.['method'] === 'tools/call')
+    expect(call?.headers).toMatchObject({ 'mcp-param-id': 'a', 'mcp-param-count': '7' })
+  })
+})

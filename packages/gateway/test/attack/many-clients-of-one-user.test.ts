@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { ask, type ModernAsk, type ModernPair, startModernPair } from '../support/modern.ts'
 
 let pair: ModernPair | undefined
@@ -33,4 +34,25 @@ test('one user has one share of the remembered rounds, however many clients they
   expect(statuses.slice(0, 100).every((status) => status === 200)).toBe(true)
   expect(statuses.slice(100)).toEqual([429, 429])
   expect(await bothRounds('token-alice')).toBe(200)
+})
+
+test('one user has one share of a server’s calls under way, however many clients they register', async () => {
+  const release = Promise.withResolvers<void>()
+  pair = await startModernPair(
+    async ({ body }) => {
+      const { name } = body['params'] as Record<string, unknown>
+      if (body['method'] === 'tools/call' && name === 'write_thing') await release.promise
+      return false
+    },
+    { limits: { callsInFlightMax: 3 } },
+  )
+  const { url, upstream } = pair
+  const held = { ...CALL, params: { name: 'write_thing', arguments: {} } }
+  const calls = [0, 1, 2].map((client) => ask(url, { ...held, token: `token-mallory.client~c${client}` }))
+  await eventually(() => expect(upstream.of('tools/call')).toHaveLength(3))
+  expect((await ask(url, { ...CALL, token: 'token-mallory.client~c3' })).status).toBe(429)
+  expect((await ask(url, { ...CALL, token: 'token-alice' })).status).toBe(200)
+  release.resolve()
+  expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200, 200])
+  await eventually(async () => expect((await ask(url, { ...CALL, token: 'token-mallory.client~c3' })).status).toBe(200))
 })

@@ -25,8 +25,6 @@ export async function carryModern(
   const { counterpart } = side
   if (message.method === 'subscriptions/listen')
     return await listen({ exchange, cleared, request: message, counterpart }, road)
-  return await carryRequest(
-    { exchange, cleared, request: message, counterpart, tools: prepared.inventory, round: prepared.round },
-    road,
-  )
+  const { round, inventory: tools, mirrored } = prepared
+  return await carryRequest({ exchange, cleared, request: message, counterpart, tools, mirrored, round }, road)
 }

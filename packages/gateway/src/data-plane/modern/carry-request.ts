@@ -6,6 +6,7 @@ import { printJson } from '#wire/jsonrpc/parse-strict.ts'
 import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
 import { ERROR_CODES } from '#wire/mcp/error-codes.ts'
 import { CLIENT_CAPABILITIES_META, metaOf } from '#wire/mcp/meta.ts'
+import type { MirroredParam } from '#wire/mcp/mirrored-headers.ts'
 import { isPureRead, outcomeOf } from '../call-outcome.ts'
 import { textHolds } from '../inspection/find-credential.ts'
 import type { Cleared } from '../inspection/inspect-arguments.ts'
@@ -30,6 +31,7 @@ export interface ModernCarriage {
   readonly request: JsonRpcRequest
   readonly counterpart: Counterpart
   readonly tools: ToolInventory
+  readonly mirrored: readonly MirroredParam[]
   /** Where the request stands among the rounds of its kind: first, or an answer to questions. */
   readonly round: Round
 }
@@ -51,10 +53,17 @@ export async function carryRequest(carriage: ModernCarriage, road: Road): Promis
   const begun = counterpart.begin(principal)
   if (!begun.ok) return { name: 'rateLimited', retryAfterSeconds: RETRY_AFTER_SECONDS, id: request.id }
   const underWay = begun.value
+  // The place is held until the work is over and the answer is taken: answers that nobody reads would pile up beyond every bound.
+  let isOver = false
+  let isClosed = false
   const reply = new ModernReply({
     response: exchange.response,
     limits: road.limits,
     onGone: () => underWay.end('cancelledByClient'),
+    onClosed: () => {
+      isClosed = true
+      if (isOver) underWay.done()
+    },
   })
   const callId = uuidv7(road.random, road.clock.nowMs())
   try {
@@ -68,7 +77,8 @@ export async function carryRequest(carriage: ModernCarriage, road: Road): Promis
     reply.discard()
     return { name: 'auditUnavailable' }
   } finally {
-    underWay.done()
+    isOver = true
+    if (isClosed) underWay.done()
   }
 }
 
@@ -136,28 +146,29 @@ async function runAndJudge(carriage: Running, underWay: UnderWay, reply: ModernR
 }
 
 async function run(carriage: Running, reply: ModernReply, road: Road): Promise<ModernEnd> {
-  const { counterpart, cleared, tools, signal } = carriage
+  const { counterpart, cleared, tools, mirrored, signal } = carriage
   const { tool, authenticated } = cleared.permit
   const upstream = await counterpart.upstream()
   if (!upstream.ok) return { kind: 'lost', reason: upstream.refusal.reason }
-  const send = () =>
+  const send = (repeated: readonly MirroredParam[]) =>
     upstream.value.send(cleared, {
-      mirrored: tool === null ? [] : (tools.mirroredOf(tool) ?? []),
+      mirrored: repeated,
       signal,
       timeoutMs: authenticated.head.server.limits.callTimeoutSeconds * 1000,
       onNotification: async ({ object, method }) => {
         const text = printJson(object)
         if (textHolds(text, counterpart.credentialTexts)) {
-          road.log.warn('a message of an upstream held its own credential; dropped', { method })
+          counterpart.log.warn('a message of an upstream held its own credential; dropped', { method })
         } else await reply.notify(text)
       },
     })
-  const first = await send()
+  const first = await send(mirrored)
   if (first.kind === 'lost' && first.reason === 'notModern') road.counterparts.forgetEra(counterpart.server)
   if (tool === null || first.kind !== 'answered' || !saysHeadersDiffer(first.object)) return first
   // Turned away before anything was done, because the tool wants other headers than we know of: look again, then once more.
   await tools.refresh()
-  return await send()
+  const now = tools.mirroredOf(tool)
+  return now === null ? first : await send(now)
 }
 
 function saysHeadersDiffer({ error }: JsonObject): boolean {

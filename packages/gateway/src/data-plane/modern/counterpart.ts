@@ -1,3 +1,4 @@
+import type { Log } from '#core/log.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { ServerEntry } from '#core/snapshot.ts'
 import type { Principal } from '#identity/principal.ts'
@@ -24,10 +25,19 @@ export interface UnderWay {
   done(): void
 }
 
+/** How many requests are under way, for several counterparts together. */
+export interface CallTally {
+  underWay: number
+}
+
 export interface CounterpartOptions {
   readonly binding: SessionBinding
   readonly server: ServerEntry
   readonly callsInFlightMax: number
+  /** Of this subject at this server, with whichever client. */
+  readonly tally: CallTally
+  /** Bounded: what a hostile upstream makes us say. */
+  readonly log: Log
   readonly toolLimits: { readonly toolPagesMax: number; readonly toolsMax: number }
   readonly monotonicMs: () => number
   /** Opens the upstream and makes sure that it is of this era. */
@@ -68,6 +78,14 @@ export class Counterpart {
     this.#server = server
   }
 
+  get log(): Log {
+    return this.#options.log
+  }
+
+  get tally(): CallTally {
+    return this.#options.tally
+  }
+
   get isIdle(): boolean {
     return this.#underWay.size === 0 && this.#opening === null
   }
@@ -81,9 +99,10 @@ export class Counterpart {
     return this.#usedAtMs
   }
 
-  /** Another request of the same client; refused beyond the bound. */
+  /** Another request of the same client; refused beyond the bound, which all clients of the subject share. */
   begin(principal: Principal): Result<UnderWay, 'tooMany'> {
-    if (this.#underWay.size >= this.#options.callsInFlightMax) return refused('tooMany')
+    const { tally, callsInFlightMax } = this.#options
+    if (tally.underWay >= callsInFlightMax) return refused('tooMany')
     this.#principal = principal
     const controller = new AbortController()
     let reason: string | null = null
@@ -96,11 +115,12 @@ export class Counterpart {
         controller.abort()
       },
       done: () => {
-        this.#underWay.delete(underWay)
+        if (this.#underWay.delete(underWay)) tally.underWay -= 1
         this.#usedAtMs = this.#options.monotonicMs()
       },
     }
     this.#underWay.add(underWay)
+    tally.underWay += 1
     this.#usedAtMs = this.#options.monotonicMs()
     return ok(underWay)
   }

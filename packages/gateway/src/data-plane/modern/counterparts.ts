@@ -1,5 +1,4 @@
 import type { Clock } from '#core/clock.ts'
-import type { ServerId } from '#core/ids.ts'
 import type { Log } from '#core/log.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { ServerEntry, Snapshot, UpstreamSpec } from '#core/snapshot.ts'
@@ -7,7 +6,7 @@ import type { Principal } from '#identity/principal.ts'
 import { SUPPORTED_REVISIONS } from '#wire/mcp/revisions.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import type { Refusal } from '../refusal.ts'
-import { bindingOf } from '../sessions/session.ts'
+import { bindingOf, type SessionBinding } from '../sessions/session.ts'
 import { boundedLog } from '../upstream/bounded-log.ts'
 import type { Connector } from '../upstream/connect.ts'
 import type { UpstreamFailure } from '../upstream/connection.ts'
@@ -15,7 +14,7 @@ import { ModernServer, type ProbedEra } from '../upstream/modern-server.ts'
 import { openModernStdio } from '../upstream/modern-stdio.ts'
 import type { ModernTransport } from '../upstream/modern-transport.ts'
 import { sameUpstream } from '../upstream/same-upstream.ts'
-import { Counterpart } from './counterpart.ts'
+import { type CallTally, Counterpart } from './counterpart.ts'
 
 /**
  * How long a server's era is taken for granted. A modern verdict corrects itself when requests are turned away; a legacy one never
@@ -40,7 +39,9 @@ interface Verdict {
 export class Counterparts {
   readonly #options: CounterpartsOptions
   readonly #byKey = new Map<string, Counterpart>()
-  readonly #eras = new Map<ServerId, Verdict>()
+  readonly #eras = new Map<string, Verdict>()
+  /** Per subject and server, because a subject may have any number of clients. */
+  readonly #tallies = new Map<string, CallTally>()
   /** Times at which processes broke, per key: a server that dies at once is not started in a loop. */
   readonly #breaks = new Map<string, number[]>()
 
@@ -59,7 +60,7 @@ export class Counterparts {
   /** The counterpart of this caller at this server. Nothing is opened yet. */
   of(principal: Principal, server: ServerEntry): Result<Counterpart, Refusal> {
     const binding = bindingOf(principal, server)
-    const key = JSON.stringify([binding.tenant, binding.subject, binding.clientId, binding.server])
+    const key = keyOf(binding)
     const known = this.#byKey.get(key)
     if (known !== undefined && sameUpstream(known.server.upstream, server.upstream)) {
       known.reconfigure(server)
@@ -67,11 +68,13 @@ export class Counterparts {
     }
     if (known !== undefined) this.#end(key, known, 'serverChanged')
     if (!this.#makeRoom(principal, server)) return refused({ name: 'sessionsExhausted' })
-    const { limits, clock } = this.#options
+    const { limits, clock, log } = this.#options
     const counterpart = new Counterpart({
       binding,
       server,
       callsInFlightMax: limits.callsInFlightMax,
+      tally: this.#tallyOf(binding),
+      log: boundedLog(log, limits.logLinesPerMinuteMax, clock, { server: server.id }),
       toolLimits: limits,
       monotonicMs: () => clock.monotonicMs(),
       open: (self) => this.#open(key, self),
@@ -81,8 +84,8 @@ export class Counterparts {
   }
 
   /** Revisions that a client may choose from at this server: what it was last heard to speak, or where nobody asked it yet, all. */
-  revisionsOf(server: ServerEntry): readonly string[] {
-    return this.#probed(server)?.revisions ?? SUPPORTED_REVISIONS
+  revisionsOf(principal: Principal, server: ServerEntry): readonly string[] {
+    return this.#probed(server, keyOf(bindingOf(principal, server)))?.revisions ?? SUPPORTED_REVISIONS
   }
 
   /** A server that turned a request away as none of its era may have changed eras. */
@@ -96,6 +99,11 @@ export class Counterparts {
       const idleMs = counterpart.server.limits.idleSeconds * 1000
       if (counterpart.isIdle && nowMs - counterpart.usedAtMs >= idleMs) this.#end(key, counterpart, 'idle')
     }
+    const tallies = new Set(this.all().map(({ tally }) => tally))
+    for (const [key, tally] of this.#tallies) {
+      if (tally.underWay === 0 && !tallies.has(tally)) this.#tallies.delete(key)
+    }
+    for (const [key, verdict] of this.#eras) if (!this.#isFresh(verdict)) this.#eras.delete(key)
     for (const key of this.#breaks.keys()) if (this.#recentBreaks(key).length === 0) this.#breaks.delete(key)
   }
 
@@ -149,7 +157,7 @@ export class Counterparts {
   /** Connects and asks for the era, unless it is known. A legacy server is never sent anything that it could take for its own. */
   async #open(key: string, owner: Counterpart): Promise<Result<ModernServer, UpstreamFailure>> {
     const { server } = owner
-    if (this.#probed(server)?.era === 'legacy') return refused({ reason: 'legacyOnly' })
+    if (this.#probed(server, key)?.era === 'legacy') return refused({ reason: 'legacyOnly' })
     let opened: ModernServer | null = null
     const transport = await this.#connect(key, owner, (reason) => {
       this.#options.log.warn('a process of an upstream ended', { server: server.id, reason })
@@ -159,13 +167,15 @@ export class Counterparts {
     if (!transport.ok) return transport
     const upstream = new ModernServer(transport.value)
     opened = upstream
-    if (this.#probed(server)?.era === 'modern') return ok(upstream)
+    if (this.#probed(server, key)?.era === 'modern') return ok(upstream)
     const probed = await upstream.probe(server.limits.callTimeoutSeconds * 1000)
     if ('lost' in probed) {
       await upstream.close()
       return refused({ reason: probed.lost })
     }
-    this.#eras.set(server.id, {
+    // That a process failed to say what it is may be its own user's doing, in a folder that is theirs; so it is not held against others.
+    const isOwn = server.upstream.kind === 'stdio' && probed.era === 'legacy'
+    this.#eras.set(isOwn ? key : server.id, {
       probed,
       upstream: server.upstream,
       atMs: this.#options.clock.monotonicMs(),
@@ -180,9 +190,8 @@ export class Counterparts {
     owner: Counterpart,
     onClosed: (reason: string) => void,
   ): Promise<Result<ModernTransport, UpstreamFailure>> {
-    const { server } = owner
-    const { connector, limits, clock } = this.#options
-    const log = boundedLog(this.#options.log, limits.logLinesPerMinuteMax, clock, { server: server.id })
+    const { server, log } = owner
+    const { connector, limits } = this.#options
     const http = connector.modernHttp(server, () => owner.server.limits.responseBytesMax, log)
     if (http !== null) return ok(http)
     if (this.#recentBreaks(key).length > limits.restartsMax) return refused({ reason: 'restartsExhausted' })
@@ -195,10 +204,25 @@ export class Counterparts {
     }
   }
 
-  #probed(server: ServerEntry): ProbedEra | null {
-    const verdict = this.#eras.get(server.id)
-    if (verdict === undefined || !sameUpstream(verdict.upstream, server.upstream)) return null
-    return this.#options.clock.monotonicMs() - verdict.atMs < ERA_MS[verdict.probed.era] ? verdict.probed : null
+  /** What is known of the server, or else of this owner's own process. */
+  #probed(server: ServerEntry, key: string): ProbedEra | null {
+    for (const place of [server.id, key]) {
+      const verdict = this.#eras.get(place)
+      if (verdict === undefined || !sameUpstream(verdict.upstream, server.upstream)) continue
+      if (this.#isFresh(verdict)) return verdict.probed
+    }
+    return null
+  }
+
+  #isFresh({ probed, atMs }: Verdict): boolean {
+    return this.#options.clock.monotonicMs() - atMs < ERA_MS[probed.era]
+  }
+
+  #tallyOf({ tenant, subject, server }: SessionBinding): CallTally {
+    const key = JSON.stringify([tenant, subject, server])
+    const tally = this.#tallies.get(key) ?? { underWay: 0 }
+    this.#tallies.set(key, tally)
+    return tally
   }
 
   #recentBreaks(key: string): number[] {
@@ -206,4 +230,9 @@ export class Counterparts {
     const nowMs = clock.monotonicMs()
     return (this.#breaks.get(key) ?? []).filter((at) => nowMs - at < limits.restartWindowMs)
   }
+}
+
+/** A list in JSON, which no id of a server is. */
+function keyOf({ tenant, subject, clientId, server }: SessionBinding): string {
+  return JSON.stringify([tenant, subject, clientId, server])
 }

@@ -196,9 +196,10 @@ class Subscription {
   }
 
   async #send(object: JsonObject): Promise<void> {
-    const text = printJson(tagged(object, this.#listening.request))
-    if (textHolds(text, this.#listening.counterpart.credentialTexts)) {
-      this.#road.log.warn('a message of an upstream held its own credential; dropped', { method: object['method'] })
+    const { request, counterpart } = this.#listening
+    const text = printJson(tagged(object, request))
+    if (textHolds(text, counterpart.credentialTexts)) {
+      counterpart.log.warn('a message of an upstream held its own credential; dropped', { method: object['method'] })
     } else if (this.#underWay.endedBecause() === null) await this.#stream?.send(text)
   }
 }

@@ -6,6 +6,8 @@ export interface ModernReplyOptions {
   readonly limits: EventStreamLimits & { readonly streamOpensAfterMs: number }
   /** The client hung up before it was answered: 2026-07-28 calls that a cancellation. */
   readonly onGone: () => void
+  /** The client took all there was, or is gone: until then the answer costs us memory. Called once. */
+  readonly onClosed: () => void
 }
 
 /**
@@ -24,9 +26,10 @@ export class ModernReply {
     this.#timer = setTimeout(() => this.#open(), limits.streamOpensAfterMs)
     response.once('close', () => {
       clearTimeout(this.#timer)
-      if (this.#isOver) return
+      const wasOver = this.#isOver
       this.#isOver = true
-      options.onGone()
+      if (!wasOver) options.onGone()
+      options.onClosed()
     })
     // It may have closed while nobody was listening.
     if (response.destroyed && !this.#isOver) response.emit('close')

@@ -1,5 +1,6 @@
 import { ok, type Result, refused } from '#core/result.ts'
 import { memberOf } from '#wire/jsonrpc/raw-json.ts'
+import type { MirroredParam } from '#wire/mcp/mirrored-headers.ts'
 import type { Authenticated } from '../authentication/authenticate.ts'
 import type { Permit, ToolLookup } from '../authorization/authorize.ts'
 import type { Onward } from '../inspection/onward-message.ts'
@@ -28,6 +29,8 @@ export interface OtherSide {
 export interface Prepared {
   readonly round: Round
   readonly inventory: ToolInventory
+  /** What the called tool wants repeated in headers, as it was compared; nothing else is repeated to the next hop. */
+  readonly mirrored: readonly MirroredParam[]
 }
 
 /** Asks the upstream nothing until somebody's tool has to be looked up. */
@@ -57,11 +60,11 @@ export function openOtherSide(authenticated: Authenticated, road: Road): Result<
       if (permit.message.kind !== 'request') return ok({ spanId, requestState: undefined })
       try {
         const inventory = await inventoryNow()
-        const mismatch = await compareParams(permit, inventory)
-        if (mismatch !== null) return refused(mismatch)
+        const mirrored = await compareParams(permit, inventory)
+        if (!mirrored.ok) return mirrored
         const round = openRound(authenticated, permit.message, road)
         if (!round.ok) return round
-        prepared = { round: round.value, inventory }
+        prepared = { round: round.value, inventory, mirrored: mirrored.value }
         return ok({ spanId, requestState: round.value.upstreamState })
       } catch (cause) {
         const reason = cause instanceof UpstreamUnready ? cause.reason : 'toolListUnavailable'
@@ -72,17 +75,24 @@ export function openOtherSide(authenticated: Authenticated, road: Road): Result<
   })
 }
 
-/** The definition by which headers are judged may have changed since it was listed, so it is looked at again before refusing. */
+/**
+ * What the tool wants repeated, where the headers say it. The definition by which they are judged may have changed since it was listed, so
+ * it is looked at again before refusing; and it may be forgotten since the tool's class was looked up, so unknown never counts as none.
+ */
 async function compareParams(
   { tool, message, authenticated }: Permit,
   inventory: ToolInventory,
-): Promise<Refusal | null> {
-  if (tool === null || message.kind !== 'request' || message.params === null) return null
+): Promise<Result<readonly MirroredParam[], Refusal>> {
+  if (tool === null || message.kind !== 'request' || message.params === null) return ok([])
+  const { id } = message
+  const { server, mirror } = authenticated.head
   const args = memberOf(message.params, 'arguments')
-  const { params } = authenticated.head.mirror
-  const differs = () => differingParam(args, inventory.mirroredOf(tool) ?? [], params)
-  if (differs() === null) return null
+  if (inventory.mirroredOf(tool) === null) await inventory.classOf(tool, server)
+  const known = inventory.mirroredOf(tool)
+  if (known !== null && differingParam(args, known, mirror.params) === null) return ok(known)
   await inventory.refresh()
-  const header = differs()
-  return header === null ? null : { name: 'headerMismatch', header, id: message.id }
+  const now = inventory.mirroredOf(tool)
+  if (now === null) return refused({ name: 'toolUnknown', tool, id })
+  const header = differingParam(args, now, mirror.params)
+  return header === null ? ok(now) : refused({ name: 'headerMismatch', header, id })
 }
