@@ -10,7 +10,7 @@ export interface DataPlaneLimits {
   readonly sessionsMax: number
   /** How often idle sessions are looked for. */
   readonly reapEveryMs: number
-  /** Client requests under way in one session; more are refused until one ends. */
+  /** Client requests under way in one session, or without sessions of one subject at one server; more are refused until one ends. */
   readonly callsInFlightMax: number
   /** Requests of the upstream that wait for the client's answer, per session; more are answered with an error. */
   readonly serverRequestsMax: number
