@@ -25,6 +25,13 @@ const TAP = path('stdio-tap.ts')
 /** The same on every machine, because the filesystem server says where it is. */
 const FILES_FOLDER = '/tmp/sallyport-corpus'
 
+/** W3C Trace Context and Baggage, as an agent that is traced would send them. */
+const TRACE = [
+  'traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  'tracestate=vendor=value',
+  'baggage=user=ada',
+]
+
 interface Server {
   readonly name: string
   start(): Promise<{ readonly url: string; stop(): Promise<void> }>
@@ -72,7 +79,7 @@ await overHttp('inspector-fixture-2026-07-28', FIXTURE, INSPECTOR, '2026-07-28',
   const server = ['--server-url', url, '--transport', 'http', '--protocol-era', 'modern']
   await inspect([...server, '--method', 'tools/list'])
   const call = ['--method', 'tools/call', '--tool-name', 'test_header_parameter']
-  await inspect([...server, ...call, '--tool-arg', 'region=Zürich', '--metadata', 'traceparent=none'])
+  await inspect([...server, ...call, '--tool-arg', 'region=Zürich', '--metadata', ...TRACE])
   await inspect([...server, '--method', 'resources/read', '--uri', 'test://static-text'])
   await inspect([...server, '--method', 'prompts/get', '--prompt-name', 'test_simple_prompt'])
 })
