@@ -1,22 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { createServer, type Socket } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
-import type { UpstreamSpec } from '#core/snapshot.ts'
 import { startDataPlane } from '../support/data-plane.ts'
 import { type Crossing, expectedOf } from './allowed-rewrites.ts'
+import { type ClientSide, openClientSide, type Sight } from './client-side.ts'
 import { ENDS_HERE, type EndsHere, STREAM_REWRITES } from './ends-here.ts'
-import { Inbox } from './inbox.ts'
 import type { Recording } from './recording.ts'
 import { type Step, scriptOf } from './script.ts'
-import { type Arrival, type ClientSide, openClientSide, openUpstreamSide, type Sight } from './sides.ts'
+import { type Arrival, openHttpUpstream, openStdioUpstream, type Upstream } from './upstream-side.ts'
 import { at, layOut, type Node, printWire, readWire, replaceIn, textAt, withAt } from './wire-text.ts'
-
-const RELAY = fileURLToPath(new URL('relay.ts', import.meta.url))
 
 /** Replays one recording through the data plane; answers the names of all rewrites it took. Throws at the first other difference. */
 export async function replay(recording: Recording): Promise<ReadonlySet<string>> {
-  const upstream = recording.head.transport === 'http' ? await httpUpstream() : await stdioUpstream()
+  const upstream = recording.head.transport === 'http' ? await openHttpUpstream() : await openStdioUpstream()
   const gateway = await startDataPlane({ servers: { corpus: { upstream: upstream.spec } } })
   const run = new Replay(recording, upstream, openClientSide(gateway.url('corpus')))
   try {
@@ -26,14 +21,6 @@ export async function replay(recording: Recording): Promise<ReadonlySet<string>>
     await gateway.close()
     await upstream.close()
   }
-}
-
-interface Upstream {
-  readonly spec: UpstreamSpec
-  readonly arrivals: Inbox<Arrival>
-  /** Writes to the process; HTTP answers go through the arrival. */
-  readonly write: (text: string) => void
-  close(): Promise<void>
 }
 
 interface Exchange {
@@ -485,40 +472,4 @@ function checkClientHeaders(actual: IncomingHttpHeaders): void {
   for (const name of Object.keys(actual)) expect(TOWARD_CLIENT.has(name), `header ${name}`).toBe(true)
   expect(actual['cache-control']).toMatch(/^no-store/)
   expect(actual['x-content-type-options']).toBe('nosniff')
-}
-
-async function httpUpstream(): Promise<Upstream> {
-  const { url, arrivals, close } = await openUpstreamSide()
-  const write = () => {
-    throw new Error('HTTP answers a request')
-  }
-  return { spec: { kind: 'http', url, headers: new Map(), network: 'loopback' }, arrivals, write, close }
-}
-
-async function stdioUpstream(): Promise<Upstream> {
-  const arrivals = new Inbox<Arrival>(({ body }) => body)
-  let process_: Socket | null = null
-  const server = createServer((socket) => {
-    process_ = socket
-    let rest = ''
-    socket.setEncoding('utf8')
-    socket.on('error', () => {})
-    socket.on('data', (chunk) => {
-      const lines = (rest + String(chunk)).split('\n')
-      rest = lines.pop() ?? ''
-      for (const body of lines) arrivals.put({ method: 'line', headers: {}, body, response: null })
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return {
-    spec: { kind: 'stdio', command: process.execPath, args: [RELAY, String(address.port)], env: new Map(), cwd: null },
-    arrivals,
-    write: (text) => void process_?.write(text),
-    close: async () => {
-      process_?.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
 }

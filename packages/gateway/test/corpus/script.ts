@@ -1,5 +1,5 @@
+import { takeEvents } from './client-side.ts'
 import type { HttpEvent, Recording } from './recording.ts'
-import { takeEvents } from './sides.ts'
 import { at, type Node, readWire, textAt } from './wire-text.ts'
 
 type Headers = Readonly<Record<string, string>>

@@ -1,45 +1,5 @@
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { Inbox } from './inbox.ts'
-
-/** One message as the gateway sent it to the server, by whatever transport. */
-export interface Arrival {
-  readonly method: string
-  readonly headers: IncomingMessage['headers']
-  /** Empty for GET and DELETE. */
-  readonly body: string
-  /** Null for a line of a process. */
-  readonly response: ServerResponse | null
-}
-
-export interface UpstreamSide {
-  readonly url: string
-  readonly arrivals: Inbox<Arrival>
-  close(): Promise<void>
-}
-
-/** The server's place: takes every request and answers none, until the replay does. */
-export async function openUpstreamSide(): Promise<UpstreamSide> {
-  const arrivals = new Inbox<Arrival>(({ method, body }) => `${method} ${body}`)
-  const server = createServer((incoming, response) => {
-    const chunks: Buffer[] = []
-    incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
-    incoming.on('end', () => {
-      const { method = '', headers } = incoming
-      arrivals.put({ method, headers, body: Buffer.concat(chunks).toString(), response })
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return {
-    url: `http://127.0.0.1:${address.port}/mcp`,
-    arrivals,
-    close: async () => {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
-}
 
 /** What the client's side sees, in order. */
 export type Sight =
