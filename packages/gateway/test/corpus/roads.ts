@@ -154,7 +154,7 @@ function mirrorOf(body: string): Record<string, string> {
 }
 
 /** What every server is asked before and beside the messages that a test is about. */
-function answerRoutine(arrival: Arrival, era: Era): boolean {
+export function answerRoutine(arrival: Arrival, era: Era): boolean {
   const { method, body, response } = arrival
   if (method === 'GET') {
     response?.writeHead(405).end()

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { asCarried, oddMembers, oddText, oddValue, spaced } from './odd-json.ts'
-import { idOf, type Road, underId } from './roads.ts'
+import { type Era, idOf, type Road, underId } from './roads.ts'
 import { readWire, textAt } from './wire-text.ts'
 
 /** One property: `check` with values of `arbitrary`, so many times. */
 export interface Property {
   readonly title: string
-  readonly applies: (road: Road) => boolean
+  readonly applies: (era: Era) => boolean
   readonly check: (road: Road, runs: number) => Promise<void>
 }
 
@@ -158,7 +158,7 @@ export const SURVIVING: readonly Property[] = [
       road.say(arrival, [`{"jsonrpc":"2.0","id":${idOf(arrival.body)},"result":{"content":[]}}`], true)
       await road.heard()
     },
-    ({ era }) => era === 'legacy',
+    (era) => era === 'legacy',
   ),
   property(
     'a notification of the client keeps unknown members',
@@ -171,7 +171,7 @@ export const SURVIVING: readonly Property[] = [
       expect(asCarried(arrival.body, 'server')).toBe(asCarried(body, 'client'))
       expect(await road.status(exchange)).toBe(202)
     },
-    ({ era }) => era === 'legacy',
+    (era) => era === 'legacy',
   ),
   property(
     'every other request and its result keep unknown members',
@@ -233,7 +233,7 @@ export const SURVIVING: readonly Property[] = [
       )
       await road.heard()
     },
-    ({ era }) => era === 'modern',
+    (era) => era === 'modern',
   ),
 ]
 
