@@ -38,9 +38,8 @@ export const ALLOWED_REWRITES: readonly AllowedRewrite[] = [
   {
     name: 'request ids',
     why: 'Two clients use the same ids, so each connection has ids of ours (ADR 0007, ids).',
-    apply: (expected, { toward, kind, actual, method }) => {
-      if (kind !== 'request' || (toward === 'client' && method === 'ping')) return null
-      return withAt(expected, ['id'], integerOf(actual, ['id']))
+    apply: (expected, { kind, actual }) => {
+      return kind === 'request' ? withAt(expected, ['id'], integerOf(actual, ['id'])) : null
     },
   },
   {

@@ -23,7 +23,7 @@ const methodOf = ({ message }: Subject) => (message === null ? null : textAt(mes
 export const ENDS_HERE: readonly EndsHere[] = [
   {
     name: 'calls of tools that the server does not list',
-    why: 'Nobody could say of which class such a call is, so it is refused (DESIGN §2, default is no).',
+    why: 'Nobody could say of which class such a call is, so it is refused (SECURITY.md, promise 3).',
     status: 200,
     applies: (subject) => {
       const name = subject.message === null ? null : textAt(subject.message, ['params', 'name'])
@@ -32,7 +32,7 @@ export const ENDS_HERE: readonly EndsHere[] = [
   },
   {
     name: 'methods that nobody mapped',
-    why: 'An unmapped method is refused (DESIGN §3, authorization).',
+    why: 'An unmapped method is refused (SECURITY.md, promise 3).',
     status: 200,
     applies: (subject) => methodOf(subject) === 'no/such-method',
   },

@@ -158,7 +158,11 @@ class Replay {
       if (step.exchange === 0) await this.#sight('the end of the answer', number, 'end')
       if (isWhole) await this.#checkHead(number, this.#statusOf(number), exchange)
       if (isWhole) await this.#sight('the end of the answer', number, 'end')
-    } else if (step.exchange !== 0 && sight.exchange !== number) this.used.add(STREAM_REWRITES.otherStream.name)
+    } else if (step.exchange !== 0 && sight.exchange !== number) {
+      this.used.add(STREAM_REWRITES.otherStream.name)
+      const sessionOf = (one: number) => this.#exchanges.get(one)?.step.headers['mcp-session-id']
+      expect(sessionOf(sight.exchange), 'a message stays in its session').toBe(sessionOf(number))
+    }
     if (step.eventId !== null && sight.eventId !== null) this.#events.set(step.eventId, sight.eventId)
     this.#remember(message, actual, exchange)
   }
