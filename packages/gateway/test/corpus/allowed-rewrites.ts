@@ -13,6 +13,8 @@ export interface Crossing {
   readonly actual: Node
   /** Whether the request answered questions of an earlier round. */
   readonly isRetry: boolean
+  /** The gateway's id of the request that the client made under this one, as JSON text. */
+  readonly ourIdOf: (id: Node) => string
   /** The state that the server gave away for this round, by what the client holds. */
   readonly unsealed: (state: string) => string | null | undefined
 }
@@ -40,6 +42,15 @@ export const ALLOWED_REWRITES: readonly AllowedRewrite[] = [
     why: 'Two clients use the same ids, so each connection has ids of ours (ADR 0007, ids).',
     apply: (expected, { kind, actual }) => {
       return kind === 'request' ? withAt(expected, ['id'], integerOf(actual, ['id'])) : null
+    },
+  },
+  {
+    name: 'the request that is cancelled is named by its rewritten id',
+    why: 'It is the id under which the server knows the request (ADR 0007, ids).',
+    apply: (expected, { toward, method, ourIdOf }) => {
+      const id = at(expected, ['params', 'requestId'])
+      if (toward !== 'upstream' || method !== 'notifications/cancelled' || id === null) return null
+      return withAt(expected, ['params', 'requestId'], readWire(ourIdOf(id)))
     },
   },
   {

@@ -1,12 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startDataPlane } from '../support/data-plane.ts'
 import { openRawSession } from '../support/raw-client.ts'
 import { openClientSide, type Sight } from './client-side.ts'
-import { asCarried } from './odd-json.ts'
+import { asCarried, oddMembers } from './odd-json.ts'
 import { idOf, openRoads, type Road, type Roads, underId } from './roads.ts'
+import { alone } from './survives.ts'
 import { openHttpUpstream } from './upstream-side.ts'
 import { readWire, textAt } from './wire-text.ts'
 
@@ -76,6 +78,41 @@ describe.each(MODERN)('%s: a listener', (name) => {
       expect(heard.exchange).toBe(exchange)
       expect(asCarried(heard.text, 'server')).toBe(asCarried(expected, 'server'))
     }
+  })
+})
+
+/** Notifications that belong to no request, each with the members it needs. */
+const TOLD = [
+  ['tools/list_changed', ''],
+  ['prompts/list_changed', ''],
+  ['resources/list_changed', ''],
+  ['resources/updated', '"uri":"x://y",'],
+  ['elicitation/complete', '"elicitationId":"e",'],
+  ['message', '"level":"info","data":null,'],
+] as const
+
+describe.each(['legacy-json', 'legacy-sse', 'legacy-stdio'])('%s: a session', (name) => {
+  it('hears what the server tells of its own accord, with unknown members', async () => {
+    const road = roadOf(name)
+    // A process has no stream of the call on which it could say this.
+    const stream = road.answering === 'stdio' ? road.listen() : null
+    if (stream !== null) expect(await road.status(stream)).toBe(200)
+    const odd = oddMembers('server')
+    const told = fc.record({ which: fc.constantFrom(...TOLD), params: odd, own: odd, top: odd })
+    await fc.assert(
+      fc.asyncProperty(told, async ({ which: [method, needed], params, own, top }) => {
+        const exchange = road.post(`{"jsonrpc":"2.0","id":1,"method":"ping"}`)
+        const arrival = await road.arrival()
+        const note = `{"jsonrpc":"2.0","method":"notifications/${method}","params":{${needed}"_meta":${alone(own)}${params}}${top}}`
+        road.say(arrival, [note, `{"jsonrpc":"2.0","id":${idOf(arrival.body)},"result":{}}`], true)
+        // On two streams either may come first.
+        const heard = [await road.heard(), await road.heard()]
+        const found = heard.find(({ text }) => textAt(readWire(text), ['method']) !== null)
+        expect(found?.exchange).toBe(stream ?? exchange)
+        expect(asCarried(found?.text ?? 'null', 'server')).toBe(asCarried(note, 'server'))
+      }),
+      { numRuns: 25, endOnFailure: true },
+    )
   })
 })
 

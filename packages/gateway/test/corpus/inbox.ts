@@ -1,4 +1,6 @@
 const PATIENCE_MS = 10_000
+/** Of what came instead, the last that are shown. */
+const SHOWN_MAX = 20
 
 /** What arrived and waits to be looked at, in order of arrival. */
 export class Inbox<T> {
@@ -33,7 +35,7 @@ export class Inbox<T> {
       if (found !== undefined) return found
       if (deadline.aborted) {
         throw new Error(
-          `did not arrive: ${what}\ninstead: ${this.#waiting.map(this.#describe).join('\n  ') || 'nothing'}`,
+          `did not arrive: ${what}\ninstead: ${this.#waiting.slice(-SHOWN_MAX).map(this.#describe).join('\n  ') || 'nothing'}`,
         )
       }
       await new Promise<void>((resolve) => {

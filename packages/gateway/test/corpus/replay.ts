@@ -357,6 +357,7 @@ class Replay {
       method: own ?? (asked === null || toward === 'upstream' ? '' : (textAt(asked, ['method']) ?? '')),
       actual,
       isRetry: asked !== null && at(asked, ['params', 'inputResponses']) !== null,
+      ourIdOf: (id) => this.#ourIdOf((asked) => at(asked, ['id']), id),
       unsealed: (state) => this.#unsealed.get(state),
     }
   }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { asCarried, oddMembers, oddText, oddValue, spaced } from './odd-json.ts'
 import { type Era, idOf, type Road, underId } from './roads.ts'
-import { readWire, textAt } from './wire-text.ts'
+import { at, printWire, readWire, textAt } from './wire-text.ts'
 
 /** One property: `check` with values of `arbitrary`, so many times. */
 export interface Property {
@@ -15,9 +15,10 @@ const ids = fc.oneof(fc.maxSafeInteger().map(String), oddText('client'), fc.cons
 const odd = oddMembers('client')
 const oddServer = oddMembers('server')
 const everywhere = () => true
+const isLegacy = (era: Era) => era === 'legacy'
 
 /** Members, each with a leading comma, as the members of an object of their own. */
-const alone = (members: string) => `{${members.slice(1)}}`
+export const alone = (members: string) => `{${members.slice(1)}}`
 const meta = (road: Road, members: string, first = '') =>
   `{${[first, road.meta].filter((one) => one !== '').join(',')}${first === '' && road.meta === '' ? members.slice(1) : members}}`
 const complete = (road: Road) => (road.era === 'modern' ? '"resultType":"complete",' : '')
@@ -46,6 +47,28 @@ function call(
 ): string {
   const { args = '{}', members = '', params = '', meta: own = '' } = more
   return `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"get_it","arguments":${args},"_meta":${meta(road, own)}${params}}${members}}`
+}
+
+/** Members that the method wants, and a result of it with room for unknown members in its item. */
+const REQUESTS: Readonly<Record<string, readonly [string, string]>> = {
+  'prompts/get': ['"name":"p",', '"messages":[{"role":"user","content":{"type":"text","text":"t"ITEM}}]'],
+  'resources/read': ['"uri":"x://y",', '"contents":[{"uri":"x://y","text":"t"ITEM}]'],
+  'completion/complete': [
+    '"ref":{"type":"ref/prompt","name":"p"},"argument":{"name":"a","value":""},',
+    '"completion":{"values":[]ITEM}',
+  ],
+  'prompts/list': ['', '"prompts":[{"name":"p"ITEM}]'],
+  'resources/list': ['', '"resources":[{"uri":"x://y","name":"r"ITEM}]'],
+  'resources/templates/list': ['', '"resourceTemplates":[{"uriTemplate":"x://{y}","name":"r"ITEM}]'],
+  'tools/list': ['"cursor":"c",', '"tools":[{"name":"get_it","inputSchema":{"type":"object"}ITEM}]'],
+}
+
+/** The same for requests that only sessions have. */
+const OF_SESSIONS: typeof REQUESTS = {
+  ping: ['', ''],
+  'logging/setLevel': ['"level":"debug",', ''],
+  'resources/subscribe': ['"uri":"x://y",', ''],
+  'resources/unsubscribe': ['"uri":"x://y",', ''],
 }
 
 export const SURVIVING: readonly Property[] = [
@@ -158,7 +181,7 @@ export const SURVIVING: readonly Property[] = [
       road.say(arrival, [`{"jsonrpc":"2.0","id":${idOf(arrival.body)},"result":{"content":[]}}`], true)
       await road.heard()
     },
-    (era) => era === 'legacy',
+    isLegacy,
   ),
   property(
     'a notification of the client keeps unknown members',
@@ -171,41 +194,94 @@ export const SURVIVING: readonly Property[] = [
       expect(asCarried(arrival.body, 'server')).toBe(asCarried(body, 'client'))
       expect(await road.status(exchange)).toBe(202)
     },
-    (era) => era === 'legacy',
+    isLegacy,
   ),
   property(
-    'every other request and its result keep unknown members',
-    fc.record({
-      which: fc.constantFrom(
-        'prompts/get',
-        'resources/read',
-        'completion/complete',
-        'prompts/list',
-        'resources/list',
-        'resources/templates/list',
-        'tools/list',
-      ),
-      params: odd,
-      own: odd,
-      result: oddServer,
-      item: oddServer,
-    }),
-    async (road, { which, params, own, result, item }) => {
-      const [wants, gives] = REQUESTS[which] ?? ['', '']
-      const body = `{"jsonrpc":"2.0","id":7,"method":"${which}","params":{${wants}"_meta":${meta(road, own)}${params}}}`
-      const exchange = road.post(body)
+    'a cancellation keeps its reason and unknown members',
+    fc.record({ id: ids, params: odd, own: odd, top: odd, reason: oddText('client') }),
+    async (road, { id, params, own, top, reason }) => {
+      const calling = road.post(call(road, id, {}))
       const arrival = await road.arrival()
-      expect(asCarried(arrival.body, 'server')).toBe(asCarried(underId(body, idOf(arrival.body)), 'client'))
-      const hints =
-        road.era === 'modern' && which !== 'prompts/get' && which !== 'completion/complete'
-          ? '"ttlMs":5,"cacheScope":"private",'
-          : ''
-      const answer = `{"jsonrpc":"2.0","id":7,"result":{${complete(road)}${hints}${gives.replace('ITEM', () => item)}${result}}}`
-      road.say(arrival, [underId(answer, idOf(arrival.body))], true)
-      const heard = await road.heard()
-      expect(heard.exchange).toBe(exchange)
-      expect(asCarried(heard.text, 'server')).toBe(asCarried(answer, 'server'))
+      const cancelled = (which: string) =>
+        `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${which},"reason":${reason},"_meta":${alone(own)}${params}}${top}}`
+      const exchange = road.post(cancelled(id))
+      const told = await road.arrival()
+      told.response?.writeHead(202).end()
+      expect(asCarried(told.body, 'server')).toBe(asCarried(cancelled(idOf(arrival.body)), 'client'))
+      expect(await road.status(exchange)).toBe(202)
+      arrival.response?.destroy()
+      await road.status(calling)
     },
+    isLegacy,
+  ),
+  property(
+    'a question that the server takes back is named by the id the client knows, with all else kept',
+    fc.record({
+      id: fc.oneof(fc.maxSafeInteger().map(String), oddText('server')),
+      token: fc.oneof(fc.maxSafeInteger().map(String), oddText('server')),
+      params: oddServer,
+      top: oddServer,
+      progress: odd,
+      topProgress: odd,
+    }),
+    async (road, { id, token, params, top, progress, topProgress }) => {
+      road.post(call(road, '"asks"', {}))
+      const arrival = await road.arrival()
+      const question = `{"jsonrpc":"2.0","id":${id},"method":"roots/list","params":{"_meta":{"progressToken":${token}}}}`
+      road.say(arrival, [question], false)
+      const asked = await road.heard()
+      const ourToken = at(readWire(asked.text), ['params', '_meta', 'progressToken'])
+      const note = (which: string) =>
+        `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${which},"progress":0.5${progress}}${topProgress}}`
+      const noting = road.post(note(ourToken === null ? 'null' : printWire(ourToken)))
+      const noted = await road.arrival()
+      noted.response?.writeHead(202).end()
+      expect(asCarried(noted.body, 'server')).toBe(asCarried(note(asCarried(token, 'server')), 'client'))
+      expect(await road.status(noting)).toBe(202)
+      const taken = (which: string) =>
+        `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${which}${params}}${top}}`
+      road.say(arrival, [taken(id), `{"jsonrpc":"2.0","id":${idOf(arrival.body)},"result":{"content":[]}}`], true)
+      expect(asCarried((await road.heard()).text, 'server')).toBe(asCarried(taken(idOf(asked.text)), 'server'))
+      await road.heard()
+    },
+    isLegacy,
+  ),
+  ...[
+    { applies: everywhere, title: 'every other request and its result keep unknown members', methods: REQUESTS },
+    {
+      applies: isLegacy,
+      title: 'the requests of sessions and their results keep unknown members',
+      methods: OF_SESSIONS,
+    },
+  ].map(({ applies, title, methods }) =>
+    property(
+      title,
+      fc.record({
+        which: fc.constantFrom(...Object.keys(methods)),
+        params: odd,
+        own: odd,
+        result: oddServer,
+        item: oddServer,
+      }),
+      async (road, { which, params, own, result, item }) => {
+        const [wants, gives] = methods[which] ?? ['', '']
+        const body = `{"jsonrpc":"2.0","id":7,"method":"${which}","params":{${wants}"_meta":${meta(road, own)}${params}}}`
+        const exchange = road.post(body)
+        const arrival = await road.arrival()
+        expect(asCarried(arrival.body, 'server')).toBe(asCarried(underId(body, idOf(arrival.body)), 'client'))
+        const hints =
+          road.era === 'modern' && which !== 'prompts/get' && which !== 'completion/complete'
+            ? '"ttlMs":5,"cacheScope":"private",'
+            : ''
+        const members = `${complete(road)}${hints}${gives.replace('ITEM', () => item)}${result}`.replace(/^,/, '')
+        const answer = `{"jsonrpc":"2.0","id":7,"result":{${members}}}`
+        road.say(arrival, [underId(answer, idOf(arrival.body))], true)
+        const heard = await road.heard()
+        expect(heard.exchange).toBe(exchange)
+        expect(asCarried(heard.text, 'server')).toBe(asCarried(answer, 'server'))
+      },
+      applies,
+    ),
   ),
   property(
     'questions, answers and state of a round keep their bytes',
@@ -236,20 +312,6 @@ export const SURVIVING: readonly Property[] = [
     (era) => era === 'modern',
   ),
 ]
-
-/** Members that the method wants, and a result of it with room for unknown members in its item. */
-const REQUESTS: Readonly<Record<string, readonly [string, string]>> = {
-  'prompts/get': ['"name":"p",', '"messages":[{"role":"user","content":{"type":"text","text":"t"ITEM}}]'],
-  'resources/read': ['"uri":"x://y",', '"contents":[{"uri":"x://y","text":"t"ITEM}]'],
-  'completion/complete': [
-    '"ref":{"type":"ref/prompt","name":"p"},"argument":{"name":"a","value":""},',
-    '"completion":{"values":[]ITEM}',
-  ],
-  'prompts/list': ['', '"prompts":[{"name":"p"ITEM}]'],
-  'resources/list': ['', '"resources":[{"uri":"x://y","name":"r"ITEM}]'],
-  'resources/templates/list': ['', '"resourceTemplates":[{"uriTemplate":"x://{y}","name":"r"ITEM}]'],
-  'tools/list': ['"cursor":"c",', '"tools":[{"name":"get_it","inputSchema":{"type":"object"}ITEM}]'],
-}
 
 function printedId(text: string): string {
   return asCarried(idOf(text), 'client')

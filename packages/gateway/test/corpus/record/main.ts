@@ -12,7 +12,17 @@ import { driveSdkV2 } from '../../e2e/support/drive-sdk-v2.ts'
 import { clientBin, clientEnvironment } from '../../e2e/support/real-client.ts'
 import { type RecordingHead, type StdioEvent, writeRecording } from '../recording.ts'
 import { openHttpTap } from './http-tap.ts'
-import { EVERYTHING, FILES, FIXTURE_LEGACY, FIXTURE_MODERN, FIXTURE_MODERN_STDIO, MEMORY, NOTES } from './steps.ts'
+import {
+  EVERYTHING,
+  EVERYTHING_CANCELLED,
+  FILES,
+  FIXTURE_LEGACY,
+  FIXTURE_MODERN,
+  FIXTURE_MODERN_STDIO,
+  MEMORY,
+  NOTES,
+  NOTES_CANCELLED,
+} from './steps.ts'
 
 /**
  * `node packages/gateway/test/corpus/record/main.ts [NAME...]`: makes the recordings again, all or those named, by letting real clients
@@ -69,6 +79,10 @@ for (const revision of ['2025-11-25', '2025-06-18', '2025-03-26']) {
 await overHttp('sdk-v2-notes-2025-06-18', NOTES_SERVER, SDK_V2, '2025-06-18', (url) =>
   driveSdkV2(url, '2025-06-18', NOTES),
 )
+await overHttp('sdk-v1-notes-cancelled', NOTES_SERVER, SDK_V1, '2025-11-25', (url) => driveSdkV1(url, NOTES_CANCELLED))
+await overHttp('sdk-v2-notes-cancelled-2025-11-25', NOTES_SERVER, SDK_V2, '2025-11-25', (url) =>
+  driveSdkV2(url, '2025-11-25', NOTES_CANCELLED),
+)
 await overHttp('sdk-v2-fixture-2026-07-28', FIXTURE, SDK_V2, '2026-07-28', (url) =>
   driveSdkV2(url, '2026-07-28', FIXTURE_MODERN),
 )
@@ -101,6 +115,14 @@ await overStdio('sdk-v1-everything', published('everything', 'stdio'), SDK_V1, E
 )
 await overStdio('sdk-v2-everything', published('everything', 'stdio'), SDK_V2, EVERYTHING_SERVER, '2025-06-18', (it) =>
   driveSdkV2(it, '2025-06-18', EVERYTHING),
+)
+await overStdio(
+  'sdk-v1-everything-cancelled',
+  published('everything', 'stdio'),
+  SDK_V1,
+  EVERYTHING_SERVER,
+  '2025-11-25',
+  (it) => driveSdkV1(it, EVERYTHING_CANCELLED),
 )
 await overStdio(
   'sdk-v1-filesystem',

@@ -125,3 +125,16 @@ export const MEMORY: readonly TourStep[] = [
   call('read_graph', {}),
   call('search_nodes', { query: '東京' }),
 ]
+
+/** A client that loses patience, and goes on. The pause is long enough for the server not to be done before the recording is. */
+export const NOTES_CANCELLED: readonly TourStep[] = [
+  { method: 'tools/list' },
+  call('import_notes', { lines: ['a'], pauseMs: 5_000 }, { wantsProgress: true, cancelsAfterMs: 200 }),
+  call('list_notes'),
+]
+
+export const EVERYTHING_CANCELLED: readonly TourStep[] = [
+  { method: 'tools/list' },
+  call('trigger-long-running-operation', { duration: 30, steps: 1 }, { wantsProgress: true, cancelsAfterMs: 200 }),
+  call('echo', { message: ODD_TEXT }),
+]
