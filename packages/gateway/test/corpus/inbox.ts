@@ -1,6 +1,6 @@
 const PATIENCE_MS = 10_000
 /** Of what came instead, the last that are shown. */
-const SHOWN_MAX = 20
+export const SHOWN_MAX = 20
 
 /** What arrived and waits to be looked at, in order of arrival. */
 export class Inbox<T> {

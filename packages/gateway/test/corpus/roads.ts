@@ -1,5 +1,6 @@
 import { type DataPlaneGateway, startDataPlane } from '../support/data-plane.ts'
 import { type ClientSide, openClientSide, type Sight } from './client-side.ts'
+import { SHOWN_MAX } from './inbox.ts'
 import { type Arrival, openHttpUpstream, openStdioUpstream, type Upstream } from './upstream-side.ts'
 import { at, printWire, readWire, replaceIn, textAt } from './wire-text.ts'
 
@@ -129,7 +130,10 @@ async function openRoad(
       try {
         return await upstream.arrivals.take('a message at the server', () => true)
       } catch (cause) {
-        const answers = client.sights.left.map((sight) => JSON.stringify(sight)).join('\n')
+        const answers = client.sights.left
+          .slice(-SHOWN_MAX)
+          .map((sight) => JSON.stringify(sight))
+          .join('\n')
         throw new Error(`nothing reached the server, and the client was told ${answers}`, { cause })
       }
     },
