@@ -70,7 +70,7 @@ describe.each(MODERN)('%s: a listener', (name) => {
       `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{"toolsListChanged":true,"resourceSubscriptions":["x://y"]},"_meta":{${tag}${id},${ODD}},${ODD}}}`,
       `{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"_meta":{${tag}${id},${ODD}},${ODD}},${ODD}}`,
       `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"x://y","_meta":{${tag}${id}},${ODD}}}`,
-      `{"jsonrpc":"2.0","id":${id},"result":{"resultType":"complete","_meta":{${tag}${id},${ODD}},${ODD}}}`,
+      `{"jsonrpc":"2.0","id":${id},"result":{"resultType":"complete","_meta":{${tag}${id},${ODD}},${ODD}},${ODD}}`,
     ]
     road.say(arrival, said(ourId), true)
     for (const expected of said('"l"')) {

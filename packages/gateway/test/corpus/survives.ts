@@ -21,8 +21,7 @@ const isLegacy = (era: Era) => era === 'legacy'
 
 /** Members, each with a leading comma, as the members of an object of their own. */
 export const alone = (members: string) => `{${members.slice(1)}}`
-const meta = (road: Road, members: string, first = '') =>
-  `{${[first, road.meta].filter((one) => one !== '').join(',')}${first === '' && road.meta === '' ? members.slice(1) : members}}`
+const meta = (road: Road, members: string) => (road.meta === '' ? alone(members) : `{${road.meta}${members}}`)
 const complete = (road: Road) => (road.era === 'modern' ? '"resultType":"complete",' : '')
 
 function property<T>(
