@@ -149,4 +149,12 @@ describe('result types', () => {
       expect(asCarried(text, 'server')).toBe(expected('{"content":[],"x":1.0,"resultType":"complete"}'))
     },
   )
+
+  it.each(MODERN)('%s: a question is for one moment, so hints that it may be kept are dropped', async (name) => {
+    const asks = (hints: string, state: string) =>
+      `{"resultType":"input_required","inputRequests":{"q":{"method":"roots/list"}},${hints}"requestState":${state},"x":1.0}`
+    const text = await resultFor(roadOf(name), 'tools/call', CALL, asks('"ttlMs":5,"cacheScope":"public",', '"s"'))
+    const { requestState } = (JSON.parse(text) as { result: { requestState: string } }).result
+    expect(asCarried(text, 'server')).toBe(expected(asks('', JSON.stringify(requestState))))
+  })
 })

@@ -52,6 +52,36 @@ describe.each(both)('keys with escapes, in a %s', (numbers) => {
     expect(parseJson(Buffer.from(text), { depthMax: 64, numbers })).toMatchObject({ ok: false })
   })
 
+  it('change nothing about what is JSON and what is not', () => {
+    const token = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ':',
+      ',',
+      '"',
+      '\\',
+      '\\u0061',
+      '\\n',
+      'a',
+      '1',
+      ' ',
+      '\n',
+      '"\\n":',
+      '"a"',
+    )
+    fc.assert(
+      fc.property(fc.array(token, { maxLength: 12 }), (tokens) => {
+        const text = `{"\\n":0,${tokens.join('')}}`
+        const parsed = parseJson(Buffer.from(text), { depthMax: 64, numbers })
+        const isUnreadable = !parsed.ok && parsed.refusal === 'not valid JSON'
+        expect(isUnreadable).toBe(!isJson(text))
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
   it('make no difference to anything else that is read', () => {
     const key = fc.oneof(
       fc.string({ unit: 'binary' }),
@@ -93,4 +123,14 @@ function escaped_(unit: string): string {
 function readSlowly(text: string): string {
   const plain = text.replace(STRINGS, (string) => JSON.stringify(JSON.parse(string)))
   return JSON.stringify(JSON.parse(plain))
+}
+
+/** The engine mistakes a key for another at worst; whether a text is JSON it tells rightly. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
