@@ -35,11 +35,10 @@ export function onwardMessage(object: JsonObject, onward: Onward): JsonObject {
   const meta = metaOf(params)
   const withMeta = meta === null ? params : { ...params, _meta: onwardMeta(meta, onward.spanId) }
   if (onward.requestState === undefined) return { ...object, params: withMeta }
+  // In its place: members come out in the order in which they came.
+  if (onward.requestState !== null) return { ...object, params: { ...withMeta, requestState: onward.requestState } }
   const { requestState: _, ...rest } = withMeta
-  return {
-    ...object,
-    params: onward.requestState === null ? rest : { ...rest, requestState: onward.requestState },
-  }
+  return { ...object, params: rest }
 }
 
 function onwardMeta(meta: JsonObject, spanId: string): JsonObject {

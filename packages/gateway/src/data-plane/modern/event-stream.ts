@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { printLine } from '#wire/jsonrpc/print-line.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import { KEEP_ALIVE_COMMENT } from '../sessions/streams/sse-event.ts'
 
@@ -34,7 +35,7 @@ export class EventStream {
 
   /** One message, as printed JSON. Resolves when the reader has room again or is gone; messages keep their order. */
   send(text: string): Promise<void> {
-    this.#last = this.#last.then(() => this.#write(`event: message\ndata: ${text}\n\n`))
+    this.#last = this.#last.then(() => this.#write(`event: message\ndata: ${printLine(text)}\n\n`))
     return this.#last
   }
 

@@ -1,4 +1,5 @@
 import { uuidv7 } from '#core/random.ts'
+import type { Result } from '#core/result.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import { sendJson } from '#http/respond.ts'
 import type { JsonObject, JsonRpcNotification, JsonRpcRequest } from '#wire/jsonrpc/message.ts'
@@ -8,7 +9,7 @@ import { metaOf, SUBSCRIPTION_ID_META } from '#wire/mcp/meta.ts'
 import { authorize, type ToolLookup } from '../authorization/authorize.ts'
 import { textHolds } from '../inspection/find-credential.ts'
 import type { Cleared } from '../inspection/inspect-arguments.ts'
-import { inspectModernResult } from '../inspection/inspect-modern-result.ts'
+import { inspectModernResult, type ModernAnswer } from '../inspection/inspect-modern-result.ts'
 import { contextOf, describeEvent, describePermit, type RecordSubject } from '../record.ts'
 import type { Refusal } from '../refusal.ts'
 import { answerRefusal } from '../refusal-answer.ts'
@@ -179,7 +180,8 @@ class Subscription {
       if (granted === null || !granted.ok) return
       this.#filter = bothWant(this.#asked, granted.value)
       this.#stream = new EventStream(exchange.response, this.#road.limits)
-      return await this.#send({ jsonrpc: '2.0', method, params: { notifications: printFilter(this.#filter) } })
+      const shown = { ...params, notifications: printFilter(this.#filter) }
+      return await this.#send({ ...notification.object, params: shown })
     }
     if (!isWanted(notification, this.#filter)) return
     const { cleared, request } = this.#listening
@@ -247,13 +249,21 @@ async function settle(
     return
   }
   const { body } = answerRefusal(refusal, exchange.requestId, head.server, head.snapshot)
-  await subscription.finish(isComplete ? completing(request) : { ...body, id: request.id })
+  await subscription.finish(isComplete ? completing(end, listening) : { ...body, id: request.id })
 }
 
 /** The server does not do this, or not so: its error is told as that of any request. */
-function answerError(object: JsonObject, { exchange, cleared, request, counterpart }: Listening): void {
+function answerError(object: JsonObject, listening: Listening): void {
+  const { exchange, cleared, request } = listening
   const { head } = cleared.permit.authenticated
-  const judged = inspectModernResult(object, {
+  const judged = judgeAnswer(object, listening)
+  if (!judged.ok) respond(exchange, judged.refusal, head.server, head.snapshot)
+  else sendJson(exchange.response, judged.value.status, { ...judged.value.object, id: request.id })
+}
+
+function judgeAnswer(object: JsonObject, { cleared, request, counterpart }: Listening): Result<ModernAnswer, Refusal> {
+  const { head } = cleared.permit.authenticated
+  return inspectModernResult(object, {
     method: request.method,
     id: request.id,
     server: head.server,
@@ -264,11 +274,9 @@ function answerError(object: JsonObject, { exchange, cleared, request, counterpa
     clientCapabilities: {},
     hasAnswers: false,
     sealState: () => {
-      throw new TypeError('an error carries no state')
+      throw new TypeError('listening has no rounds')
     },
   })
-  if (!judged.ok) respond(exchange, judged.refusal, head.server, head.snapshot)
-  else sendJson(exchange.response, judged.value.status, { ...judged.value.object, id: request.id })
 }
 
 function reasonOf(end: ModernEnd, underWay: UnderWay, subscription: Subscription): string {
@@ -301,9 +309,14 @@ function refusalOf(reason: string, { id }: JsonRpcRequest): Refusal {
   }
 }
 
-/** patterns/subscriptions: the server ends a subscription by answering its request. */
-function completing({ id }: JsonRpcRequest): JsonObject {
-  return { jsonrpc: '2.0', id, result: { resultType: 'complete', _meta: { [SUBSCRIPTION_ID_META]: id } } }
+/** patterns/subscriptions: the server ends a subscription by answering its request. Where it did, what it said is passed on. */
+function completing(end: ModernEnd, listening: Listening): JsonObject {
+  const { id } = listening.request
+  const judged = end.kind === 'answered' ? judgeAnswer(end.object, listening) : null
+  const said = judged?.ok === true ? judged.value.object : null
+  const result = isJsonObject(said?.['result']) ? said['result'] : { resultType: 'complete' }
+  const tag = { ...metaOf(result), [SUBSCRIPTION_ID_META]: id }
+  return { jsonrpc: '2.0', ...said, id, result: { ...result, _meta: tag } }
 }
 
 async function record(listening: Listening, callId: string, subject: RecordSubject, road: Road): Promise<void> {

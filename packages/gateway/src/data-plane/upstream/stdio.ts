@@ -9,6 +9,7 @@ import { ok, type Result, refused } from '#core/result.ts'
 import type { StdioUpstream } from '#core/snapshot.ts'
 import type { JsonObject } from '#wire/jsonrpc/message.ts'
 import { printJson } from '#wire/jsonrpc/parse-strict.ts'
+import { printLine } from '#wire/jsonrpc/print-line.ts'
 import type { DataPlaneLimits } from '../limits.ts'
 import { boundedLog } from './bounded-log.ts'
 import {
@@ -124,7 +125,7 @@ class StdioConnection implements UpstreamConnection {
       if (!(await this.#room(ourId))) return refused({ reason: 'forgotten' })
     }
     if (this.#isClosed || !stdin.writable) return refused({ reason: 'processExited' })
-    stdin.write(`${printJson(message)}\n`)
+    stdin.write(`${printLine(printJson(message))}\n`)
     return ok(undefined)
   }
 

@@ -1,4 +1,5 @@
 import { ok, type Result, refused } from '#core/result.ts'
+import { parseEscapedKeys } from './escaped-keys.ts'
 import type { JsonValue } from './message.ts'
 import { parseKeepingNumbers } from './raw-json.ts'
 import { scanJson } from './scan-json.ts'
@@ -32,11 +33,14 @@ export function parseJson(bytes: Uint8Array, options: ParseOptions): Result<Json
   if (text === null) return refused('not valid UTF-8')
   const scan = scanJson(text, options.depthMax)
   if (scan.depth > options.depthMax) return refused(`nested deeper than ${options.depthMax} levels`)
-  const value = parse(text)
+  const value = scan.hasEscapedKeys ? parseEscapedKeys(text, parse) : parse(text)
   if (value === undefined) return refused('not valid JSON')
   // The parser keeps one member of each name, after unescaping: fewer members than were written means a name was written twice.
   if (countMembers(value) !== scan.members) return refused('a key is written twice in one object')
-  if (options.numbers === 'result') return ok(scan.hasUnusualNumbers ? parseKeepingNumbers(text) : value)
+  if (options.numbers === 'result') {
+    if (!scan.hasUnusualNumbers) return ok(value)
+    return ok(scan.hasEscapedKeys ? (parseEscapedKeys(text, parseKeepingNumbers) ?? value) : parseKeepingNumbers(text))
+  }
   if (scan.hasUnusualNumbers && !everyLeaf(value, isExactNumber)) return refused('a number is outside the exact range')
   if (scan.hasSurrogateEscapes && !everyLeaf(value, isWellFormed))
     return refused('a string holds half a surrogate pair')

@@ -7,6 +7,8 @@ export interface JsonScan {
   readonly hasUnusualNumbers: boolean
   /** A `\ud800`-like escape: the text may hold half a surrogate pair. */
   readonly hasSurrogateEscapes: boolean
+  /** A key is written with a backslash somewhere. */
+  readonly hasEscapedKeys: boolean
 }
 
 const QUOTE = 0x22
@@ -33,6 +35,7 @@ export function scanJson(text: string, depthMax: number): JsonScan {
   let members = 0
   let hasUnusualNumbers = false
   let hasSurrogateEscapes = false
+  let hasEscapedKeys = false
   // Looked for from one string to the next and never twice: most text has few, and each search would run to its end.
   let backslash = text.indexOf('\\')
   for (let at = 0; at < text.length; at += 1) {
@@ -40,7 +43,10 @@ export function scanJson(text: string, depthMax: number): JsonScan {
     if (unit === QUOTE) {
       const end = endOfString(text, at)
       if (backslash !== -1 && backslash < at) backslash = text.indexOf('\\', at)
-      if (backslash !== -1 && backslash < end) hasSurrogateEscapes ||= holdsSurrogateEscape(text, backslash, end)
+      if (backslash !== -1 && backslash < end) {
+        hasSurrogateEscapes ||= holdsSurrogateEscape(text, backslash, end)
+        hasEscapedKeys ||= isKey(text, end)
+      }
       at = end
     } else if (unit === COLON) members += 1
     else if (unit === OPEN_BRACE || unit === OPEN_BRACKET) {
@@ -54,11 +60,22 @@ export function scanJson(text: string, depthMax: number): JsonScan {
       at = end - 1
     }
   }
-  return { depth: deepest, members, hasUnusualNumbers, hasSurrogateEscapes }
+  return { depth: deepest, members, hasUnusualNumbers, hasSurrogateEscapes, hasEscapedKeys }
 }
 
-/** Index of the closing quote of the string that opens at `start`; the last index of the text if there is none. */
-function endOfString(text: string, start: number): number {
+/** Whether the string whose closing quote is at `end` is the name of a member: a colon follows. */
+export function isKey(text: string, end: number): boolean {
+  let at = end + 1
+  while (isSpace(text.charCodeAt(at))) at += 1
+  return text.charCodeAt(at) === COLON
+}
+
+function isSpace(unit: number): boolean {
+  return unit === 0x20 || unit === 0x09 || unit === 0x0a || unit === 0x0d
+}
+
+/** Index of the closing quote of the string that opens at `start`; the length of the text if there is none. */
+export function endOfString(text: string, start: number): number {
   let at = start + 1
   for (;;) {
     const quote = text.indexOf('"', at)

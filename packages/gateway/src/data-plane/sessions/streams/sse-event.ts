@@ -1,6 +1,8 @@
-/** One message as a Server-Sent Event. `data` is one line: printed JSON holds no line breaks. */
-export function printMessageEvent(id: string, data: string): string {
-  return `id: ${id}\nevent: message\ndata: ${data}\n\n`
+import { printLine } from '#wire/jsonrpc/print-line.ts'
+
+/** One message, as printed JSON, as a Server-Sent Event of one `data` line. */
+export function printMessageEvent(id: string, json: string): string {
+  return `id: ${id}\nevent: message\ndata: ${printLine(json)}\n\n`
 }
 
 /**
