@@ -39,7 +39,7 @@ function aboutRun(results: Results): string[] {
   const { machine, rounds, warmMs, firstWarmMs, measureMs, measured } = results
   const load = measured.map(({ loadAverage }) => loadAverage)
   return [
-    `Run \`${nameOf(results)}\` of commit \`${results.commit ?? 'unknown'}\`, ${Math.round(results.tookSeconds / 60)} min: ${rounds} rounds in shuffled order (seed ${results.seed}), ${measureMs / 1_000} s measured after ${warmMs / 1_000} s of warm-up, a candidate's first ${firstWarmMs / 1_000} s longer.`,
+    `Run \`${nameOf(results)}\` of commit \`${results.commit ?? 'unknown'}\`, ${Math.round(results.tookSeconds / 60)} min: ${rounds} ${rounds === 1 ? 'round' : 'rounds'} in shuffled order (seed ${results.seed}), ${measureMs / 1_000} s measured after ${warmMs / 1_000} s of warm-up, a candidate's first ${firstWarmMs / 1_000} s longer.`,
     `Machine: ${Object.entries(machine)
       .map(([key, value]) => `${key} ${value}`)
       .join(
