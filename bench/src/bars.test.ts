@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { judgeBars } from './bars.ts'
 import type { Measured } from './measure.ts'
+import { PLANS } from './plan.ts'
 import { printReport } from './report.ts'
 import { sampleMeasured, sampleResults } from './sample-results.ts'
 
@@ -71,8 +72,18 @@ describe('a bar', () => {
 })
 
 describe('the page', () => {
+  const WHOLE = {
+    probes: {
+      inspection: { failed: 'it broke' },
+      start: { failed: 'it broke' },
+      revocation: { failed: 'it broke' },
+      stalledReaders: [],
+      idleStreams: [],
+    },
+  }
+
   test('names its run and shows every bar, also those that were not measured, and what was voided', () => {
-    const page = printReport(sampleResults([sampleMeasured('gateway', 1, { void: ['3 answers | 2\nmore'] })]))
+    const page = printReport(sampleResults([sampleMeasured('gateway', 1, { void: ['3 answers | 2\nmore'] })], WHOLE))
     expect(page).toContain('`2026-11-21T00-00-00-full`')
     expect(page).toContain('not measured')
     expect(page).toContain('| 1; 3 answers / 2 more |')
@@ -80,7 +91,9 @@ describe('the page', () => {
   })
 
   test('says so when the run was shortened', () => {
-    expect(printReport(sampleResults([], { rounds: 1 }))).toContain('A shortened run')
-    expect(printReport(sampleResults([], { mode: 'quick' }))).toContain('A shortened run')
+    const [cell] = PLANS.full.cells
+    for (const less of [{ rounds: 1 }, { mode: 'quick' }, { probes: null }, { cells: cell ? [cell] : [] }] as const) {
+      expect(printReport(sampleResults([], { ...WHOLE, ...less }))).toContain('A shortened run')
+    }
   })
 })

@@ -8,7 +8,7 @@ import { printBars, printTables } from './print-tables.ts'
 import { probeAll, streamProblems } from './probe-all.ts'
 import { requirePrograms } from './programs.ts'
 import { describeProgress } from './progress.ts'
-import { describeMachine, keep, type Results, readCommit } from './results.ts'
+import { describeMachine, isWhole, keep, type Results, readCommit } from './results.ts'
 import { countMeasurements, runRounds } from './run.ts'
 import { writeReport } from './write-report.ts'
 
@@ -74,7 +74,8 @@ async function conclude(results: Results): Promise<number> {
   }
   if (results.mode === 'one') return 0
   say(printBars(judgeBars(results)))
-  if (results.mode === 'full') await writeReport()
+  if (isWhole(results)) await writeReport()
+  else say('Not the whole of it, so docs/benchmark.md stays as it is (--report writes it from what there is)')
   return 0
 }
 

@@ -3,15 +3,16 @@ import { CELL_IDS } from './plan.ts'
 
 export const HELP: string = `npm run bench -- [options]
 
-Measures the gateway's full road beside proxies that people know, keeps the numbers in bench/results/ and writes docs/benchmark.md.
+Measures the gateway's full road beside proxies that people know, keeps the numbers in bench/results/, and writes
+docs/benchmark.md from a full run that nothing was left out of.
 
   (no option)          the full run, about half an hour; the machine should have nothing else to do
   --quick              a few minutes; orders of magnitude only
-  --guard              seconds: fails when the gateway needs more than 1/${GUARD_RATIO_MIN} of an SDK proxy's CPU per call
+  --guard              seconds: fails when the gateway saves so little that an SDK proxy needs less than ${GUARD_RATIO_MIN} times its CPU per call
   --cell ID,ID         only these cells, three rounds, a short table: about a minute for a cell with three candidates
                        ${CELL_IDS.join(' ')}
   --profile            the gateway alone in one cell (--cell ID, else call) under --cpu-prof: top functions, main thread and store apart
-  --report             writes docs/benchmark.md from the latest full run (or quick one) and measures nothing
+  --report             writes docs/benchmark.md from the latest whole run (else a shortened or quick one) and measures nothing
 
   --candidates A,B     only these candidates
   --rounds N           instead of the mode's number

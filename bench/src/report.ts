@@ -1,6 +1,6 @@
 import { judgeBars } from './bars.ts'
 import type { Cell } from './plan.ts'
-import { nameOf, type Results } from './results.ts'
+import { isWhole, nameOf, type Results } from './results.ts'
 import type { Spread } from './statistics.ts'
 import { type Row, summarise } from './summary.ts'
 
@@ -36,21 +36,18 @@ export function printReport(results: Results): string {
 }
 
 function aboutRun(results: Results): string[] {
-  const { mode, machine, rounds, warmMs, firstWarmMs, measureMs, measured } = results
+  const { machine, rounds, warmMs, firstWarmMs, measureMs, measured } = results
   const load = measured.map(({ loadAverage }) => loadAverage)
-  const isWhole = mode === 'full' && rounds >= FULL_ROUNDS_MIN
   return [
-    `Run \`${nameOf(results)}\` of commit \`${results.commit ?? 'unknown'}\`, ${Math.round(results.tookSeconds / 60)} min: ${rounds} rounds in shuffled order (seed ${results.seed}), ${measureMs / 1_000} s measured after ${warmMs / 1_000} s of warm-up, a candidate's first ${firstWarmMs / 1_000} s longer.`,
+    `Run \`${nameOf(results)}\` of commit \`${results.commit ?? 'unknown'}\`, ${Math.round(results.tookSeconds / 60)} min: ${rounds} ${rounds === 1 ? 'round' : 'rounds'} in shuffled order (seed ${results.seed}), ${measureMs / 1_000} s measured after ${warmMs / 1_000} s of warm-up, a candidate's first ${firstWarmMs / 1_000} s longer.`,
     `Machine: ${Object.entries(machine)
       .map(([key, value]) => `${key} ${value}`)
       .join(
         '; ',
       )}; load average ${Math.min(...load).toFixed(1)} to ${Math.max(...load).toFixed(1)}, the benchmark's own included.`,
-    ...(isWhole ? [] : ['', '**A shortened run: not to be quoted. Only orders of magnitude hold.**']),
+    ...(isWhole(results) ? [] : ['', '**A shortened run: not to be quoted. Only orders of magnitude hold.**']),
   ]
 }
-
-const FULL_ROUNDS_MIN = 5
 
 function cellTable({ id, name, base }: Cell, rows: readonly Row[]): string[] {
   const own = rows.filter((row) => row.cell === id)

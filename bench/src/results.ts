@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Candidate } from './candidates/candidate.ts'
 import type { CandidateProblem } from './gates/void-candidate.ts'
 import type { Measured } from './measure.ts'
-import type { Cell, NOT_MEASURED, Plan } from './plan.ts'
+import { type Cell, type NOT_MEASURED, PLANS, type Plan } from './plan.ts'
 import type { Probes } from './probe-all.ts'
 import { versionOf } from './programs.ts'
 import type { Rounds } from './run.ts'
@@ -69,12 +69,20 @@ export async function keep(results: Results): Promise<string> {
   return file
 }
 
-/** The latest full run, else the latest quick one. Throws when there is none. */
+/** Nothing was left out: fit to be published. Pure. */
+export function isWhole({ mode, rounds, cells, probes }: Results): boolean {
+  const { cells: all, rounds: least } = PLANS.full
+  const sizes = (given: readonly Cell[]) => given.map(({ id, candidates }) => `${id} ${candidates.length}`).join()
+  return mode === 'full' && rounds >= least && probes !== null && sizes(cells) === sizes(all)
+}
+
+/** The latest whole run, else the latest full one, else the latest quick one. Throws when there is none. */
 export async function readLatest(): Promise<Results> {
-  const files = (await readdir(FOLDER).catch(() => [])).sort()
-  const file =
-    files.findLast((name) => name.endsWith('-full.json')) ?? files.findLast((name) => name.endsWith('-quick.json'))
-  if (file === undefined) throw new Error('There are no results yet. Run: npm run bench')
+  const files = (await readdir(FOLDER).catch(() => [])).filter((name) => /-(full|quick)\.json$/.test(name)).sort()
+  const runs: Results[] = []
   // Written by `keep`.
-  return JSON.parse(await readFile(join(FOLDER, file), 'utf8')) as Results
+  for (const file of files) runs.push(JSON.parse(await readFile(join(FOLDER, file), 'utf8')) as Results)
+  const latest = runs.findLast(isWhole) ?? runs.findLast(({ mode }) => mode === 'full') ?? runs.at(-1)
+  if (latest === undefined) throw new Error('There are no results yet. Run: npm run bench')
+  return latest
 }

@@ -58,8 +58,8 @@ describe('the guard', () => {
     sampleResults([cpu('gateway', 1, 100, changed), cpu('sdk-proxy', 1, proxy)])
 
   test('wants the median over rounds to reach its bound', () => {
-    expect(guardProblem(pair(80))).toBeNull()
-    expect(guardProblem(pair(79))).toContain('0.79')
+    expect(guardProblem(pair(120))).toBeNull()
+    expect(guardProblem(pair(119))).toContain('1.19')
   })
 
   test('fails where nothing counts, and says why', () => {

@@ -5,7 +5,7 @@ import { readLatest } from './results.ts'
 
 const REPORT_FILE = fileURLToPath(new URL('../../docs/benchmark.md', import.meta.url))
 
-/** From the latest run that is kept. */
+/** From the latest run that is kept and fit for it. */
 export async function writeReport(): Promise<void> {
   await writeFile(REPORT_FILE, printReport(await readLatest()))
   process.stdout.write('Written: docs/benchmark.md\n')

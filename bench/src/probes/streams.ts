@@ -7,7 +7,8 @@ import { callBody, postText } from '../load/request-text.ts'
 import { usageOfTrees } from '../machine.ts'
 import { FLOOD_TOOL } from '../payload.ts'
 
-const STALLED_READERS = 8
+/** Enough for what the process takes once to stay small beside them. */
+const STALLED_READERS = 32
 const STALL_MS = 5_000
 /** What a socket takes before it notices that nobody wants it. */
 const READ_AHEAD_BYTES_MAX = 256 * 1024
