@@ -54,6 +54,11 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
       'The request named another host than publicUrl: a wrong address, a probe, or a page that rebinds its name.',
     action: 'Nothing, unless it is your own proxy: it must pass the Host of publicUrl on.',
   },
+  proxyBypassed: {
+    meaning: 'Somebody spoke plain HTTP to the gateway directly, around the proxy that ends TLS.',
+    action:
+      'If it is your proxy, name its address in gateway.trustedProxies. Else close the port to everybody but the proxy.',
+  },
   targetMalformed: {
     meaning:
       'The address of the request could be read in two ways (dots, double slashes, encoded slashes, a full URL).',
