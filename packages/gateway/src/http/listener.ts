@@ -15,6 +15,7 @@ import { asRequestId, type RequestId } from '#core/ids.ts'
 import { type Random, uuidv7 } from '#core/random.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { clientAddress, type TrustedProxies, trustedProxies } from './client-address.ts'
+import { headerCount } from './header-count.ts'
 import { sendText } from './respond.ts'
 import type { Router } from './router.ts'
 import { readTarget } from './target.ts'
@@ -250,7 +251,7 @@ async function answer(
 function malformation(request: IncomingMessage): { readonly status: number; readonly problem: string } | null {
   const { httpVersion, headers } = request
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return { status: 505, problem: 'Speak HTTP/1.1.' }
-  const hosts = hostCount(request)
+  const hosts = headerCount(request, 'host')
   // RFC 9112 §3.2.
   if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) return { status: 400, problem: 'Send one Host header.' }
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue')
@@ -261,14 +262,6 @@ function malformation(request: IncomingMessage): { readonly status: number; read
 /** The Host header is the host of P, in any case (RFC 9110 §4.2.3), with its port only where that is not the default. */
 function hostIsOurs(request: IncomingMessage, snapshot: Snapshot): boolean {
   return request.headers.host?.toLowerCase() === hostOf(snapshot)
-}
-
-function hostCount({ rawHeaders }: IncomingMessage): number {
-  let hosts = 0
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.toLowerCase() === 'host') hosts += 1
-  }
-  return hosts
 }
 
 /** P is https and a proxy ends TLS: whoever comes in plain text and is not that proxy has gone around it. */
