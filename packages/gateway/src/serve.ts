@@ -152,7 +152,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
       clock,
       random,
       log,
-      logOperations: openLogOperations({ port: store.audit, tenant: snapshot.tenant, sequencer, signer }),
+      logOperations: openLogOperations({ port: store.audit, tenant: snapshot.tenant, sequencer, signer, sealer }),
       configuration: { health: () => snapshots.health(), warnings: () => snapshots.loaded().warnings },
     },
     { verifier, memberships },
