@@ -50,6 +50,8 @@ export interface Gateway {
   readonly snapshot: Snapshot
   /** While nobody has an account: where the first one is created. */
   readonly setupLink: string | null
+  /** Resolves when the state is gone though nobody closed it: everything is refused from then on, and only another start helps. */
+  readonly lost: Promise<Error>
   /** Reads the configuration again (SIGHUP). */
   reload(): Promise<void>
   /** Refuses new work, lets answers under way finish, ends every process it started, keeps everything acknowledged. */
@@ -202,6 +204,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   return {
     snapshot,
     setupLink: await issueSetupLink(store, snapshot, clock, random),
+    lost: kept.lost,
     reload: async () => {
       await snapshots.reload()
     },
