@@ -97,8 +97,9 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     action: 'Treat the server as suspect until you know why.',
   },
   argumentsRefused: {
-    meaning: 'The arguments held the caller’s own access token.',
-    action: 'Find out why the client puts its token into tool arguments.',
+    meaning:
+      'The parameters could not be used, or held the caller’s own access token or a credential of the gateway; the reason after the colon says which.',
+    action: 'Look at the client. If it puts a token into tool arguments, find out why.',
   },
   refreshTokenReused: {
     meaning:

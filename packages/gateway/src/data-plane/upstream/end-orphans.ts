@@ -44,13 +44,13 @@ async function processesNaming(isMeant: (value: string) => boolean): Promise<num
     pids.map(async (pid) => {
       // Another user's environment cannot be read, and is none of our business.
       const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
-      return environment.split('\0').some((entry) => isMeant(valueOf(entry))) ? [Number(pid)] : []
+      return environment.split('\0').some((entry) => isMeant(variableValue(entry))) ? [Number(pid)] : []
     }),
   )
   return found.flat()
 }
 
-function valueOf(entry: string): string {
+function variableValue(entry: string): string {
   const equals = entry.indexOf('=')
   return equals > 0 ? entry.slice(equals + 1) : ''
 }
@@ -63,7 +63,7 @@ async function listedNaming(isMeant: (value: string) => boolean): Promise<number
     })
     return stdout
       .split('\n')
-      .filter((line) => line.split(' ').some((entry) => isMeant(valueOf(entry))))
+      .filter((line) => line.split(' ').some((entry) => isMeant(variableValue(entry))))
       .map((line) => Number.parseInt(line, 10))
   } catch {
     return []
