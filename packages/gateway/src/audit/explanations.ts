@@ -54,6 +54,11 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
       'The request named another host than publicUrl: a wrong address, a probe, or a page that rebinds its name.',
     action: 'Nothing, unless it is your own proxy: it must pass the Host of publicUrl on.',
   },
+  pendingTooLong: {
+    meaning: 'Clients that had registered themselves were forgotten, because nobody approved them for seven days.',
+    action:
+      'Nothing. Whoever still wants in connects again and is then shown by `sallyport client list --status pending`.',
+  },
   proxyBypassed: {
     meaning: 'Somebody spoke plain HTTP to the gateway directly, around the proxy that ends TLS.',
     action:

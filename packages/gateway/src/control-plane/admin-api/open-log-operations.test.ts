@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_TENANT } from '#core/ids.ts'
 import { systemRandom } from '#core/random.ts'
-import type { AuditPort, SequencedEntry } from '#store/ports/audit.ts'
 import { createSealer } from '#keys/sealer.ts'
+import type { AuditPort, SequencedEntry } from '#store/ports/audit.ts'
 import { openLogOperations } from './open-log-operations.ts'
 
 const sealer = createSealer(new Uint8Array(32), systemRandom)

@@ -56,7 +56,14 @@ export const PORT_METHODS = {
     checkpoints: 'looks',
     erasePersonal: 'writes',
   },
-  clients: { register: 'writes', find: 'looks', list: 'looks', approve: 'writes', remove: 'writes' },
+  clients: {
+    register: 'writes',
+    find: 'looks',
+    list: 'looks',
+    approve: 'writes',
+    remove: 'writes',
+    collectPending: 'writes',
+  },
   engine: {
     find: 'looks',
     findByUid: 'looks',
