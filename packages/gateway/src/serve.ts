@@ -50,6 +50,8 @@ export interface Gateway {
   readonly snapshot: Snapshot
   /** While nobody has an account: where the first one is created. */
   readonly setupLink: string | null
+  /** Resolves when the state is gone though nobody closed it: everything is refused from then on, and only another start helps. */
+  readonly lost: Promise<Error>
   /** Reads the configuration again (SIGHUP). */
   reload(): Promise<void>
   /** Refuses new work, lets answers under way finish, ends every process it started, keeps everything acknowledged. */
@@ -152,7 +154,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
       clock,
       random,
       log,
-      logOperations: openLogOperations({ port: store.audit, tenant: snapshot.tenant, sequencer, signer }),
+      logOperations: openLogOperations({ port: store.audit, tenant: snapshot.tenant, sequencer, signer, sealer }),
       configuration: { health: () => snapshots.health(), warnings: () => snapshots.loaded().warnings },
     },
     { verifier, memberships },
@@ -196,12 +198,13 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   closers.add('MCP endpoint', mcp)
   await listener.listen(loaded.listen.host, loaded.listen.port)
   followCertificates(snapshots, listener)
-  const stopHousekeeping = startHousekeeping(store, clock, log)
+  const stopHousekeeping = startHousekeeping({ store, tenant: snapshot.tenant, audit, clock, log })
   closers.add('housekeeping', { close: async () => stopHousekeeping() })
 
   return {
     snapshot,
     setupLink: await issueSetupLink(store, snapshot, clock, random),
+    lost: kept.lost,
     reload: async () => {
       await snapshots.reload()
     },

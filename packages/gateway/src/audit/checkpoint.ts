@@ -55,7 +55,10 @@ export function openCheckpoint(note: string, verifierKey: string): Checkpoint | 
     if (name !== key.name || encoded === undefined) return false
     const bytes = Buffer.from(encoded, 'base64')
     return (
-      bytes.subarray(0, 4).equals(key.id) && verify(null, Buffer.from(match[1] ?? ''), key.publicKey, bytes.subarray(4))
+      // The same bytes can be spelled in several ways; ours is one of them, and another was not written by us.
+      bytes.toString('base64') === encoded &&
+      bytes.subarray(0, 4).equals(key.id) &&
+      verify(null, Buffer.from(match[1] ?? ''), key.publicKey, bytes.subarray(4))
     )
   })
   if (!isSigned) return { problem: 'no signature of this key on the checkpoint' }

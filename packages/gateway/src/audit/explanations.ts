@@ -54,6 +54,16 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
       'The request named another host than publicUrl: a wrong address, a probe, or a page that rebinds its name.',
     action: 'Nothing, unless it is your own proxy: it must pass the Host of publicUrl on.',
   },
+  pendingTooLong: {
+    meaning: 'Clients that had registered themselves were forgotten, because nobody approved them for seven days.',
+    action:
+      'Nothing. Whoever still wants in connects again and is then shown by `sallyport client list --status pending`.',
+  },
+  proxyBypassed: {
+    meaning: 'Somebody spoke plain HTTP to the gateway directly, around the proxy that ends TLS.',
+    action:
+      'If it is your proxy, name its address in gateway.trustedProxies. Else close the port to everybody but the proxy.',
+  },
   targetMalformed: {
     meaning:
       'The address of the request could be read in two ways (dots, double slashes, encoded slashes, a full URL).',
@@ -92,8 +102,9 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     action: 'Treat the server as suspect until you know why.',
   },
   argumentsRefused: {
-    meaning: 'The arguments held the caller’s own access token.',
-    action: 'Find out why the client puts its token into tool arguments.',
+    meaning:
+      'The parameters could not be used, or held the caller’s own access token or a credential of the gateway; the reason after the colon says which.',
+    action: 'Look at the client. If it puts a token into tool arguments, find out why.',
   },
   refreshTokenReused: {
     meaning:

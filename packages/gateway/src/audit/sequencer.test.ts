@@ -111,6 +111,28 @@ describe('the audit log', () => {
     await sequencer.close()
   })
 
+  it('finds any byte of an export that was changed, and an export that nothing vouches for', async () => {
+    const sequencer = await start()
+    for (let count = 0; count < 2; count += 1) await trail.record(event)
+    await sequencer.settle()
+    const lines = await exported(sequencer)
+    await sequencer.close()
+    const text = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    expect(await isWhole(text)).toBe(true)
+    const missed: string[] = []
+    for (let at = 0; at < text.length - 1; at += 1) {
+      for (const bit of [0x01, 0x02, 0x20, 0x80]) {
+        const changed = Buffer.from(text)
+        changed[at] = (changed[at] ?? 0) ^ bit
+        if (await isWhole(changed)) missed.push(`byte ${at}, bit ${bit}`)
+      }
+    }
+    expect(missed).toEqual([])
+    expect((await verifyLog([], signer.verifierKey)).isWhole).toBe(false)
+    const unsigned = lines.filter(({ type }) => type === 'record')
+    expect((await verifyLog(unsigned, signer.verifierKey)).fault).toContain('nobody vouches')
+  })
+
   it('finds a record that was changed in the store, even after a restart', async () => {
     const first = await start()
     for (let count = 0; count < 6; count += 1) await trail.record(event)
@@ -213,6 +235,25 @@ describe('the audit log', () => {
     await sequencer.close()
   })
 })
+
+/** As somebody reads it who has nothing but the lines of an export. */
+async function isWhole(text: Buffer): Promise<boolean> {
+  try {
+    const lines = text
+      .toString()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as ExportLine)
+    const areLines = lines.every(
+      (line) =>
+        (line.type === 'checkpoint' && typeof line.note === 'string') ||
+        (line.type === 'record' && typeof line.body === 'string'),
+    )
+    return areLines && (await verifyLog(lines, signer.verifierKey)).isWhole
+  } catch {
+    return false
+  }
+}
 
 function tamper(sql: string): void {
   const database = new DatabaseSync(opened.file)

@@ -38,7 +38,10 @@ const UNSUPPORTED_RESPONSE_MODE = 'unsupported'
 export function authorizeParameters(query: URLSearchParams, snapshot: Snapshot): URLSearchParams {
   const passed = new URLSearchParams()
   for (const name of PASSED_ON) {
-    for (const value of query.getAll(name)) passed.append(name, value)
+    const values = query.getAll(name)
+    // RFC 6749 §3.1: a parameter without a value is treated as if it was left out.
+    if (values.length === 1 && values[0] === '') continue
+    for (const value of values) passed.append(name, value)
   }
   const mode = single(passed, 'response_mode')
   // Codes travel in the query only; the engine's form_post page would need an inline script.

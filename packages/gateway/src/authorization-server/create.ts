@@ -1,9 +1,11 @@
 import type { AuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
 import type { Random } from '#core/random.ts'
+import { refused } from '#core/result.ts'
 import type { Snapshot, SnapshotSource } from '#core/snapshot.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import { readForm } from '#http/form.ts'
+import { headerCount } from '#http/header-count.ts'
 import { pageHeaders } from '#http/page-headers.ts'
 import { sendEmpty, sendHtml, sendJson } from '#http/respond.ts'
 import { createFailureBudget } from '#identity/failure-budget.ts'
@@ -95,7 +97,7 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
   }
 
   const form = async (exchange: HttpExchange, endpoint: 'token' | 'revoke') => {
-    const read = await readForm(exchange.request)
+    const read = headerCount(exchange.request, 'authorization') > 1 ? TWO_CREDENTIALS : await readForm(exchange.request)
     const snapshot = snapshots.current()
     if (!read.ok) {
       // RFC 6749 §5.2: a repeated parameter or a body in another form is an invalid request.
@@ -198,6 +200,9 @@ function engineByIssuer(dependencies: Required<AuthorizationServerDependencies>)
     return built.engine
   }
 }
+
+/** RFC 6749 §2.3: one method of authentication per request. Node keeps the first of two headers and says nothing. */
+const TWO_CREDENTIALS = refused({ status: 400, problem: 'The Authorization header was sent more than once.' })
 
 /** A request that was refused before anybody looked at what it asks for. */
 function recordUnread(

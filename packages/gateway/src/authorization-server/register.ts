@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { HttpExchange } from '#http/exchange.ts'
-import { readBody } from '#http/read-body.ts'
+import { isPlainBody, readBody } from '#http/read-body.ts'
 import { sendJson } from '#http/respond.ts'
+import { parseJson } from '#wire/jsonrpc/parse-strict.ts'
 import type { ClientRegistry } from './clients/registry.ts'
 
 const REGISTRATION_BYTES_MAX = 64 * 1024
+/** Keys lie three levels deep; the rest is flat. */
+const METADATA_DEPTH_MAX = 16
 
 /**
  * RFC 7591 §3: reads the JSON document and hands it to the registry, which decides, words the answer and records it. `recordUnread` is
@@ -38,15 +41,16 @@ async function readDocument(
   if (mediaType !== 'application/json') {
     return refused({ status: 415, problem: 'The content type must be application/json' })
   }
+  if (!isPlainBody(request)) return refused({ status: 415, problem: 'The document must not be compressed' })
   const body = await readBody(request, REGISTRATION_BYTES_MAX)
   if (!body.ok) {
     if (body.refusal === 'tooLarge') return refused({ status: 413, problem: 'The document is larger than 64 KiB' })
     const status = body.refusal === 'timedOut' ? 408 : 400
     return refused({ status, problem: 'The document did not arrive whole' })
   }
-  try {
-    return ok(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body.value)))
-  } catch {
-    return refused({ status: 400, problem: 'The document is not valid JSON' })
-  }
+  // Which of two redirect_uris was meant is not for us to choose.
+  const parsed = parseJson(body.value, { depthMax: METADATA_DEPTH_MAX, numbers: 'request' })
+  return parsed.ok
+    ? ok(parsed.value)
+    : refused({ status: 400, problem: `The document cannot be read: ${parsed.refusal}` })
 }

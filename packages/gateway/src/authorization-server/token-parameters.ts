@@ -53,7 +53,8 @@ function pick(form: URLSearchParams, names: readonly string[]): URLSearchParams 
   const passed = new URLSearchParams()
   for (const name of names) {
     const value = form.get(name)
-    if (value !== null) passed.set(name, value)
+    // RFC 6749 §3.2: a parameter without a value is treated as if it was left out.
+    if (value !== null && value !== '') passed.set(name, value)
   }
   return passed
 }

@@ -46,7 +46,7 @@ export async function openLocalAdmin(places: Places, env: Environment, io: CliIo
         clock,
         random,
         log,
-        logOperations: openLogOperations({ port: store.audit, tenant: snapshot.tenant, sequencer, signer }),
+        logOperations: openLogOperations({ port: store.audit, tenant: snapshot.tenant, sequencer, signer, sealer }),
         configuration: { health: () => ({ state: 'ok', problems: [] }), warnings: () => warnings },
       },
       null,

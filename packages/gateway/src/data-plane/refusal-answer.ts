@@ -148,7 +148,7 @@ export function answerRefusal(
     case 'rateLimited':
       return say(429, refused, 'Too many requests', retryAfter(refusal.retryAfterSeconds))
     case 'argumentsRefused':
-      return sayInBand(400, ERROR_CODES.invalidParams, `Invalid params: ${refusal.reason}`)
+      return sayInBand(400, ERROR_CODES.invalidParams, `Invalid params: ${outwardReason(refusal.reason)}`)
     case 'capabilityMissing':
       return say(
         400,
@@ -204,4 +204,10 @@ function shortened(text: string): string {
   return printable.length > ECHO_CHARACTERS_MAX
     ? `${printable.slice(0, ECHO_CHARACTERS_MAX).toWellFormed()}…`
     : printable
+}
+
+/** What of a credential was found in the arguments is the same sentence for all: which one it was helps only somebody who guesses. */
+function outwardReason(reason: string): string {
+  const isCredential = reason === 'bearerInArguments' || reason === 'credentialInArguments'
+  return isCredential ? 'they hold a credential, which is never passed on' : reason
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ok, type Result, refused } from '#core/result.ts'
-import { readBody } from './read-body.ts'
+import { isPlainBody, readBody } from './read-body.ts'
 
 const FORM_BYTES_MAX = 64 * 1024
 const FORM_FIELDS_MAX = 200
@@ -26,6 +26,7 @@ export async function readForm(
       problem: 'The content type must be application/x-www-form-urlencoded.',
     })
   }
+  if (!isPlainBody(request)) return refused({ status: 415, problem: 'The form must not be compressed.' })
   const body = await readBody(request, FORM_BYTES_MAX)
   if (!body.ok) {
     if (body.refusal === 'tooLarge')

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '#core/clock.ts'
 import { systemRandom } from '#core/random.ts'
 import type { Snapshot } from '#core/snapshot.ts'
-import { createListener, type Listener } from './listener.ts'
+import { selfSignedCertificate } from '../../test/support/self-signed.ts'
+import { createListener, type Listener, type ListenerOptions } from './listener.ts'
 import { readBody } from './read-body.ts'
 import { sendEmpty, sendJson, sendText } from './respond.ts'
 import { createRouter } from './router.ts'
@@ -16,9 +17,12 @@ let port: number
 let handled: string[]
 let failures: string[]
 let streams: ServerResponse[]
+let refusals: string[]
+let options: ListenerOptions
 
 beforeEach(async () => {
   handled = []
+  refusals = []
   streams = []
   failures = []
   const router = createRouter([
@@ -62,14 +66,16 @@ beforeEach(async () => {
   // Only what the listener reads; the port is known after listening.
   const snapshot = () =>
     ({ publicUrl: `http://127.0.0.1:${port}`, isLoopback: true, trustedProxies: [] }) as unknown as Snapshot
-  listener = createListener({
+  options = {
     current: snapshot,
     router,
     clock: systemClock,
     random: systemRandom,
     tls: null,
     onFailure: (requestId) => failures.push(requestId),
-  })
+    onRefused: async ({ reason }) => void refusals.push(reason),
+  }
+  listener = createListener(options)
   port = 0
   port = (await listener.listen('127.0.0.1', 0)).port
 })
@@ -108,10 +114,20 @@ describe('listener', () => {
 
   it('answers 400 to no host, two hosts and absolute targets, and no handler runs', async () => {
     expect(await get('/mcp/files', '')).toMatch(/^HTTP\/1.1 400 /)
-    expect(await get('/mcp/files', `host: 127.0.0.1:${port}\r\nhost: 127.0.0.1:${port}\r\n`)).toMatch(
-      /^HTTP\/1.1 (400|421) /,
-    )
+    expect(await get('/mcp/files', `host: 127.0.0.1:${port}\r\nhost: 127.0.0.1:${port}\r\n`)).toMatch(/^HTTP\/1.1 400 /)
     expect(await get('http://evil.example/mcp/files', `host: 127.0.0.1:${port}\r\n`)).toMatch(/^HTTP\/1.1 400 /)
+    expect(handled).toEqual([])
+    expect(refusals).toEqual(['httpMalformed', 'httpMalformed', 'targetMalformed'])
+  })
+
+  it.each([
+    ['asks for a tunnel', 'CONNECT internal.example:443 HTTP/1.1', '', 405, 'methodNotAllowed'],
+    ['expects what we do not know', 'GET /mcp/files HTTP/1.1', 'expect: 200-ok\r\n', 417, 'httpMalformed'],
+    ['speaks a version that we do not', 'GET /mcp/files HTTP/2.0', '', 505, 'httpMalformed'],
+  ])('a request that %s is answered, told of, and reaches no handler', async (_what, line, header, status, reason) => {
+    const answer = await raw(`${line}\r\nhost: 127.0.0.1:${port}\r\n${header}connection: close\r\n\r\n`)
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(refusals).toEqual([reason])
     expect(handled).toEqual([])
   })
 
@@ -234,5 +250,40 @@ describe('a connection', () => {
     await closed
     clearTimeout(late)
     expect(isLate).toBe(false)
+  })
+})
+
+describe('a connection that is slow', () => {
+  const waits = { headersMs: 40, requestMs: 80, checkedEveryMs: 10 }
+
+  async function listen(more: Partial<ListenerOptions>): Promise<void> {
+    await listener.close()
+    listener = createListener({ ...options, waits, ...more })
+    port = (await listener.listen('127.0.0.1', 0)).port
+  }
+
+  it('to send its headers or its body is told so and cut', async () => {
+    await listen({})
+    expect(await raw('GET /mcp/files HTTP/1.1\r\nhost:')).toMatch(/^HTTP\/1.1 408 /)
+    const head = `POST /echo HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-length: 5\r\n\r\n`
+    expect(await raw(`${head}abc`)).toMatch(/^HTTP\/1.1 408 /)
+  })
+
+  it('to shake hands is cut', async () => {
+    const { cert, key } = selfSignedCertificate(['127.0.0.1'])
+    await listen({ tls: { certificate: cert, privateKey: key } })
+    // The head of a TLS record whose body never comes.
+    expect(await raw('\u0016\u0003\u0001\u0002\u0000')).toBe('')
+    expect(await raw('GET / HTTP/1.1\r\n\r\n')).toBe('')
+  })
+
+  it('to shake hands does not keep us from closing', async () => {
+    const { cert, key } = selfSignedCertificate(['127.0.0.1'])
+    await listener.close()
+    listener = createListener({ ...options, tls: { certificate: cert, privateKey: key } })
+    port = (await listener.listen('127.0.0.1', 0)).port
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    await Promise.all([once(socket, 'close'), listener.close()])
   })
 })

@@ -9,11 +9,13 @@ import {
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import type { Clock } from '#core/clock.ts'
 import { asRequestId, type RequestId } from '#core/ids.ts'
 import { type Random, uuidv7 } from '#core/random.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { clientAddress, type TrustedProxies, trustedProxies } from './client-address.ts'
+import { headerCount } from './header-count.ts'
 import { sendText } from './respond.ts'
 import type { Router } from './router.ts'
 import { readTarget } from './target.ts'
@@ -23,14 +25,16 @@ const HEADER_BYTES_MAX = 16 * 1024
 /** From the start of a connection or of a request to the end of its headers; the TLS handshake has as long. */
 const HEADERS_TIMEOUT_MS = 15_000
 const REQUEST_TIMEOUT_MS = 60_000
+/** How often Node looks for connections past these limits; by itself it would look every 30 s, and a slow one live that much longer. */
+const TIMEOUTS_CHECKED_EVERY_MS = 1_000
 const KEEP_ALIVE_MS = 65_000
 /** On close, answers under way get this long before their connections are cut. */
 const DRAIN_MS = 3_000
 
 /** What the listener refuses before any route is looked for. */
 export interface ListenerRefusal {
-  readonly reason: 'httpMalformed' | 'targetMalformed' | 'hostForeign'
-  /** Null when the bytes were no HTTP request, so that nothing could be answered with an id. */
+  readonly reason: 'httpMalformed' | 'targetMalformed' | 'hostForeign' | 'proxyBypassed' | 'methodNotAllowed'
+  /** Null when the bytes were no HTTP request, or asked for a tunnel, so that nothing could be answered with an id. */
   readonly requestId: RequestId | null
   readonly clientAddress: string
 }
@@ -51,6 +55,8 @@ export interface ListenerOptions {
   readonly onFailure: (requestId: string, cause: unknown) => void
   /** Told of each refusal before it is answered. It must not reject. */
   readonly onRefused?: (refusal: ListenerRefusal) => Promise<void>
+  /** Shorter waits than ours, in milliseconds. */
+  readonly waits?: { readonly headersMs: number; readonly requestMs: number; readonly checkedEveryMs: number }
 }
 
 export interface Listener {
@@ -73,12 +79,19 @@ export function createListener(options: ListenerOptions): Listener {
     })
     void answer(options, proxiesOf(options.current()), request, response)
   }
+  const waits = options.waits ?? {
+    headersMs: HEADERS_TIMEOUT_MS,
+    requestMs: REQUEST_TIMEOUT_MS,
+    checkedEveryMs: TIMEOUTS_CHECKED_EVERY_MS,
+  }
   const limits = {
     maxHeaderSize: HEADER_BYTES_MAX,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: waits.headersMs,
+    requestTimeout: waits.requestMs,
+    connectionsCheckingInterval: waits.checkedEveryMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    requireHostHeader: true,
+    // Judged below, where the refusal is recorded.
+    requireHostHeader: false,
     insecureHTTPParser: false,
   }
   const server: Server | HttpsServer = options.tls
@@ -88,7 +101,7 @@ export function createListener(options: ListenerOptions): Listener {
           cert: options.tls.certificate,
           key: options.tls.privateKey,
           minVersion: 'TLSv1.2',
-          handshakeTimeout: HEADERS_TIMEOUT_MS,
+          handshakeTimeout: waits.headersMs,
         },
         onRequest,
       )
@@ -101,16 +114,31 @@ export function createListener(options: ListenerOptions): Listener {
     })
     onRequest(request, response)
   })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // The parser's own word; a connection that merely ended or grew too old is no request.
-    if (error.code?.startsWith('HPE_') === true) {
-      const peer = socket instanceof Socket ? socket.remoteAddress : undefined
-      void options.onRefused?.({ reason: 'httpMalformed', requestId: null, clientAddress: peer ?? '' })
-    }
+  // RFC 9110 §10.1.1: another expectation is 417, which is said below like any other refusal.
+  server.on('checkExpectation', onRequest)
+  const refuseConnection = (socket: Duplex, reason: ListenerRefusal['reason'] | null, status: number) => {
+    const peer = socket instanceof Socket ? socket.remoteAddress : undefined
+    if (reason !== null) void options.onRefused?.({ reason, requestId: null, clientAddress: peer ?? '' })
     if (!socket.writable || isAnswering(latestAnswers.get(socket))) socket.destroy()
     // Destroyed after that, because the other side need not close its half, and would hold the connection for ever.
-    else socket.end(answerToNoRequest(error.code), () => socket.destroy())
+    else socket.end(answerToNoRequest(status), () => socket.destroy())
+  }
+  server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
+    // The parser's own word; a connection that merely ended or grew too old is no request.
+    const isMalformed = code?.startsWith('HPE_') === true
+    if (isMalformed || code === 'ERR_HTTP_REQUEST_TIMEOUT')
+      refuseConnection(socket, isMalformed ? 'httpMalformed' : null, statusOf(code))
+    // TLS that failed or never came about: an answer would wait for that handshake, and the connection with it.
+    else socket.destroy()
   })
+  // Node closes those that speak HTTP; one that is still shaking hands would keep us from closing.
+  const connections = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
+  // Node hands over the bare connection. Nobody is connected through us to anywhere.
+  server.on('connect', (_request, socket) => refuseConnection(socket, 'methodNotAllowed', 405))
   return {
     listen: (host, port) =>
       new Promise((resolve, reject) => {
@@ -130,7 +158,9 @@ export function createListener(options: ListenerOptions): Listener {
     close: () =>
       new Promise((resolve) => {
         isClosing = true
-        const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+        const cut = setTimeout(() => {
+          for (const socket of connections) socket.destroy()
+        }, DRAIN_MS)
         server.close(() => {
           clearTimeout(cut)
           resolve()
@@ -146,8 +176,11 @@ function isAnswering(latest: ServerResponse | undefined): boolean {
   return latest.headersSent || latest.socket === null
 }
 
-function answerToNoRequest(code: string | undefined): string {
-  const status = code === 'HPE_HEADER_OVERFLOW' ? 431 : code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400
+function statusOf(code: string | undefined): number {
+  return code === 'HPE_HEADER_OVERFLOW' ? 431 : code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400
+}
+
+function answerToNoRequest(status: number): string {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`
 }
 
@@ -165,6 +198,12 @@ async function answer(
     const address = clientAddress(request.socket.remoteAddress, request.headers['x-forwarded-for'], proxies)
     const refused = (reason: ListenerRefusal['reason']) =>
       options.onRefused?.({ reason, requestId, clientAddress: address })
+    const malformed = malformation(request)
+    if (malformed !== null) {
+      await refused('httpMalformed')
+      sendText(response, malformed.status, `${malformed.problem} Request ${requestId}.\n`, { connection: 'close' })
+      return
+    }
     const target = readTarget(request.url ?? '')
     if (!target.ok) {
       await refused('targetMalformed')
@@ -175,6 +214,14 @@ async function answer(
     if (!HOST_FREE_PATHS.has(path) && !hostIsOurs(request, snapshot)) {
       await refused('hostForeign')
       // RFC 9110 §15.5.20. Also the defence against DNS rebinding: a page of another name cannot speak to us.
+      sendText(response, 421, `This gateway answers only at ${snapshot.publicUrl}. Request ${requestId}.\n`, {
+        connection: 'close',
+      })
+      return
+    }
+    if (!HOST_FREE_PATHS.has(path) && bypassesProxy(request, snapshot, proxies)) {
+      await refused('proxyBypassed')
+      // RFC 9110 §15.5.20 names the scheme too: what is read or changed on the wire here must not pass for what was sent under P.
       sendText(response, 421, `This gateway answers only at ${snapshot.publicUrl}. Request ${requestId}.\n`, {
         connection: 'close',
       })
@@ -200,13 +247,28 @@ async function answer(
   }
 }
 
-/** The Host header is there once and is the host of P, in any case (RFC 9110 §4.2.3), with its port only where that is not the default. */
+/** What Node's parser lets through, although the request cannot be believed to mean what we read. */
+function malformation(request: IncomingMessage): { readonly status: number; readonly problem: string } | null {
+  const { httpVersion, headers } = request
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return { status: 505, problem: 'Speak HTTP/1.1.' }
+  const hosts = headerCount(request, 'host')
+  // RFC 9112 §3.2.
+  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) return { status: 400, problem: 'Send one Host header.' }
+  if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue')
+    return { status: 417, problem: 'The only expectation met here is 100-continue.' }
+  return null
+}
+
+/** The Host header is the host of P, in any case (RFC 9110 §4.2.3), with its port only where that is not the default. */
 function hostIsOurs(request: IncomingMessage, snapshot: Snapshot): boolean {
-  let hosts = 0
-  for (let index = 0; index < request.rawHeaders.length; index += 2) {
-    if (request.rawHeaders[index]?.toLowerCase() === 'host') hosts += 1
-  }
-  return hosts === 1 && request.headers.host?.toLowerCase() === hostOf(snapshot)
+  return request.headers.host?.toLowerCase() === hostOf(snapshot)
+}
+
+/** P is https and a proxy ends TLS: whoever comes in plain text and is not that proxy has gone around it. */
+function bypassesProxy(request: IncomingMessage, snapshot: Snapshot, proxies: TrustedProxies): boolean {
+  if (snapshot.isLoopback || snapshot.trustedProxies.length === 0 || request.socket instanceof TLSSocket) return false
+  if (snapshot.dangerousOptions.includes('dangerouslyListenBeyondLoopbackWithoutTls')) return false
+  return !proxies.includes(clientAddress(request.socket.remoteAddress, undefined, proxies))
 }
 
 const hostsOfSnapshots = new WeakMap<Snapshot, string>()

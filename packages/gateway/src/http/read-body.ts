@@ -36,6 +36,15 @@ export async function readBody(
   })
 }
 
+/**
+ * False for a body that would have to be inflated or unwrapped: that is work a stranger gets for free, and read as it came it would mean
+ * something else than to whoever unwraps it.
+ */
+export function isPlainBody({ headers }: IncomingMessage): boolean {
+  const transfer = headers['transfer-encoding']?.toLowerCase() ?? 'chunked'
+  return transfer === 'chunked' && (headers['content-encoding']?.toLowerCase() ?? 'identity') === 'identity'
+}
+
 /** Bytes in one piece that doubles when it is full. A list of pieces would cost a hundred bytes for each byte that is sent alone. */
 class GrowingBuffer {
   #held: Buffer = Buffer.alloc(0)

@@ -127,11 +127,25 @@ describe('access tokens', () => {
     expect(await reasonOf(await mint.mint({ iat: 1_800_000_005, nbf: 1_800_000_005 }))).toBe('accepted')
   })
 
-  it('that were too early are judged again later', async () => {
-    const token = await mint.mint({ nbf: 1_800_000_030 })
-    expect(await reasonOf(token)).toBe('invalid: notYetValid')
-    clock.advanceMs(30_000)
-    expect(await reasonOf(token)).toBe('accepted')
+  it('that were too early are judged again as soon as they are not', async () => {
+    const early = await mint.mint({ iat: 1_800_000_006 })
+    const notYet = await mint.mint({ nbf: 1_800_000_006 })
+    expect(await reasonOf(early)).toBe('invalid: issuedInFuture')
+    expect(await reasonOf(notYet)).toBe('invalid: notYetValid')
+    clock.advanceMs(1_000)
+    await revocations.poll()
+    expect(await reasonOf(early)).toBe('accepted')
+    expect(await reasonOf(notYet)).toBe('accepted')
+  })
+
+  it('do not outlive their grant', async () => {
+    const grantId = asGrantId('grant-short')
+    await openGrant(opened.store, testGrant(clock, { grantId, expiresAt: clock.nowSeconds() + 60 }))
+    const [one, two] = [await mint.mint({ gid: grantId, jti: 'one' }), await mint.mint({ gid: grantId, jti: 'two' })]
+    expect(await reasonOf(one)).toBe('accepted')
+    clock.advanceMs(60_000)
+    await revocations.poll()
+    expect(await reasonOf(two)).toBe('invalid: grantExpired')
   })
 
   it('are refused at another server, fresh and cached', async () => {

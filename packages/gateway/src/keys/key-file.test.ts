@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,4 +44,18 @@ it('a symbolic link, a folder, an empty and an oversized file are refused', asyn
   for (const name of ['link', '.', 'empty', 'large']) {
     await expect(readOrCreateKeyFile(join(folder, name), random32), name).rejects.toThrow(KeyFileUnsafe)
   }
+})
+
+it('a key that another start finished first is taken, and ours is thrown away', async () => {
+  const key = await readOrCreateKeyFile(file, () => {
+    writeFileSync(file, 'theirs', { mode: 0o600 })
+    return random32()
+  })
+  expect(Buffer.from(key).toString()).toBe('theirs')
+  expect(await readdir(folder)).toEqual(['a.key'])
+})
+
+it('a pipe is refused at once, not waited for', async () => {
+  expect(spawnSync('mkfifo', ['-m', '600', file]).status).toBe(0)
+  await expect(readOrCreateKeyFile(file, random32)).rejects.toThrow('not a plain file')
 })

@@ -1,4 +1,12 @@
-import { createLocalJWKSet, importJWK, jwtVerify, SignJWT } from 'jose'
+import {
+  calculateJwkThumbprint,
+  createLocalJWKSet,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  jwtVerify,
+  SignJWT,
+} from 'jose'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { systemClock } from '#core/clock.ts'
 import { asTenantId, DEFAULT_TENANT } from '#core/ids.ts'
@@ -79,6 +87,7 @@ it('tenants have keys of their own', async () => {
 
 it.each([
   ['moved to another tenant', (key: StoredSigningKey) => ({ ...key, tenant: asTenantId('other') })],
+  ['made for another purpose', (key: StoredSigningKey) => ({ ...key, purpose: 'cookie' as const })],
   ['renamed', (key: StoredSigningKey) => ({ ...key, kid: 'planted' })],
   [
     'changed',
@@ -92,4 +101,43 @@ it.each([
     return purpose === 'accessToken' ? [...keys, ...keys.map((key) => change({ ...key, status: 'retiring' }))] : keys
   }
   await expect(load({ addFirst: port.addFirst, list })).rejects.toThrow(SealBroken)
+})
+
+/** A key as `loadSigningKeys` seals it, under the name given or its own. */
+async function storedKey(status: StoredSigningKey['status'], name: string | null = null): Promise<StoredSigningKey> {
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true })
+  const jwk = await exportJWK(privateKey)
+  const kid = name ?? (await calculateJwkThumbprint(jwk))
+  const sealed = sealer.seal(Buffer.from(JSON.stringify(jwk)), `default|accessToken|${kid}`)
+  const shape = { tenant: DEFAULT_TENANT, purpose: 'accessToken', algorithm: 'ES256', createdAt: 1 } as const
+  return { ...shape, kid, status, sealed, publicJwk: null }
+}
+
+function cookieKey(status: StoredSigningKey['status'], byte: number): StoredSigningKey {
+  const sealed = sealer.seal(new Uint8Array(32).fill(byte), `default|cookie|${status}`)
+  const shape = { tenant: DEFAULT_TENANT, purpose: 'cookie', algorithm: 'HS256', createdAt: 1 } as const
+  return { ...shape, kid: status, status, sealed, publicJwk: null }
+}
+
+const portOf = (tokens: StoredSigningKey[], cookies: StoredSigningKey[]): SigningKeysPort => ({
+  list: async (_tenant, purpose) => (purpose === 'cookie' ? cookies : tokens),
+  addFirst: () => Promise.reject(new Error('no key is made here')),
+})
+
+it('the active key signs wherever it stands; the others are published and verify', async () => {
+  const [retiring, active] = [await storedKey('retiring'), await storedKey('active')]
+  const cookies = [cookieKey('retiring', 3), cookieKey('next', 2), cookieKey('active', 1)]
+  const keys = await load(portOf([retiring, active], cookies))
+  expect(keys.active.kid).toBe(active.kid)
+  expect(keys.publicJwks.map(({ kid, use }) => [kid, use])).toEqual([
+    [retiring.kid, 'sig'],
+    [active.kid, 'sig'],
+  ])
+  expect(keys.cookieKeys.map((key) => Buffer.from(key, 'base64url')[0])).toEqual([1, 2, 3])
+  await expect(load(portOf([retiring], cookies))).rejects.toThrow('no signing key of the tenant is active')
+})
+
+it('a key under a name that is not its thumbprint is refused, however well it is sealed', async () => {
+  const planted = await storedKey('retiring', 'planted')
+  await expect(load(portOf([await storedKey('active'), planted], [cookieKey('active', 1)]))).rejects.toThrow(SealBroken)
 })

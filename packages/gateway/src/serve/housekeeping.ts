@@ -1,18 +1,50 @@
+import type { AuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
+import type { TenantId } from '#core/ids.ts'
 import type { Log } from '#core/log.ts'
 import type { Store } from '#store/ports/store.ts'
 
 const EVERY_MS = 30_000
 /** Rows removed per round, so that a backlog never holds the store for long. */
 const ROWS_MAX = 500
+/** A client that nobody has approved for so long may register again; until then it takes a place of `registration.clientsMax`. */
+const PENDING_SECONDS_MAX = 7 * 24 * 3600
 
-/** Forgets limits that have refilled, a bounded piece at a time. Answers how to stop. (The authorization server collects its own documents.) */
-export function startHousekeeping(store: Store, clock: Clock, log: Log): () => void {
+export interface HousekeepingDependencies {
+  readonly store: Pick<Store, 'clients' | 'limits'>
+  readonly tenant: TenantId
+  readonly audit: Pick<AuditTrail, 'record'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/**
+ * Forgets what has had its time, a bounded piece at a time: limits that have refilled, and registrations that nobody approved. Answers how
+ * to stop. (The authorization server collects its own documents.)
+ */
+export function startHousekeeping(dependencies: HousekeepingDependencies): () => void {
+  const { log } = dependencies
   const timer = setInterval(() => {
-    store.limits
-      .collectIdle(clock.nowMs(), ROWS_MAX)
-      .catch((cause: unknown) => log.warn('idle limits could not be removed', { cause }))
+    forgetLimits(dependencies).catch((cause: unknown) => log.warn('idle limits could not be removed', { cause }))
+    forgetPending(dependencies).catch((cause: unknown) => log.warn('old registrations could not be removed', { cause }))
   }, EVERY_MS)
   timer.unref()
   return () => clearInterval(timer)
+}
+
+async function forgetLimits({ store, clock }: HousekeepingDependencies): Promise<void> {
+  await store.limits.collectIdle(clock.nowMs(), ROWS_MAX)
+}
+
+async function forgetPending({ store, tenant, audit, clock }: HousekeepingDependencies): Promise<void> {
+  const count = await store.clients.collectPending(tenant, clock.nowSeconds() - PENDING_SECONDS_MAX, ROWS_MAX)
+  if (count === 0) return
+  await audit.record({
+    tenant,
+    activity: 'client.remove',
+    outcome: 'success',
+    reason: 'pendingTooLong',
+    requestId: null,
+    detail: { count },
+  })
 }

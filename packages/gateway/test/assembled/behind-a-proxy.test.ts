@@ -123,10 +123,16 @@ describe('behind a proxy that ends TLS', () => {
 })
 
 describe('somebody who is not the proxy', () => {
-  it('is counted by its own address, whatever it says', async () => {
+  it('gets nothing in plain text, whatever it says of itself; who asks after our health is answered', async () => {
     await start("'192.0.2.1'")
-    const statuses: number[] = []
-    for (const forged of ['203.0.113.5', '203.0.113.6', '203.0.113.7']) statuses.push(await register(viaProxy(forged)))
-    expect(statuses).toEqual([201, 201, 429])
+    const send = viaProxy('192.0.2.1')
+    expect(await register(send)).toBe(421)
+    expect((await send(`${P}/.well-known/oauth-authorization-server`)).status).toBe(421)
+    const opened = await initialize(send, `${P}/mcp/files`, 'token')
+    expect(opened.status).toBe(421)
+    expect((await send(`${P}/healthz`)).status).toBe(200)
+    const refusals = (await world.log()).filter(({ reason }) => reason === 'proxyBypassed')
+    expect(refusals.map(({ activity, outcome }) => [activity, outcome])).toEqual([['request.refused', 'refused']])
+    expect(upstream.seen).toEqual([])
   })
 })

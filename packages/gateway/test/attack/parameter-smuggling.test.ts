@@ -94,6 +94,50 @@ describe('parameters nobody sends by accident', () => {
     expect((await redeem(server, code, verifier)).status).toBe(200)
   })
 
+  it('a parameter without a value was left out (RFC 6749 §3.1, §3.2)', async () => {
+    const { challenge } = pkce()
+    const empty = { response_mode: '', resource: '', prompt: '', request: '', request_uri: '' }
+    const started = await send(authorizeUrl(server.url, challenge, empty))
+    expect(started.headers.location).toMatch(/^\/login\//)
+    const nothing = await send(authorizeUrl(server.url, challenge, { code_challenge: '' }))
+    expect(nothing.headers.location).toContain('error=invalid_request')
+    const { code, verifier } = await authorize(server)
+    const nothingMore = { resource: '', scope: '', client_secret: '', client_assertion: '' }
+    expect((await redeem(server, code, '', nothingMore)).status).toBe(400)
+    expect((await redeem(server, code, verifier, nothingMore)).status).toBe(200)
+  })
+
+  it.each([
+    ['two Authorization headers', { authorization: [`Basic ${btoa('a:b')}`, `Basic ${btoa('c:d')}`] }, 400],
+    ['a compressed body', { 'content-encoding': 'gzip' }, 415],
+    ['a wrapped body', { 'transfer-encoding': 'gzip, chunked' }, 415],
+  ])('a code with %s gets no token, and is not used up', async (_, headers, status) => {
+    const { code, verifier } = await authorize(server)
+    const fields = { grant_type: 'authorization_code', code, code_verifier: verifier }
+    const all = { ...fields, redirect_uri: REDIRECT, client_id: CLIENT }
+    const answer = await postForm(`${server.url}/oauth/token`, all, headers)
+    expect([answer.status, JSON.parse(answer.text)]).toMatchObject([status, { error: 'invalid_request' }])
+    expect((await postForm(`${server.url}/oauth/token`, all)).status).toBe(200)
+  })
+
+  it.each([
+    [
+      'a name twice',
+      '{"client_name":"a","redirect_uris":["http://127.0.0.1/a"],"redirect_uris":["http://127.0.0.1/b"]}',
+    ],
+    [
+      'a name twice, once escaped',
+      '{"redirect_uris":["http://127.0.0.1/a"],"redirect\\u005furis":["http://127.0.0.1/b"]}',
+    ],
+    ['a byte order mark', '\ufeff{"redirect_uris":["http://127.0.0.1/a"]}'],
+    ['half a character', '{"client_name":"\\ud800","redirect_uris":["http://127.0.0.1/a"]}'],
+    ['more depth than metadata has', `{"redirect_uris":["http://127.0.0.1/a"],"x":${'['.repeat(40)}${']'.repeat(40)}}`],
+  ])('client metadata with %s is not registered', async (_, body) => {
+    const headers = { 'content-type': 'application/json' }
+    const answer = await send(`${server.url}/oauth/register`, { method: 'POST', headers, body })
+    expect([answer.status, JSON.parse(answer.text)]).toMatchObject([400, { error: 'invalid_client_metadata' }])
+  })
+
   it.each([
     ['another client', { client_id: OTHER_CLIENT }],
     ['another redirect', { redirect_uri: `${REDIRECT}/` }],

@@ -90,7 +90,8 @@ describe('the token of the caller opens the outer door and stops there', () => {
     const session = await openRawSession(gateway.url('http'), SENTINEL)
     const before = upstream.of('tools/call').length
     const answer = await session.call(7, 'get_thing', args)
-    expect(answer.messages[0]).toMatchObject({ id: 7, error: { code: -32602 } })
+    const error = { code: -32602, message: 'Invalid params: they hold a credential, which is never passed on' }
+    expect(answer.messages[0]).toMatchObject({ id: 7, error })
     expect(upstream.of('tools/call')).toHaveLength(before)
     expect(gateway.records.at(-1)).toMatchObject({ reason: 'argumentsRefused: bearerInArguments' })
   })

@@ -98,6 +98,10 @@ describe('without a running server', () => {
       out: expect.stringContaining('The log is whole'),
     })
     expect(await cli.run(['log', 'export', '--output', 'log.ndjson'])).toMatchObject({ code: 0 })
+    expect(await cli.run(['log', 'export', '--output', 'no/such/folder/log.ndjson'])).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('The export cannot be written'),
+    })
     const offline = ['log', 'verify', '--file', 'log.ndjson', '--key', 'var/audit/verifier-key']
     expect(await cli.run(offline)).toMatchObject({ code: 0 })
     const file = join(cli.folder, 'log.ndjson')

@@ -35,8 +35,18 @@ async function freePort(): Promise<number> {
   return port
 }
 
-function serve(...argv: string[]): { out(): string; err(): string; exit: Promise<number | null> } {
-  const started = spawn(process.execPath, ['--conditions=sallyport-source', MAIN, 'serve', ...argv], {
+function serve(...argv: string[]): Running {
+  return start([], argv)
+}
+
+interface Running {
+  out(): string
+  err(): string
+  readonly exit: Promise<number | null>
+}
+
+function start(node: readonly string[], argv: readonly string[]): Running {
+  const started = spawn(process.execPath, ['--conditions=sallyport-source', ...node, MAIN, 'serve', ...argv], {
     cwd: cli.folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -130,3 +140,26 @@ it('SIGTERM twice, as a service manager and our own shim may send it, still clos
   expect(running.out()).toContain('Stopping.')
   expect(running.err()).not.toContain('Not waiting')
 }, 30_000)
+
+/** Ends the store's thread at SIGUSR2, as a bug in it would. */
+const STORE_DIES = `import threads from 'node:worker_threads'
+import { syncBuiltinESMExports } from 'node:module'
+const { Worker } = threads
+threads.Worker = class extends Worker {
+  constructor(...args) {
+    super(...args)
+    process.once('SIGUSR2', () => this.terminate())
+  }
+}
+syncBuiltinESMExports()`
+
+it('ends with exit code 3 when the store is gone, instead of refusing everything and looking alive', async () => {
+  const port = await freePort()
+  const preload = `data:text/javascript,${encodeURIComponent(STORE_DIES)}`
+  const running = start(['--import', preload], ['--port', String(port)])
+  await vi.waitFor(() => expect(running.out()).toContain('Inspector'), { timeout: 20_000 })
+  child?.kill('SIGUSR2')
+  expect(await running.exit).toBe(3)
+  expect(running.err()).toContain('The store is gone')
+  expect(running.out()).not.toContain('Stopping.')
+})

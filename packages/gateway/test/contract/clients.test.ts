@@ -132,6 +132,27 @@ onEveryEngine('clients', (store) => {
     expect(await auditIds(store())).toHaveLength(1)
   })
 
+  it('forgets the oldest of those that nobody approved in time, and no others', async () => {
+    const made = [
+      client({ status: 'pending', createdAt: NOW - 30 }),
+      client({ status: 'pending', createdAt: NOW - 20 }),
+      client({ status: 'pending', createdAt: NOW - 10 }),
+      client({ status: 'active', createdAt: NOW - 30 }),
+      client({ status: 'removed', createdAt: NOW - 30 }),
+      client({ status: 'pending', createdAt: NOW - 30, tenant: OTHER }),
+    ]
+    for (const one of made) await store().clients.register(one, 10, [])
+    const left = async () =>
+      await Promise.all(
+        made.map(async ({ tenant, clientId }) => (await store().clients.find(tenant, clientId)) !== null),
+      )
+    expect(await store().clients.collectPending(ACME, NOW - 10, 1)).toBe(1)
+    expect(await left()).toEqual([false, true, true, true, true, true])
+    expect(await store().clients.collectPending(ACME, NOW - 10, 9)).toBe(1)
+    expect(await store().clients.collectPending(ACME, NOW - 10, 9)).toBe(0)
+    expect(await left()).toEqual([false, false, true, true, true, true])
+  })
+
   it('lists newest first, in pages, also when many came in the same second', async () => {
     const made = Array.from({ length: 7 }, (_, i) => client({ createdAt: NOW + (i % 2) }))
     for (const one of made) await store().clients.register(one, 10, [])

@@ -15,7 +15,8 @@ interface Cookie {
 
 export interface Sent {
   readonly method?: string
-  readonly headers?: Readonly<Record<string, string>>
+  /** A list is sent as one header for each of its values. */
+  readonly headers?: Readonly<Record<string, string | string[]>>
   readonly body?: string | Buffer
 }
 
@@ -43,7 +44,7 @@ export function send(url: string, { method = 'GET', headers = {}, body }: Sent =
 export function postForm(
   url: string,
   fields: Readonly<Record<string, string>> | URLSearchParams,
-  headers: Readonly<Record<string, string>> = {},
+  headers: Readonly<Record<string, string | string[]>> = {},
 ): Promise<Answer> {
   const body = new URLSearchParams(fields).toString()
   return send(url, {

@@ -125,7 +125,7 @@ function schemaProblem(
   const [first] = issues
   const member = String(first?.path[0] ?? '')
   if (first === undefined || member === '')
-    return { error: 'invalid_client_metadata', problem: 'Client metadata is a JSON object (RFC 7591 §2).' }
+    return { error: 'invalid_client_metadata', problem: 'Client metadata is a JSON object (RFC 7591, section 2).' }
   // The path's first part is one of our own member names, and the messages are the schema's.
   const problem = `${member}: ${first.message}.`
   return { error: member === 'redirect_uris' ? 'invalid_redirect_uri' : 'invalid_client_metadata', problem }

@@ -48,7 +48,7 @@ export function createClientRegistry(dependencies: RegistryDependencies): Client
     resolve: (clientId, requestId, address = null) =>
       resolveClient(clientId, { requestId, address }, context.snapshots.current(), context),
     register: (body, caller) => registerClient(body, caller, context.snapshots.current(), context),
-    redirectIsAllowed,
+    redirectIsAllowed: (client, uri) => redirectIsAllowed(client, uri, context.snapshots.current().publicUrl),
   }
 }
 

@@ -1,12 +1,14 @@
 import { ok, type Result, refused } from '#core/result.ts'
 import type { fetchDocument } from '#net/fetch-document.ts'
 import type { OutboundReason } from '#net/outbound-failure.ts'
+import { parseJson } from '#wire/jsonrpc/parse-strict.ts'
 import { acceptMetadata } from './accept-metadata.ts'
 import type { MetadataDocumentUrl } from './metadata-document-url.ts'
 import type { ClientMetadataWire } from './registry.ts'
 
 /** draft-ietf-oauth-client-id-metadata-document §8.6. */
 export const DOCUMENT_BYTES_MAX = 5 * 1024
+const DOCUMENT_DEPTH_MAX = 16
 const DOCUMENT_TIMEOUT_MS = 5_000
 
 /** Own bounds around what the document's cache headers ask for (§5.2). */
@@ -104,15 +106,9 @@ function askedSeconds(headers: Readonly<Record<string, string>>): number {
 }
 
 function parseObject(body: Uint8Array): Readonly<Record<string, unknown>> | null {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body))
-    // Just narrowed to a non-null object that is not an array.
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null
-  } catch {
-    return null
-  }
+  const parsed = parseJson(body, { depthMax: DOCUMENT_DEPTH_MAX, numbers: 'request' })
+  if (!parsed.ok || typeof parsed.value !== 'object' || Array.isArray(parsed.value)) return null
+  return { ...parsed.value }
 }
 
 /** An address that is not allowed and a host that does not answer read the same: else the page would be a port scanner. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { checkRedirectUri, isLocalhostOnly, redirectIsAllowed } from './redirect-uris.ts'
 
-const P = { publicUrl: 'https://gateway.example' }
+const PUBLIC_URL = 'https://gateway.example'
 
-function kindOf(uri: string, publicUrl = P.publicUrl): string {
+function kindOf(uri: string, publicUrl = PUBLIC_URL): string {
   const checked = checkRedirectUri(uri, { publicUrl })
   return checked.ok ? checked.value.kind : checked.refusal.problem
 }
@@ -47,7 +47,7 @@ describe('a scheme nobody has heard of is refused, but told apart from a dangero
     ['javascript:alert(1)', false],
     ['http://client.example/cb', false],
   ])('%s', (uri, isUnknownScheme) => {
-    const checked = checkRedirectUri(uri, P)
+    const checked = checkRedirectUri(uri, { publicUrl: PUBLIC_URL })
     expect(checked.ok ? 'accepted' : checked.refusal.isUnknownScheme).toBe(isUnknownScheme)
   })
 })
@@ -58,6 +58,21 @@ test('the gateway itself is never a redirect, on its own origin however it is sp
   expect(kindOf('https://gateway.example:8443/cb')).toBe('https')
   expect(kindOf('http://127.0.0.1:8700/cb', 'http://127.0.0.1:8700')).toContain('not to this gateway')
   expect(kindOf('http://127.0.0.1:8701/cb', 'http://127.0.0.1:8700')).toBe('loopback')
+})
+
+test('the gateway itself is never a redirect at the authorization either: any port is not our port, by any name of this machine', () => {
+  const local = 'http://127.0.0.1:8700'
+  const client = {
+    redirect_uris: ['http://127.0.0.1/cb', 'http://localhost/cb', 'http://[::1]:8700/cb', `${PUBLIC_URL}/x`],
+  }
+  for (const host of ['127.0.0.1', 'localhost', '[::1]']) {
+    expect(redirectIsAllowed(client, `http://${host}:8700/cb`, local), host).toBe(false)
+    expect(redirectIsAllowed(client, `http://${host}:8701/cb`, local), host).toBe(true)
+    expect(redirectIsAllowed(client, `http://${host}:8700/cb`, PUBLIC_URL), host).toBe(true)
+    expect(kindOf(`http://${host}:8700/cb`, local), host).toContain('not to this gateway')
+  }
+  expect(redirectIsAllowed(client, 'http://127.0.0.1/cb', 'http://127.0.0.1')).toBe(false)
+  expect(redirectIsAllowed(client, `${PUBLIC_URL}/x`, PUBLIC_URL)).toBe(false)
 })
 
 test('a loopback redirect may name any port at the authorization, and only that (RFC 8252 §7.3)', () => {
@@ -73,7 +88,7 @@ test('a loopback redirect may name any port at the authorization, and only that 
     'https://a.example/cb',
     'cursor://x/y',
   ])
-    expect(redirectIsAllowed(client, uri), uri).toBe(true)
+    expect(redirectIsAllowed(client, uri, PUBLIC_URL), uri).toBe(true)
   for (const uri of [
     'http://127.0.0.1:0/cb',
     'http://127.0.0.1:65536/cb',
@@ -90,7 +105,7 @@ test('a loopback redirect may name any port at the authorization, and only that 
     'https://A.example/cb',
     'cursor://x:1/y',
   ])
-    expect(redirectIsAllowed(client, uri), uri).toBe(false)
+    expect(redirectIsAllowed(client, uri, PUBLIC_URL), uri).toBe(false)
 })
 
 test('a client is local only when every redirect ends on this machine', () => {

@@ -53,7 +53,7 @@ export function checkRedirectUri(
   if (verdict === 'dangerous') return no('This URI scheme is never accepted as a redirect.')
   if (verdict === 'unknown')
     return no(
-      'Use a private-use scheme that is a domain name reversed, such as com.example.app:/callback (RFC 8252 §7.1).',
+      'Use a private-use scheme that is a domain name reversed, such as com.example.app:/callback (RFC 8252, section 7.1).',
       true,
     )
   const hasPlace = rest.startsWith('/') || (authority !== undefined && authority !== '')
@@ -74,7 +74,7 @@ function checkWeb(
   if (authority === undefined || authority === '') return no('A redirect URI is absolute, with a host.')
   if (!isSpelledAsRead(uri, url, authority))
     return no('A redirect URI is written as a browser reads it: plain host name, no dot segments, no trailing dot.')
-  if (url.origin === new URL(publicUrl).origin) return no('A redirect URI leads to the client, not to this gateway.')
+  if (leadsHere(url, publicUrl)) return no('A redirect URI leads to the client, not to this gateway.')
   if (url.protocol === 'https:') return ok({ kind: 'https', uri })
   // OAuth 2.1 §2.3.1: plain http is for the loopback interface, where nothing leaves the machine.
   if (LOOPBACK_REDIRECT.test(uri)) return ok({ kind: 'loopback', uri })
@@ -100,8 +100,15 @@ function isSpelledAsRead(uri: string, url: URL, authority: string): boolean {
  * RFC 6749 §3.1.2.3, OAuth 2.1 §4.1.3: simple string comparison with a registered URI. One exception, RFC 8252 §7.3: a loopback http
  * URI may name any port. The host literal, path and query stay identical, and nothing is normalised on either side.
  */
-export function redirectIsAllowed(client: Pick<ClientMetadataWire, 'redirect_uris'>, uri: string): boolean {
+export function redirectIsAllowed(
+  client: Pick<ClientMetadataWire, 'redirect_uris'>,
+  uri: string,
+  publicUrl: string,
+): boolean {
   if (uri.length > REDIRECT_URI_LENGTH_MAX) return false
+  const url = URL.parse(uri)
+  // Any port may be named, and ours is one; P may also have moved to where a client once was.
+  if (url === null || leadsHere(url, publicUrl)) return false
   if (client.redirect_uris.includes(uri)) return true
   const asked = splitLoopback(uri)
   if (asked === null) return false
@@ -109,6 +116,17 @@ export function redirectIsAllowed(client: Pick<ClientMetadataWire, 'redirect_uri
     const known = splitLoopback(registered)
     return known !== null && known.host === asked.host && known.rest === asked.rest
   })
+}
+
+/** An address of this gateway. On loopback every name of the machine with our port is one. */
+function leadsHere(url: URL, publicUrl: string): boolean {
+  const own = new URL(publicUrl)
+  if (url.origin === own.origin) return true
+  return isLoopbackHost(own.hostname) && isOnLoopback(url) && portOf(url) === portOf(own)
+}
+
+function portOf({ port, protocol }: URL): string {
+  return port === '' ? (protocol === 'https:' ? '443' : '80') : port
 }
 
 /** Host literal and everything after the port, or null when it is not a plain loopback http URI. */

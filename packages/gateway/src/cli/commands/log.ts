@@ -152,11 +152,19 @@ export function logCommand(command: Command, world: CommandWorld): Command {
           return EXIT.ok
         }
         const stream = createWriteStream(pathOf(session, output), { mode: 0o600 })
-        const done = finished(stream)
-        for await (const line of admin.lines('log.export'))
-          if (!stream.write(`${JSON.stringify(line)}\n`)) await Promise.race([once(stream, 'drain'), done])
-        stream.end()
-        await done
+        try {
+          await once(stream, 'open')
+          const done = finished(stream)
+          // Awaited below; until then nothing listens, and a full disk would end the process.
+          done.catch(() => undefined)
+          for await (const line of admin.lines('log.export'))
+            if (!stream.write(`${JSON.stringify(line)}\n`)) await Promise.race([once(stream, 'drain'), done])
+          stream.end()
+          await done
+        } catch (cause) {
+          if (stream.errored !== cause) throw cause
+          throw new CliFailure(EXIT.unreachable, `The export cannot be written: ${pathOf(session, output)}`, { cause })
+        }
         return EXIT.ok
       }),
   )

@@ -55,11 +55,14 @@ export function serveCommand(command: Command, world: CommandWorld): Command {
         if (!isStopping) reload()
       })
       greet(print, gateway.snapshot, gateway.setupLink)
-      await stop.asked
+      const lost = await Promise.race([stop.asked, gateway.lost])
       isStopping = true
-      if (!print.isJson) print.line`Stopping.`
+      if (lost === undefined && !print.isJson) print.line`Stopping.`
       await gateway.close()
-      return EXIT.ok
+      if (lost === undefined) return EXIT.ok
+      // A process that refuses everything but says that it is alive is never started anew.
+      const text = `The store is gone: ${lost.message}. Nothing that was acknowledged is lost; start the gateway again.`
+      throw new CliFailure(EXIT.unreachable, text, { cause: lost })
     },
   )
 }

@@ -3,8 +3,9 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { RequestId } from '#core/ids.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { HttpExchange } from '#http/exchange.ts'
-import { readBody } from '#http/read-body.ts'
+import { isPlainBody, readBody } from '#http/read-body.ts'
 import { sendJson } from '#http/respond.ts'
+import { parseJson, REQUEST_DEPTH_MAX } from '#wire/jsonrpc/parse-strict.ts'
 import { type AdminError, adminError, ERROR_STATUS, type ErrorBody } from './errors.ts'
 import type { Answer, RawRequest } from './operation.ts'
 
@@ -42,6 +43,7 @@ async function readJson(request: IncomingMessage): Promise<Result<unknown, Admin
   const mediaType = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
   if (mediaType !== 'application/json')
     return refused(adminError('mediaTypeUnsupported', 'The content type must be application/json.'))
+  if (!isPlainBody(request)) return refused(adminError('mediaTypeUnsupported', 'The body must not be compressed.'))
   const bytes = await readBody(request, BODY_BYTES_MAX)
   if (!bytes.ok)
     return refused(
@@ -49,11 +51,10 @@ async function readJson(request: IncomingMessage): Promise<Result<unknown, Admin
         ? adminError('bodyTooLarge', `The body is larger than ${BODY_BYTES_MAX} bytes.`)
         : adminError('invalidInput', 'The body did not arrive whole.'),
     )
-  try {
-    return ok(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.value)))
-  } catch {
-    return refused(adminError('invalidInput', 'The body is not JSON.'))
-  }
+  const parsed = parseJson(bytes.value, { depthMax: REQUEST_DEPTH_MAX, numbers: 'request' })
+  return parsed.ok
+    ? ok(parsed.value)
+    : refused(adminError('invalidInput', `The body cannot be read: ${parsed.refusal}.`))
 }
 
 function oneHeader(request: IncomingMessage, name: string): string | null {

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_TENANT } from '#core/ids.ts'
+import { systemRandom } from '#core/random.ts'
+import { createSealer } from '#keys/sealer.ts'
 import type { AuditPort, SequencedEntry } from '#store/ports/audit.ts'
 import { openLogOperations } from './open-log-operations.ts'
+
+const sealer = createSealer(new Uint8Array(32), systemRandom)
 
 /** A log of `count` records, every tenth a refusal; only what showing reads. */
 function log(count: number) {
@@ -29,7 +33,13 @@ function log(count: number) {
     byRequest: async (_tenant: string, requestId: string) => entries.filter((entry) => entry.requestId === requestId),
   } as unknown as AuditPort // only what showing uses
   const sequencer = { settle: async () => undefined } as never // showing never touches the tree
-  const operations = openLogOperations({ port, tenant: DEFAULT_TENANT, sequencer, signer: { verifierKey: 'key' } })
+  const operations = openLogOperations({
+    port,
+    tenant: DEFAULT_TENANT,
+    sequencer,
+    signer: { verifierKey: 'key' },
+    sealer,
+  })
   return { operations, reads: () => readRecords }
 }
 

@@ -3,7 +3,9 @@ import { explainRecord } from '#audit/explain.ts'
 import { exportLog } from '#audit/export-log.ts'
 import type { Sequencer } from '#audit/sequencer.ts'
 import { verifyLog } from '#audit/verify-log.ts'
+import { verifyStore } from '#audit/verify-store.ts'
 import type { TenantId } from '#core/ids.ts'
+import type { Sealer } from '#keys/sealer.ts'
 import { CursorInvalid } from '#store/errors.ts'
 import type { AuditEntry, AuditPort } from '#store/ports/audit.ts'
 import type { LogFilter, LogOperations, LogRecord } from './log-operations.ts'
@@ -18,10 +20,11 @@ export interface LogSources {
   readonly tenant: TenantId
   readonly sequencer: Pick<Sequencer, 'settle' | 'tree' | 'witness'>
   readonly signer: Pick<CheckpointSigner, 'verifierKey'>
+  readonly sealer: Sealer
 }
 
 /** The log operations over the store's audit port. Every answer covers all that was recorded before the call. */
-export function openLogOperations({ port, tenant, sequencer, signer }: LogSources): LogOperations {
+export function openLogOperations({ port, tenant, sequencer, signer, sealer }: LogSources): LogOperations {
   const { verifierKey } = signer
   return {
     show: async (filter, page) => {
@@ -50,7 +53,9 @@ export function openLogOperations({ port, tenant, sequencer, signer }: LogSource
     verify: async () => {
       await sequencer.settle()
       const lines = exportLog(port, sequencer.tree, tenant, await sequencer.witness())
-      return { ...(await verifyLog(lines, verifierKey)), verifierKey }
+      const report = await verifyLog(lines, verifierKey)
+      const fault = report.fault ?? (await verifyStore(port, tenant, sealer))
+      return { ...report, isWhole: fault === null, fault, verifierKey }
     },
     export: async function* () {
       await sequencer.settle()

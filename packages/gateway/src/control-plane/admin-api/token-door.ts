@@ -2,6 +2,7 @@ import { ok, type Result, refused } from '#core/result.ts'
 import type { AdminRole, Snapshot } from '#core/snapshot.ts'
 import { originIsAllowed } from '#http/cors.ts'
 import type { HttpExchange } from '#http/exchange.ts'
+import { headerCount } from '#http/header-count.ts'
 import type { Memberships } from '#identity/live-ports.ts'
 import type { Principal } from '#identity/principal.ts'
 import { ADMIN_API_PATH, adminApi } from '#policy/admin-api.ts'
@@ -124,11 +125,8 @@ const DESCRIPTIONS: Readonly<Record<NonNullable<BearerChallenge['error']>, strin
 
 /** RFC 6750 §2.1, once. */
 function bearerToken({ request }: HttpExchange): string | null {
-  let seen = 0
-  for (let index = 0; index < request.rawHeaders.length; index += 2)
-    if (request.rawHeaders[index]?.toLowerCase() === 'authorization') seen += 1
   const match = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i.exec(request.headers.authorization ?? '')
-  return seen === 1 && match !== null ? (match[1] ?? null) : null
+  return headerCount(request, 'authorization') === 1 && match !== null ? (match[1] ?? null) : null
 }
 
 function adminRoles(names: readonly string[], snapshot: Snapshot): ReadonlySet<AdminRole> {

@@ -199,6 +199,13 @@ describe('tools/call', () => {
     expect(asked).toEqual([])
   })
 
+  it.each(['x', 5, true, [], [{}]])('with arguments %j is refused before anybody is asked', async (given) => {
+    const params = { name: 'look', arguments: given } as JsonObject
+    const result = await outcome(['all'], ['files:admin'], message({ id: 1, method: 'tools/call', params }))
+    expect(result).toEqual({ name: 'argumentsRefused', reason: '"arguments" must be an object', id: 1 })
+    expect(asked).toEqual([])
+  })
+
   it('is refused when the tools cannot be listed', async () => {
     const broken: ToolLookup = { classOf: () => Promise.reject(new Error('host 10.0.0.7 down')) }
     const memberships = { rolesOf: async () => ({ roles: ['all'], version: 1 }) }

@@ -141,6 +141,11 @@ async function classifyCall(
   if (typeof tool !== 'string' || tool === '') {
     return refused({ name: 'argumentsRefused', reason: '"name" must be the name of a tool', id })
   }
+  // 2025-11-25, schema CallToolRequest: an object if there at all. Null is what some clients say for nothing.
+  const given = message.params === null ? undefined : memberOf(message.params, 'arguments')
+  if (given !== undefined && given !== null && (typeof given !== 'object' || Array.isArray(given))) {
+    return refused({ name: 'argumentsRefused', reason: '"arguments" must be an object', id })
+  }
   let toolClass: ToolClass | null
   try {
     toolClass = await tools.classOf(tool)

@@ -151,6 +151,21 @@ describe('a stdio upstream', () => {
     expect(said()).toEqual(['last words'])
   })
 
+  test('what it started in another process group ends with its session, and nothing of other sessions does', async () => {
+    const runaway = `const { spawn } = require('node:child_process')
+      const { pid } = spawn(process.execPath, ['-e', 'setInterval(Object, 1e6)'], { detached: true, stdio: 'ignore' })
+      console.log(JSON.stringify({ jsonrpc: '2.0', method: 'n', params: { pid } }));setInterval(Object, 1e6)`
+    const [first, second] = [await start(runaway), await start(runaway)]
+    await eventually(() => expect(messages).toHaveLength(2))
+    const pids = messages.map((message) => Number((message.object['params'] as { pid: number }).pid))
+    const alive = () => pids.map((pid) => isAlive(pid)).filter(Boolean).length
+    expect(alive()).toBe(2)
+    await first.close()
+    expect(alive()).toBe(1)
+    await second.close()
+    expect(alive()).toBe(0)
+  })
+
   test('a program that does not exist is a failure, not a throw', async () => {
     const spec: StdioUpstream = { kind: 'stdio', command: 'no-such-program', args: [], env: new Map(), cwd: null }
     const host = { stateDir, searchPath: '/usr/bin', groups, limits: DATA_PLANE_LIMITS, clock: systemClock, log }
@@ -203,3 +218,9 @@ describe('a stdio upstream', () => {
     expect(String(logged[0])).not.toContain('abcdefghijklmnopqrstuvwxyz')
   })
 })
+
+/** A zombie that nobody has waited for yet does nothing any more. */
+function isAlive(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' })
+  return stdout.trim() !== '' && !stdout.trim().startsWith('Z')
+}

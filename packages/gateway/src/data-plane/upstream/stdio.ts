@@ -20,6 +20,7 @@ import {
   usesUserDirectory,
 } from './child-environment.ts'
 import type { UpstreamConnection, UpstreamEvents, UpstreamFailure } from './connection.ts'
+import { endEscaped } from './end-escaped.ts'
 import { LineReader } from './line-reader.ts'
 import type { ProcessGroups } from './process-group.ts'
 import { readUpstreamMessage } from './read-message.ts'
@@ -269,7 +270,8 @@ class StdioConnection implements UpstreamConnection {
     if (this.#rest !== null) clearTimeout(this.#rest)
     this.#cleaned ??= (async () => {
       await this.#host.groups.stop(this.#child, patienceMs)
-      // What left the process group may hold the other ends for as long as it likes; ours are given back.
+      await endEscaped(this.#privateDir)
+      // What cannot be found may hold the other ends for as long as it likes; ours are given back.
       for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe.destroy()
       await rm(this.#privateDir, { recursive: true, force: true, maxRetries: 3 }).catch((cause: unknown) => {
         this.#host.log.warn('the private folder of an ended child could not be removed', { cause })

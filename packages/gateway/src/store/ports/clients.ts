@@ -48,4 +48,9 @@ export interface ClientsPort {
     now: number,
     audit: readonly AuditEntry[],
   ): Promise<'removed' | 'unknown'>
+  /**
+   * Forgets at most `max` clients, oldest first, that registered before then and are still pending: nobody has approved them, so they
+   * hold nothing. Answers how many. They leave no tombstone.
+   */
+  collectPending(tenant: TenantId, createdBefore: number, max: number): Promise<number>
 }

@@ -1,3 +1,4 @@
+import type { StoreFailure } from '../errors.ts'
 import type { AccountsPort } from './accounts.ts'
 import type { AuditPort } from './audit.ts'
 import type { ClientsPort } from './clients.ts'
@@ -21,5 +22,7 @@ export interface Store {
   readonly grants: GrantsPort
   readonly limits: LimitsPort
   readonly signingKeys: SigningKeysPort
+  /** Resolves when the store is gone for good though nobody closed it. Never rejects. */
+  readonly lost: Promise<StoreFailure>
   close(): Promise<void>
 }

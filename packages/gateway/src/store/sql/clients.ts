@@ -78,6 +78,25 @@ export function createClients(db: Kysely<Database>): ClientsPort {
       await addAuditEntries(db, audit)
       return 'removed'
     },
+
+    async collectPending(tenant, createdBefore, max) {
+      const result = await db
+        .deleteFrom('clients')
+        .where('tenant', '=', tenant)
+        .where('status', '=', 'pending')
+        .where('client_id', 'in', (eb) =>
+          eb
+            .selectFrom('clients')
+            .select('client_id')
+            .where('tenant', '=', tenant)
+            .where('status', '=', 'pending')
+            .where('created_at', '<', createdBefore)
+            .orderBy('created_at')
+            .limit(max),
+        )
+        .executeTakeFirst()
+      return Number(result.numDeletedRows)
+    },
   }
 }
 

@@ -10,7 +10,7 @@ import { createLimits } from './limits.ts'
 import type { Database } from './schema.ts'
 import { createSigningKeys } from './signing-keys.ts'
 
-export type Ports = Omit<Store, 'close'>
+export type Ports = Omit<Store, 'close' | 'lost'>
 
 /**
  * Every port over one open transaction. Whoever calls a method runs that transaction: commits when the method resolves, rolls back
@@ -56,7 +56,14 @@ export const PORT_METHODS = {
     checkpoints: 'looks',
     erasePersonal: 'writes',
   },
-  clients: { register: 'writes', find: 'looks', list: 'looks', approve: 'writes', remove: 'writes' },
+  clients: {
+    register: 'writes',
+    find: 'looks',
+    list: 'looks',
+    approve: 'writes',
+    remove: 'writes',
+    collectPending: 'writes',
+  },
   engine: {
     find: 'looks',
     findByUid: 'looks',

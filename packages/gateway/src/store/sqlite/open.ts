@@ -31,7 +31,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   })
   const calls = new StoreCalls(worker)
   await calls.opened
-  return { ...portsOver(calls), close: () => calls.close() }
+  return { ...portsOver(calls), lost: calls.lost, close: () => calls.close() }
 }
 
 function portsOver(calls: StoreCalls): Ports {

@@ -19,6 +19,8 @@ interface PendingCall {
  */
 export class StoreCalls {
   readonly opened: Promise<void>
+  /** Resolves when the worker has ended though nobody closed it; it does not come back. */
+  readonly lost: Promise<StoreFailure>
   readonly #worker: Worker
   readonly #pending = new Map<number, PendingCall>()
   readonly #exited: Promise<void>
@@ -29,10 +31,16 @@ export class StoreCalls {
   #isSendDue = false
   #lastId = 0
   #broken: StoreFailure | null = null
+  #isClosing = false
 
   constructor(worker: Worker) {
     this.#worker = worker
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()))
+    this.lost = new Promise((resolve) => {
+      worker.once('exit', () => {
+        if (!this.#isClosing) resolve(this.#broken ?? new StoreFailure('the store worker ended'))
+      })
+    })
     this.opened = new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {
         if (message.kind === 'opened') resolve()
@@ -67,6 +75,7 @@ export class StoreCalls {
 
   /** Calls already made are finished and answered; later ones are refused. Safe to call twice. */
   async close(): Promise<void> {
+    this.#isClosing = true
     if (this.#broken === null) {
       this.#broken = new StoreFailure('the store is closed')
       this.#sendGathered()

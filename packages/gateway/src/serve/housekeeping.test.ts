@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { createAuditTrail } from '#audit/create-trail.ts'
+import { type Clock, systemClock } from '#core/clock.ts'
+import { asClientId, DEFAULT_TENANT } from '#core/ids.ts'
+import { systemRandom } from '#core/random.ts'
+import { createSealer } from '#keys/sealer.ts'
+import { openTestStore } from '../../test/support/store.ts'
+import { startHousekeeping } from './housekeeping.ts'
+
+const DAY_SECONDS = 24 * 3600
+const NOW = 1_800_000_000
+
+let opened: Awaited<ReturnType<typeof openTestStore>>
+
+beforeEach(async () => {
+  opened = await openTestStore()
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  await opened.close()
+})
+
+async function register(clientId: string, createdAt: number): Promise<void> {
+  const shape = { tenant: DEFAULT_TENANT, kind: 'dynamic', status: 'pending', metadata: '{}' } as const
+  const client = { ...shape, clientId: asClientId(clientId), sealedSecret: null, createdAt }
+  await opened.store.clients.register({ ...client, approvedAt: null, approvedBy: null }, 10, [])
+}
+
+it('clients that nobody approved for a week are forgotten, on record', async () => {
+  const { store } = opened
+  await register('old-1', NOW - 7 * DAY_SECONDS - 1)
+  await register('old-2', NOW - 30 * DAY_SECONDS)
+  await register('young', NOW - 7 * DAY_SECONDS)
+  const clock: Clock = { ...systemClock, nowSeconds: () => NOW, nowMs: () => NOW * 1000 }
+  const sealer = createSealer(new Uint8Array(32), systemRandom)
+  const audit = createAuditTrail({ port: store.audit, sealer, clock, random: systemRandom })
+  const failed: unknown[] = []
+  const log = { debug: () => {}, info: () => {}, warn: (...args: unknown[]) => void failed.push(args), error: () => {} }
+  const stop = startHousekeeping({ store, tenant: DEFAULT_TENANT, audit, clock, log })
+  vi.advanceTimersByTime(30_000)
+  await vi.waitFor(async () => expect(await store.audit.latest(DEFAULT_TENANT, 10)).toHaveLength(1))
+  // Nothing more to forget: nothing more to say.
+  vi.advanceTimersByTime(30_000)
+  const { items } = await store.clients.list(DEFAULT_TENANT, {}, { limit: 10, cursor: null })
+  expect(items.map(({ clientId }) => clientId)).toEqual(['young'])
+  const [record, ...more] = await store.audit.latest(DEFAULT_TENANT, 10)
+  expect(more).toEqual([])
+  expect(JSON.parse(record?.body ?? '')).toMatchObject({
+    activity_name: 'client.remove',
+    status_code: 'pendingTooLong',
+    unmapped: { detail: { count: 2 } },
+  })
+  expect(failed).toEqual([])
+  stop()
+})
