@@ -1,5 +1,6 @@
-import { chmod, mkdir, stat } from 'node:fs/promises'
+import { chmod, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { makeFolder } from './make-folder.ts'
 
 /** Where everything that is kept lives. The folder is ours alone: 0700. */
 export interface StateFolder {
@@ -16,10 +17,10 @@ export interface StateFolder {
 /** Creates the folder if need be. Throws if it is not a folder or cannot be made private. */
 export async function openStateFolder(stateDir: string): Promise<StateFolder> {
   const path = resolve(stateDir)
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  await makeFolder(path)
   if (!(await stat(path)).isDirectory()) throw new Error(`${path} is not a folder`)
   await chmod(path, 0o700)
-  for (const folder of ['keys', 'audit']) await mkdir(join(path, folder), { recursive: true, mode: 0o700 })
+  for (const folder of ['keys', 'audit']) await makeFolder(join(path, folder))
   return {
     path,
     database: join(path, 'sallyport.db'),

@@ -91,6 +91,8 @@ function listenForStop({ stderr }: CliIo): { readonly asked: Promise<void> } {
 function explainStart(cause: unknown): string {
   const code = systemErrorCode(cause)
   if (code === 'EADDRINUSE') return 'The port is taken. Choose another with --port, or stop what listens there.'
+  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EROFS')
+    return 'The state folder cannot be created there. Name another with --state-dir.'
   if (code === 'EACCES') return 'This user may not listen there, or may not use the state folder.'
   if (cause instanceof StoreInUse)
     return 'A gateway already runs on this state folder. Stop it first, or name another folder with --state-dir.'
