@@ -80,5 +80,8 @@ test('what a listener gets says of the protocol only which subscription it is of
     })
   await eventually(() => expect(text).toContain('list_changed'))
   const metas = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? '').params._meta)
-  expect(metas).toEqual([{ [TAG]: 'mine' }, { ...OWN, [TAG]: 'mine' }])
+  expect(metas).toEqual([
+    { ...OWN, [TAG]: 'mine' },
+    { ...OWN, [TAG]: 'mine' },
+  ])
 })
