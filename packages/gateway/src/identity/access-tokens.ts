@@ -15,8 +15,8 @@ import { readClaims, type TokenClaims } from './read-claims.ts'
 import { readTokenHeader } from './read-token.ts'
 import { createVerificationKeys } from './verification-keys.ts'
 
-/** About 1 KiB each. One live agent holds one token. */
-const VERIFIED_TOKENS_MAX = 50_000
+/** About 1 KiB each. One live agent holds one token; a hundred thousand in turn must not push each other out. */
+const VERIFIED_TOKENS_MAX = 120_000
 /** A verified token is looked at afresh after this long, its grant row included, whatever the feed said. */
 const VERIFIED_TOKEN_MS = 60_000
 /** So that repeating one bad token costs a hash and not a signature check. */

@@ -1,7 +1,7 @@
 import type { Principal } from '#identity/principal.ts'
 
 /** About 200 bytes each. Beyond it the oldest are forgotten, and recorded once more when they come again. */
-const TOKENS_MAX = 50_000
+const TOKENS_MAX = 120_000
 
 /**
  * Which tokens have been seen at the door. A token that is accepted for the first time since the start leaves a record before anything is
