@@ -158,12 +158,13 @@ describe('a stdio upstream', () => {
     const [first, second] = [await start(runaway), await start(runaway)]
     await eventually(() => expect(messages).toHaveLength(2))
     const pids = messages.map((message) => Number((message.object['params'] as { pid: number }).pid))
-    const alive = () => pids.map((pid) => isAlive(pid)).filter(Boolean).length
+    const alive = () => pids.filter((pid) => isAlive(pid)).length
     expect(alive()).toBe(2)
     await first.close()
-    expect(alive()).toBe(1)
+    // Killed is not yet gone.
+    await eventually(() => expect(alive()).toBe(1))
     await second.close()
-    expect(alive()).toBe(0)
+    await eventually(() => expect(alive()).toBe(0))
   })
 
   test('a program that does not exist is a failure, not a throw', async () => {
