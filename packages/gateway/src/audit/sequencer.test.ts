@@ -217,6 +217,19 @@ describe('the audit log', () => {
     await second.close()
   })
 
+  it('goes on after a crash that left half a leaf', async () => {
+    const first = await start()
+    await trail.record(event)
+    await first.settle()
+    await first.close()
+    await appendFile(join(folder, 'leaves'), Buffer.alloc(10, 9))
+    const second = await start()
+    await trail.record(event)
+    await second.settle()
+    expect(await verifyLog(await exported(second), signer.verifierKey)).toMatchObject({ isWhole: true, records: 2 })
+    await second.close()
+  })
+
   it('writes a flood of identical refusals as one record and a count', async () => {
     const sequencer = await start()
     const refusal: AuditEvent = {

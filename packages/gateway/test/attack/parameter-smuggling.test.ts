@@ -117,6 +117,7 @@ describe('parameters nobody sends by accident', () => {
     const all = { ...fields, redirect_uri: REDIRECT, client_id: CLIENT }
     const answer = await postForm(`${server.url}/oauth/token`, all, headers)
     expect([answer.status, JSON.parse(answer.text)]).toMatchObject([status, { error: 'invalid_request' }])
+    expect(JSON.parse(answer.text).error_description).toMatch(/more than once|compressed/)
     expect((await postForm(`${server.url}/oauth/token`, all)).status).toBe(200)
   })
 

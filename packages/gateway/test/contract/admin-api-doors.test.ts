@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, realpathSync, statSync, writeFileSync } from 'node:fs'
-import { createServer, request as httpRequest, type Server } from 'node:http'
+import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -127,6 +128,33 @@ describe('the outer door', () => {
     const response = await call('/users?access_token=good-token')
     expect(response.status).toBe(401)
     expect(world.events).toMatchObject([{ reason: 'tokenInQuery' }])
+  })
+
+  it('refuses two credentials, though both are good', async () => {
+    const statuses: number[] = []
+    const credential = ['authorization', 'Bearer good-token']
+    for (const headers of [credential, [...credential, ...credential]].map((sent) => ['host', 'x', ...sent])) {
+      const sent = httpRequest({ port, host: '127.0.0.1', path: '/api/v1/users', headers })
+      const [answer] = (await once(sent.end(), 'response')) as [IncomingMessage]
+      answer.resume()
+      statuses.push(answer.statusCode ?? 0)
+    }
+    expect(statuses).toEqual([200, 401])
+  })
+
+  it('reads no body that is compressed, or that two parsers could read differently', async () => {
+    const post = async (body: string, headers: Record<string, string> = {}) => {
+      const answer = await call('/users', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body,
+      })
+      return [answer.status, ((await answer.json()) as { error?: { code?: string } }).error?.code]
+    }
+    const good = '{"username":"dora","password":"correct horse battery"}'
+    expect(await post(good, { 'content-encoding': 'gzip' })).toEqual([415, 'mediaTypeUnsupported'])
+    expect(await post(good.replace('{', '{"username":"eve",'))).toEqual([400, 'invalidInput'])
+    expect((await post(good))[0]).toBe(201)
   })
 
   it('goes by the roles the subject has now', async () => {
