@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   resolve: { conditions: ['sallyport-source'] },
-  ssr: { resolve: { conditions: ['sallyport-source', 'node', 'import', 'module', 'default'] } },
+  ssr: { resolve: { conditions: ['sallyport-source', 'node', 'module', 'default'] } },
   test: {
     include: [
       'packages/*/src/**/*.test.ts',
@@ -12,6 +12,7 @@ export default defineConfig({
     ],
     // Long runs (kill -9 at 200 points, soaks) are *.full.test.ts and join only `npm run test:full`.
     exclude: ['**/node_modules/**', '**/dist/**', ...(process.env['SALLYPORT_TEST_FULL'] ? [] : ['**/*.full.test.ts'])],
+    globalSetup: ['packages/gateway/test/support/postgres/setup.ts'],
     passWithNoTests: false,
     testTimeout: 20_000,
     hookTimeout: 60_000,

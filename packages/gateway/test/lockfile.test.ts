@@ -13,15 +13,20 @@ interface Locked {
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
-const LOCKFILES = ['../../../package-lock.json', './e2e/package-lock.json', './conformance/package-lock.json'] as const
+const LOCKFILES = [
+  ['../../../package-lock.json', 100],
+  ['./e2e/package-lock.json', 100],
+  ['./conformance/package-lock.json', 100],
+  ['./postgres/package-lock.json', 20],
+] as const
 
 // npm writes the file; version 3 of its format guarantees this shape.
 const read = (path: string) =>
   (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { packages: Record<string, Locked> }).packages
 
-test.each(LOCKFILES)('%s works with any registry: it names packages and hashes, never who served them', (path) => {
+test.each(LOCKFILES)('%s works with any registry: it names packages and hashes, never who served them', (path, packagesMin) => {
   const packages = Object.entries(read(path)).filter(([name, entry]) => name.startsWith('node_modules/') && !entry.link)
-  expect(packages.length).toBeGreaterThan(100)
+  expect(packages.length).toBeGreaterThan(packagesMin)
   for (const [name, entry] of packages) {
     expect(entry.resolved, name).toBeUndefined()
     expect(entry.version, name).toMatch(/^\d+\.\d+\.\d+/)

@@ -5,6 +5,7 @@ import type { ClientsPort } from './clients.ts'
 import type { EnginePort } from './engine.ts'
 import type { FeedPort } from './feed.ts'
 import type { GrantsPort } from './grants.ts'
+import type { HintsPort } from './hints.ts'
 import type { LimitsPort } from './limits.ts'
 import type { SigningKeysPort } from './signing-keys.ts'
 
@@ -20,6 +21,7 @@ export interface Store {
   readonly engine: EnginePort
   readonly feed: FeedPort
   readonly grants: GrantsPort
+  readonly hints: HintsPort
   readonly limits: LimitsPort
   readonly signingKeys: SigningKeysPort
   /** Resolves when the store is gone for good though nobody closed it. Never rejects. */

@@ -115,7 +115,7 @@ async function sequence(db: Kysely<Database>, tenant: TenantId, max: number): Pr
         .limit(max)
         .as('oldest'),
     )
-    .set({ position: sql<number>`${first} - 1 + oldest.place` })
+    .set({ position: sql<number>`cast(${first - 1} as bigint) + oldest.place` })
     .where('audit_entries.tenant', '=', tenant)
     .whereRef('audit_entries.id', '=', 'oldest.placed')
     .where('audit_entries.position', 'is', null)

@@ -10,7 +10,8 @@ import { createLimits } from './limits.ts'
 import type { Database } from './schema.ts'
 import { createSigningKeys } from './signing-keys.ts'
 
-export type Ports = Omit<Store, 'close' | 'lost'>
+/** What is the same on every engine: transactions over tables. */
+export type Ports = Omit<Store, 'close' | 'lost' | 'hints'>
 
 /**
  * Every port over one open transaction. Whoever calls a method runs that transaction: commits when the method resolves, rolls back

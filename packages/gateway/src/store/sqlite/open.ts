@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { StoreFailure } from '../errors.ts'
+import type { HintsPort } from '../ports/hints.ts'
 import type { Store } from '../ports/store.ts'
 import { PORT_METHODS, type Ports } from '../sql/ports.ts'
 import type { WorkerOptions } from './messages.ts'
@@ -31,8 +32,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   })
   const calls = new StoreCalls(worker)
   await calls.opened
-  return { ...portsOver(calls), lost: calls.lost, close: () => calls.close() }
+  return { ...portsOver(calls), hints: NOBODY_ELSE, lost: calls.lost, close: () => calls.close() }
 }
+
+/** The store is this process's alone, and whoever changes it knows. */
+const NOBODY_ELSE: HintsPort = { subscribe: () => () => undefined, send: () => undefined }
 
 function portsOver(calls: StoreCalls): Ports {
   const ports = Object.entries(PORT_METHODS).map(([port, methods]) => [
