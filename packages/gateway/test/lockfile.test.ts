@@ -24,16 +24,21 @@ const LOCKFILES = [
 const read = (path: string) =>
   (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { packages: Record<string, Locked> }).packages
 
-test.each(LOCKFILES)('%s works with any registry: it names packages and hashes, never who served them', (path, packagesMin) => {
-  const packages = Object.entries(read(path)).filter(([name, entry]) => name.startsWith('node_modules/') && !entry.link)
-  expect(packages.length).toBeGreaterThan(packagesMin)
-  for (const [name, entry] of packages) {
-    expect(entry.resolved, name).toBeUndefined()
-    expect(entry.version, name).toMatch(/^\d+\.\d+\.\d+/)
-    // Some registries lack packages for platforms they do not serve; only such entries may be without a hash.
-    expect(entry.integrity?.startsWith('sha512-') || isForRarePlatform(entry), name).toBe(true)
-  }
-})
+test.each(LOCKFILES)(
+  '%s works with any registry: it names packages and hashes, never who served them',
+  (path, packagesMin) => {
+    const packages = Object.entries(read(path)).filter(
+      ([name, entry]) => name.startsWith('node_modules/') && !entry.link,
+    )
+    expect(packages.length).toBeGreaterThan(packagesMin)
+    for (const [name, entry] of packages) {
+      expect(entry.resolved, name).toBeUndefined()
+      expect(entry.version, name).toMatch(/^\d+\.\d+\.\d+/)
+      // Some registries lack packages for platforms they do not serve; only such entries may be without a hash.
+      expect(entry.integrity?.startsWith('sha512-') || isForRarePlatform(entry), name).toBe(true)
+    }
+  },
+)
 
 test.each(LOCKFILES)('%s lists every platform, or `npm ci` would call it out of step', (path) => {
   const packages = read(path)
