@@ -1,3 +1,4 @@
+export { WriterEnded } from './ports/audit.ts'
 export { CursorInvalid } from './ports/page.ts'
 
 /** The store could not do what it was asked: full disk, unreadable file, closed. The message is safe to show; the cause is for the log. */

@@ -6,7 +6,9 @@ import type { EnginePort } from './engine.ts'
 import type { FeedPort } from './feed.ts'
 import type { GrantsPort } from './grants.ts'
 import type { HintsPort } from './hints.ts'
+import type { KeyClaimsPort } from './key-claims.ts'
 import type { LimitsPort } from './limits.ts'
+import type { ReplicasPort } from './replicas.ts'
 import type { SigningKeysPort } from './signing-keys.ts'
 
 /**
@@ -22,7 +24,9 @@ export interface Store {
   readonly feed: FeedPort
   readonly grants: GrantsPort
   readonly hints: HintsPort
+  readonly keyClaims: KeyClaimsPort
   readonly limits: LimitsPort
+  readonly replicas: ReplicasPort
   readonly signingKeys: SigningKeysPort
   /** Resolves when the store is gone for good though nobody closed it. Never rejects. */
   readonly lost: Promise<StoreFailure>

@@ -1,5 +1,5 @@
 import { DatabaseError } from 'pg'
-import { CursorInvalid, StoreFailure, StoreUnavailable } from '../errors.ts'
+import { CursorInvalid, StoreFailure, StoreUnavailable, WriterEnded } from '../errors.ts'
 
 /** Two transactions waited for each other, or the isolation level could not be kept: nothing happened, and it may be done again. */
 const CONFLICTS: ReadonlySet<string> = new Set(['40001', '40P01'])
@@ -13,7 +13,7 @@ const OUTDATED = /^(?:26000|0A000)$/
 
 /** Whether the same connection can go on after this error: the server answered it and is still there, or was not asked at all. */
 export function isConnectionSound(cause: unknown): boolean {
-  if (cause instanceof CursorInvalid) return true
+  if (isOfCaller(cause)) return true
   return isFromServer(cause) && cause.severity === 'ERROR' && !isOutdated(cause)
 }
 
@@ -27,10 +27,15 @@ export function mayRepeat(cause: unknown): boolean {
  * the cause, for the log.
  */
 export function toStoreError(cause: unknown, what: string): Error {
-  if (cause instanceof CursorInvalid || cause instanceof StoreFailure) return cause
+  if (cause instanceof Error && (isOfCaller(cause) || cause instanceof StoreFailure)) return cause
   const message = `the store could not complete ${what}`
   const isForNow = isFromServer(cause) ? FOR_NOW.test(cause.code ?? '') || mayRepeat(cause) : isOfConnection(cause)
   return isForNow ? new StoreUnavailable(message, { cause }) : new StoreFailure(message, { cause })
+}
+
+/** Refusals of the ports themselves. */
+function isOfCaller(cause: unknown): boolean {
+  return cause instanceof CursorInvalid || cause instanceof WriterEnded
 }
 
 function isOutdated(cause: DatabaseError): boolean {

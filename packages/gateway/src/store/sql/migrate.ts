@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { StoreTooNew } from '../errors.ts'
 import { isPostgres } from './dialect.ts'
 import { up as firstTables } from './migrations/0001-first-tables.ts'
+import { up as replicas } from './migrations/0002-replicas.ts'
 
 interface Migration {
   /** File name without extension; order is by the number in front. */
@@ -9,7 +10,10 @@ interface Migration {
   up(db: Kysely<unknown>): Promise<void>
 }
 
-const MIGRATIONS: readonly Migration[] = [{ name: '0001-first-tables', up: firstTables }]
+const MIGRATIONS: readonly Migration[] = [
+  { name: '0001-first-tables', up: firstTables },
+  { name: '0002-replicas', up: replicas },
+]
 
 /**
  * Brings the schema forward to this version; there is no way back. The caller gives a transaction that nobody else can write beside
