@@ -6,6 +6,7 @@ import { openLogOperations } from '#control-plane/admin-api/open-log-operations.
 import { createAdminApi } from '#control-plane/admin-api/routes.ts'
 import { listenOnSocket } from '#control-plane/admin-api/socket.ts'
 import { openSnapshotHolder, type SnapshotHolder } from '#control-plane/configuration/holder.ts'
+import { type LoadedConfiguration, type LoadOptions, loadConfiguration } from '#control-plane/configuration/load.ts'
 import { type ConfigurationProblem, printProblem } from '#control-plane/configuration/problem.ts'
 import { systemClock } from '#core/clock.ts'
 import { DEFAULT_TENANT } from '#core/ids.ts'
@@ -22,12 +23,12 @@ import { createMemberships } from '#identity/memberships.ts'
 import { startRevocations } from '#identity/revocations.ts'
 import { openSealer } from '#keys/sealer.ts'
 import { loadSigningKeys } from '#keys/signing-keys.ts'
-import { openSqliteStore } from '#store/sqlite/open.ts'
 import { openAuditLog } from './serve/audit-log.ts'
 import { Closers } from './serve/closers.ts'
 import { healthRoutes } from './serve/health.ts'
 import { heedOwnWrites } from './serve/heed-own-writes.ts'
 import { startHousekeeping } from './serve/housekeeping.ts'
+import { openStore } from './serve/open-store.ts'
 import { recordRefusals } from './serve/record-refusals.ts'
 import { recordStop } from './serve/record-stop.ts'
 import { startSettling } from './serve/settling.ts'
@@ -91,11 +92,14 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     cause === null
       ? log.info('the audit log can be written again')
       : log.error('the audit log cannot be written; what needs a record is refused', { cause })
+  const first = await loadFirst(options)
   const folder = await openStateFolder(options.stateDir)
+  const opened = await openStore(first.store, folder, log)
+  const kept = closers.add('store', opened.store)
   const sealer = await openSealer(folder.sealingKey)
-  const kept = closers.add('store', await openSqliteStore({ file: folder.database }))
   const audit = closers.add('audit trail', createAuditTrail({ port: kept.audit, sealer, clock, random, onWriting }))
-  const snapshots = closers.add('configuration', await loadSnapshots(options, folder.path, audit))
+  const snapshots = closers.add('configuration', await loadSnapshots(options, first, audit))
+  snapshots.onSwap(() => opened.follow(snapshots.loaded().store))
   const snapshot = snapshots.current()
   const { sequencer, signer } = await openAuditLog(kept, folder, snapshot, { clock, random, log })
   closers.add('audit log', sequencer)
@@ -215,20 +219,23 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   }
 }
 
+/** Before anything is opened: it says which store to open. */
+async function loadFirst(options: GatewayOptions): Promise<LoadedConfiguration> {
+  const loaded = await loadConfiguration(loadOptionsOf(options))
+  if (!loaded.ok) throw new ConfigurationInvalid(loaded.refusal)
+  return loaded.value
+}
+
+function loadOptionsOf({ configurationFile, env, stateDir, port, execPath }: GatewayOptions): LoadOptions {
+  return { file: configurationFile, env, stateDir, ...(port === undefined ? {} : { port }), execPath }
+}
+
 async function loadSnapshots(
   options: GatewayOptions,
-  stateDir: string,
+  first: LoadedConfiguration,
   audit: ReturnType<typeof createAuditTrail>,
 ): Promise<SnapshotHolder & { close(): void }> {
-  const holder = await openSnapshotHolder({
-    file: options.configurationFile,
-    env: options.env,
-    stateDir,
-    ...(options.port === undefined ? {} : { port: options.port }),
-    execPath: options.execPath,
-    audit,
-    log: options.log,
-  })
+  const holder = await openSnapshotHolder({ ...loadOptionsOf(options), first, audit, log: options.log })
   if (!holder.ok) throw new ConfigurationInvalid(holder.refusal)
   for (const warning of holder.value.loaded().warnings) {
     options.log.warn('the configuration could be better', { warning: printProblem(warning) })

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { Client, type ClientBase, type ClientConfig } from 'pg'
 import type { PostgresSettings } from '../ports/settings.ts'
 import { migrate } from '../sql/migrate.ts'
-import { toStoreError } from './failures.ts'
+import { explainOpening } from './explain-opening.ts'
 import { prepareSession } from './prepare-session.ts'
 import { queriesOver } from './queries.ts'
 import { inTransaction } from './run-call.ts'
@@ -31,7 +31,7 @@ export async function migratePostgres(
       return migrate(queriesOver<unknown>(client, null))
     })
   } catch (cause) {
-    throw toStoreError(cause, 'its migration')
+    throw explainOpening(cause)
   } finally {
     client.end().catch(() => undefined)
   }

@@ -1,20 +1,8 @@
 import type { ClientBase } from 'pg'
-import { StoreUnavailable, StoreUnsafe } from '../errors.ts'
 import type { PostgresSettings } from '../ports/settings.ts'
+import { judgeServer, type ServerFacts } from './judge-server.ts'
 
-/** What `on duplicate`, `for key share` and identity of sessions need; older ones are not maintained any more. */
-const VERSION_MIN = 140_000
 const IN_TRANSACTION_IDLE_MS = 30_000
-
-interface SessionFacts {
-  readonly version: number
-  readonly encoding: string
-  readonly fsync: string
-  readonly full_page_writes: string
-  readonly commit_before: string
-  readonly commit: string
-  readonly is_standby: boolean
-}
 
 export interface SessionLimits {
   readonly statementTimeoutMs: number
@@ -51,7 +39,7 @@ export async function prepareSession(
     tcp_keepalives_count: '3',
   }
   const names = Object.keys(settings)
-  const { rows } = await client.query<SessionFacts>(
+  const { rows } = await client.query<ServerFacts>(
     `with before as materialized (select current_setting('synchronous_commit') as value),
       done as materialized (
         select set_config('synchronous_commit', case value when 'off' then 'on' else value end, false) as value from before
@@ -68,19 +56,5 @@ export async function prepareSession(
     from before, done, (select count(*) from given) as settled`,
     Object.entries(settings).flat(),
   )
-  judge(rows[0], warn)
-}
-
-function judge(facts: SessionFacts | undefined, warn: (message: string) => void): void {
-  if (facts === undefined) throw new StoreUnavailable('the database server did not describe itself')
-  if (facts.version < VERSION_MIN) throw new StoreUnsafe('the database server is older than PostgreSQL 14')
-  if (facts.encoding !== 'UTF8') throw new StoreUnsafe('the database is not in UTF8: create it with encoding UTF8')
-  if (facts.is_standby) throw new StoreUnavailable('the database server is a standby: nothing can be written there')
-  // Nothing below the server can make up for it.
-  if (facts.fsync !== 'on') throw new StoreUnsafe('the database server runs with fsync off and would forget commits')
-  if (facts.commit === 'off') throw new StoreUnsafe('synchronous_commit cannot be switched on')
-  if (facts.commit_before === 'off')
-    warn('the database server has synchronous_commit off; our own sessions switch it on')
-  if (facts.full_page_writes !== 'on')
-    warn('the database server has full_page_writes off; a power cut may damage it unless its disk writes whole pages')
+  for (const warning of judgeServer(rows[0])) warn(warning)
 }
