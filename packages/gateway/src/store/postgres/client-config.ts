@@ -22,6 +22,8 @@ export function clientConfig(settings: PostgresSettings, password: () => Secret 
     password: () => password()?.reveal() ?? '',
     application_name: APPLICATION,
     client_encoding: 'UTF8',
+    // Nothing, said so that PGOPTIONS is not asked.
+    options: ' ',
     // The driver checks the server's name and chain, as nothing here says otherwise.
     ssl:
       tls === null

@@ -3,6 +3,7 @@ import { StoreFailure } from '../errors.ts'
 import type { PostgresSettings } from '../ports/settings.ts'
 import { createPorts, type Ports } from '../sql/ports.ts'
 import { isConnectionSound } from './failures.ts'
+import { lockKey } from './lock-key.ts'
 import { prepareSession } from './prepare-session.ts'
 import { queriesOver, StatementNames } from './queries.ts'
 import { Slots } from './slots.ts'
@@ -24,6 +25,8 @@ export interface Session {
 
 /** The connections that serve calls: a bounded number, each made ready before its first use and thrown away after a fault. */
 export class Connections {
+  /** Advisory lock of the transactions that lost against others and are begun again. */
+  readonly losersLock: string
   readonly #pool: Pool
   readonly #slots: Slots
   readonly #settings: PostgresSettings
@@ -33,6 +36,7 @@ export class Connections {
   #closing: Promise<void> | null = null
 
   constructor(config: ClientConfig, settings: PostgresSettings, warn: (message: string) => void) {
+    this.losersLock = lockKey(settings, 'losers')
     this.#settings = settings
     this.#warn = warn
     const slots = settings.connectionsMax

@@ -27,6 +27,8 @@ export function explainOpening(cause: unknown): Error {
       return new StoreUnavailable(`the database server cannot be reached (${code})`, { cause })
     if (cause.message === 'timeout expired')
       return new StoreUnavailable('the database server does not answer in time', { cause })
+    if (cause.message.startsWith('SASL: ') && cause.message.includes('password must be'))
+      return new StoreFailure('the database server asks for a password, and none is configured', { cause })
     if (cause.message.includes('does not support SSL'))
       return new StoreFailure('the database server offers no TLS', { cause })
   }

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { Client, type ClientBase, type ClientConfig } from 'pg'
 import type { PostgresSettings } from '../ports/settings.ts'
 import { migrate } from '../sql/migrate.ts'
 import { explainOpening } from './explain-opening.ts'
+import { lockKey } from './lock-key.ts'
 import { prepareSession } from './prepare-session.ts'
 import { queriesOver } from './queries.ts'
 import { inTransaction } from './run-call.ts'
@@ -41,10 +41,4 @@ export async function migratePostgres(
 async function makeSchema(client: ClientBase, { schema }: PostgresSettings): Promise<void> {
   const { rows } = await client.query('select 1 where to_regnamespace($1) is not null', [schema])
   if (rows.length === 0) await client.query(`create schema ${client.escapeIdentifier(schema)}`)
-}
-
-/** Advisory locks are numbers that a whole database shares: 63 bits of a hash keep ours apart from each other's and from strangers'. */
-export function lockKey({ schema }: PostgresSettings, name: string): string {
-  const digest = createHash('sha256').update(`sallyport ${schema} ${name}`).digest()
-  return String(digest.readBigInt64BE(0) & 0x7fffffffffffffffn)
 }

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
 import { StoreFailure } from '../errors.ts'
 import { RollBack } from '../sql/roll-back.ts'
@@ -7,8 +6,6 @@ import { isConnectionSound, mayRepeat, toStoreError } from './failures.ts'
 
 /** How often a call is begun whose transaction could not go on beside others. */
 const ATTEMPTS_MAX = 6
-/** Before the second attempt; each further one waits twice as long. */
-const FIRST_PAUSE_MS = 5
 
 /** Only looks: every statement sees what was committed when it began. */
 export function look<T>(connections: Connections, what: string, method: (session: Session) => Promise<T>): Promise<T> {
@@ -17,7 +14,13 @@ export function look<T>(connections: Connections, what: string, method: (session
 
 /** In a transaction of its own, committed and durable when this resolves; `RollBack` resolves with its outcome and leaves nothing. */
 export function write<T>(connections: Connections, what: string, method: (session: Session) => Promise<T>): Promise<T> {
-  return repeated(connections, what, (session) => inTransaction(session.client, () => method(session)))
+  return repeated(connections, what, (session, attempts) =>
+    inTransaction(session.client, async () => {
+      // Those that lost go on one after another: beside each other they would only meet again.
+      if (attempts > 1) await session.client.query('select pg_advisory_xact_lock($1::bigint)', [connections.losersLock])
+      return method(session)
+    }),
+  )
 }
 
 /**
@@ -49,14 +52,13 @@ async function rollBack(client: ClientBase, cause: unknown): Promise<void> {
 async function repeated<T>(
   connections: Connections,
   what: string,
-  attempt: (session: Session) => Promise<T>,
+  attempt: (session: Session, attempts: number) => Promise<T>,
 ): Promise<T> {
-  for (let attempts = 1, pauseMs = FIRST_PAUSE_MS; ; attempts += 1, pauseMs *= 2) {
+  for (let attempts = 1; ; attempts += 1) {
     try {
-      return await connections.use(attempt)
+      return await connections.use((session) => attempt(session, attempts))
     } catch (cause) {
       if (attempts >= ATTEMPTS_MAX || !mayRepeat(cause)) throw toStoreError(cause, what)
-      await wait(pauseMs)
     }
   }
 }
