@@ -107,7 +107,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   closers.add('calls of the last run', { close: async () => void (await settling.stop()) })
 
   const keys = await loadSigningKeys(kept.signingKeys, sealer, snapshot.tenant, clock, random, audit)
-  const revocations = startRevocations({ feed: kept.feed, clock })
+  const revocations = startRevocations({ feed: kept.feed, hints: kept.hints, clock })
   closers.add('revocations', { close: async () => revocations.stop() })
   await revocations.poll()
   const store = heedOwnWrites(kept, () => revocations.poll())
