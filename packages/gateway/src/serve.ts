@@ -21,19 +21,21 @@ import { createRouter } from '#http/router.ts'
 import { createAccessTokenVerifier } from '#identity/access-tokens.ts'
 import { createMemberships } from '#identity/memberships.ts'
 import { startRevocations } from '#identity/revocations.ts'
-import { openSealer } from '#keys/sealer.ts'
 import { loadSigningKeys } from '#keys/signing-keys.ts'
 import { openAuditLog } from './serve/audit-log.ts'
 import { Closers } from './serve/closers.ts'
 import { healthRoutes } from './serve/health.ts'
 import { heedOwnWrites } from './serve/heed-own-writes.ts'
 import { startHousekeeping } from './serve/housekeeping.ts'
+import { openStoreSealer } from './serve/open-keys.ts'
 import { openStore } from './serve/open-store.ts'
 import { recordRefusals } from './serve/record-refusals.ts'
 import { recordStop } from './serve/record-stop.ts'
+import { joinReplicas } from './serve/replica.ts'
 import { startSettling } from './serve/settling.ts'
 import { issueSetupLink } from './serve/setup-link.ts'
 import { openStateFolder } from './serve/state-folder.ts'
+import { watchReplicas } from './serve/watch-replicas.ts'
 
 export interface GatewayOptions {
   readonly configurationFile: string
@@ -96,14 +98,33 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   const folder = await openStateFolder(options.stateDir)
   const opened = await openStore(first.store, folder, log)
   const kept = closers.add('store', opened.store)
-  const sealer = await openSealer(folder.sealingKey)
-  const audit = closers.add('audit trail', createAuditTrail({ port: kept.audit, sealer, clock, random, onWriting }))
+  const tenant = first.snapshot.tenant
+  const sealer = await openStoreSealer({ store: kept, folder, tenant, clock, random })
+  // A store that several gateways use has to tell their calls apart; one that is ours alone need not.
+  const isShared = first.store.kind === 'postgres'
+  const replica = isShared
+    ? await joinReplicas({ replicas: kept.replicas, tenant, file: folder.replica, clock, random, log })
+    : null
+  let areCallsSettled = false
+  if (replica !== null) closers.add('replica', { close: () => replica.leave(areCallsSettled) })
+  const audit = closers.add(
+    'audit trail',
+    createAuditTrail({
+      port: kept.audit,
+      sealer,
+      clock,
+      random,
+      onWriting,
+      ...(replica === null ? {} : { writer: replica }),
+    }),
+  )
   const snapshots = closers.add('configuration', await loadSnapshots(options, first, audit))
   snapshots.onSwap(() => opened.follow(snapshots.loaded().store))
   const snapshot = snapshots.current()
-  const { sequencer, signer } = await openAuditLog(kept, folder, snapshot, { clock, random, log })
+  const { sequencer, signer } = await openAuditLog(kept, folder, tenant, { clock, random, log })
   closers.add('audit log', sequencer)
-  const settling = await startSettling({ port: kept.audit, trail: audit, sequencer, tenant: snapshot.tenant, log })
+  const interrupted = { replicas: kept.replicas, port: kept.audit, trail: audit, sequencer, tenant, log }
+  const settling = isShared ? watchReplicas({ ...interrupted, clock }) : await startSettling(interrupted)
   closers.add('calls of the last run', { close: async () => void (await settling.stop()) })
 
   const keys = await loadSigningKeys(kept.signingKeys, sealer, snapshot.tenant, clock, random, audit)
@@ -194,7 +215,11 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     requestId: null,
     detail: { dangerousOptions: snapshot.dangerousOptions.join(' '), servers: snapshot.servers.size },
   })
-  closers.add('record of the stop', { close: () => recordStop(audit, settling, closers) })
+  closers.add('record of the stop', {
+    close: async () => {
+      areCallsSettled = await recordStop(audit, settling, closers)
+    },
+  })
   // After it, so that both doors are shut before the stop is recorded.
   const socket = { routes: admin.localRoutes, stateDir: folder.path, clock, random, log }
   closers.add('admin socket', await listenOnSocket(socket))

@@ -6,8 +6,8 @@ import { systemClock } from '#core/clock.ts'
 import { asRequestId } from '#core/ids.ts'
 import { systemRandom, uuidv7 } from '#core/random.ts'
 import { ok, refused } from '#core/result.ts'
-import { openSealer } from '#keys/sealer.ts'
 import { openAuditLog } from '#serve/audit-log.ts'
+import { openStoreSealer } from '#serve/open-keys.ts'
 import { openStore } from '#serve/open-store.ts'
 import { openStateFolder } from '#serve/state-folder.ts'
 import { createLog } from '#telemetry/log.ts'
@@ -33,10 +33,10 @@ export async function openLocalAdmin(places: Places, env: Environment, io: CliIo
     const log = createLog({ write: (line) => io.stderr.write(line) }, 'warn')
     const { store } = await openStore(settings, folder, log)
     closers.push(() => store.close())
-    const sealer = await openSealer(folder.sealingKey)
+    const sealer = await openStoreSealer({ store, folder, tenant: snapshot.tenant, clock, random })
     const audit = createAuditTrail({ port: store.audit, sealer, clock, random })
     closers.push(() => audit.close())
-    const { sequencer, signer } = await openAuditLog(store, folder, snapshot, { clock, random, log })
+    const { sequencer, signer } = await openAuditLog(store, folder, snapshot.tenant, { clock, random, log })
     closers.push(() => sequencer.close())
     const { dispatch } = createAdminApi(
       {

@@ -7,6 +7,7 @@ import type { FeedPort } from './feed.ts'
 import type { GrantsPort } from './grants.ts'
 import type { HintsPort } from './hints.ts'
 import type { KeyClaimsPort } from './key-claims.ts'
+import type { LeadsPort } from './leads.ts'
 import type { LimitsPort } from './limits.ts'
 import type { ReplicasPort } from './replicas.ts'
 import type { SigningKeysPort } from './signing-keys.ts'
@@ -25,6 +26,7 @@ export interface Store {
   readonly grants: GrantsPort
   readonly hints: HintsPort
   readonly keyClaims: KeyClaimsPort
+  readonly leads: LeadsPort
   readonly limits: LimitsPort
   readonly replicas: ReplicasPort
   readonly signingKeys: SigningKeysPort

@@ -45,6 +45,8 @@ export class Connections {
       ...config,
       max: slots,
       idleTimeoutMillis: IDLE_MS,
+      // A process that has nothing else to do may end, whatever a vanished server still owes it.
+      allowExitOnIdle: true,
       maxLifetimeSeconds: CONNECTION_LIFE_SECONDS,
     })
     // A connection that ends while idle is gone from the pool, which is all there is to do. Without a listener it would end the process;

@@ -4,12 +4,16 @@ import type { FeedPort } from '../ports/feed.ts'
 import type { HintsPort, StoreHint } from '../ports/hints.ts'
 import type { PostgresSettings } from '../ports/settings.ts'
 import { createFeed } from '../sql/feed.ts'
+import { endClient } from './end-client.ts'
 import { toStoreError } from './failures.ts'
 import { prepareSession } from './prepare-session.ts'
 import { queriesOver, StatementNames } from './queries.ts'
+import { Slots } from './slots.ts'
 
 /** The door is shut when the feed is silent for a second: a connection that takes longer is given up, so that the next one is tried. */
 const FEED_ANSWER_MS = 1_500
+/** Questions that wait for the one before: readers share their polls, so there are few. */
+const QUESTIONS_WAITING_MAX = 100
 const HINTS = ['feed', 'settle'] as const
 
 /**
@@ -21,6 +25,7 @@ export class FeedConnection implements FeedPort, HintsPort {
   readonly #settings: PostgresSettings
   readonly #warn: (message: string) => void
   readonly #names = new StatementNames()
+  readonly #turns = new Slots({ slots: 1, waitingMax: QUESTIONS_WAITING_MAX, waitMs: FEED_ANSWER_MS })
   readonly #listeners = new Set<(hint: StoreHint) => void>()
   #open: Promise<{ readonly client: Client; readonly feed: FeedPort }> | null = null
   #isFirst = true
@@ -46,6 +51,8 @@ export class FeedConnection implements FeedPort, HintsPort {
 
   subscribe(listener: (hint: StoreHint) => void): () => void {
     this.#listeners.add(listener)
+    // Whoever reads the feed keeps the connection open; one that only listens needs it too.
+    this.#ask('hints.subscribe', async () => undefined).catch(() => undefined)
     return () => {
       this.#listeners.delete(listener)
     }
@@ -62,16 +69,16 @@ export class FeedConnection implements FeedPort, HintsPort {
     this.#isClosed = true
     const open = this.#open
     this.#open = null
-    await open?.then(({ client }) => client.end()).catch(() => undefined)
+    await open?.then(({ client }) => endClient(client)).catch(() => undefined)
   }
 
   async #ask<T>(what: string, ask: (feed: FeedPort, client: Client) => Promise<T>): Promise<T> {
     if (this.#isClosed) throw new StoreFailure('the store is closed')
-    this.#open ??= this.#connect()
+    this.#open ??= this.#openAnew()
     const open = this.#open
     try {
       const { feed, client } = await open
-      return await ask(feed, client)
+      return await this.#turns.in(() => ask(feed, client))
     } catch (cause) {
       // Any error: there is no state worth keeping, and a fresh connection is sure.
       if (this.#open === open) this.#drop(open)
@@ -79,9 +86,22 @@ export class FeedConnection implements FeedPort, HintsPort {
     }
   }
 
+  #openAnew(): Promise<{ readonly client: Client; readonly feed: FeedPort }> {
+    const open = this.#connect()
+    // One that ends while nobody asks is not for the next who does to find out.
+    open
+      .then(({ client }) =>
+        client.once('end', () => {
+          if (this.#open === open) this.#open = null
+        }),
+      )
+      .catch(() => undefined)
+    return open
+  }
+
   #drop(open: Promise<{ readonly client: Client }>): void {
     this.#open = null
-    open.then(({ client }) => client.end()).catch(() => undefined)
+    open.then(({ client }) => endClient(client)).catch(() => undefined)
   }
 
   async #connect(): Promise<{ client: Client; feed: FeedPort }> {
@@ -97,7 +117,7 @@ export class FeedConnection implements FeedPort, HintsPort {
       })
       for (const channel of channels.keys()) await client.query(`listen ${client.escapeIdentifier(channel)}`)
     } catch (cause) {
-      client.end().catch(() => undefined)
+      await endClient(client)
       throw cause
     }
     if (!this.#isFirst) this.#tell('replay')

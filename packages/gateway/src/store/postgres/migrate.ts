@@ -1,6 +1,7 @@
 import { Client, type ClientBase, type ClientConfig } from 'pg'
 import type { PostgresSettings } from '../ports/settings.ts'
 import { migrate } from '../sql/migrate.ts'
+import { endClient } from './end-client.ts'
 import { explainOpening } from './explain-opening.ts'
 import { lockKey } from './lock-key.ts'
 import { prepareSession } from './prepare-session.ts'
@@ -33,7 +34,7 @@ export async function migratePostgres(
   } catch (cause) {
     throw explainOpening(cause)
   } finally {
-    client.end().catch(() => undefined)
+    await endClient(client)
   }
 }
 

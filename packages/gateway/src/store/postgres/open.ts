@@ -5,6 +5,7 @@ import { PORT_METHODS, type Ports } from '../sql/ports.ts'
 import { clientConfig } from './client-config.ts'
 import { Connections, type Session } from './connections.ts'
 import { FeedConnection } from './feed-connection.ts'
+import { Leads } from './leads.ts'
 import { migratePostgres } from './migrate.ts'
 import { look, write } from './run-call.ts'
 
@@ -27,13 +28,15 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   await migratePostgres(config, settings, warn)
   const connections = new Connections(config, settings, warn)
   const feed = new FeedConnection(config, settings, warn)
+  const leads = new Leads(config, settings, warn)
   return {
     ...portsOver(connections),
     feed,
     hints: feed,
+    leads,
     close: async () => {
       await connections.close()
-      await feed.close()
+      await Promise.all([feed.close(), leads.close()])
     },
   }
 }

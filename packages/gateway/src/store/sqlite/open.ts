@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { StoreFailure } from '../errors.ts'
 import type { HintsPort } from '../ports/hints.ts'
+import { leadAlone } from '../ports/leads.ts'
 import type { Store } from '../ports/store.ts'
 import { PORT_METHODS, type Ports } from '../sql/ports.ts'
 import type { WorkerOptions } from './messages.ts'
@@ -32,7 +33,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   })
   const calls = new StoreCalls(worker)
   await calls.opened
-  return { ...portsOver(calls), hints: NOBODY_ELSE, lost: calls.lost, close: () => calls.close() }
+  const ports = portsOver(calls)
+  return { ...ports, hints: NOBODY_ELSE, leads: leadAlone(ports.audit), lost: calls.lost, close: () => calls.close() }
 }
 
 /** The store is this process's alone, and whoever changes it knows. */
