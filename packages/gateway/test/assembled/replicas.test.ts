@@ -112,6 +112,21 @@ it('there is one log: any of them shows and verifies it, whoever leads', async (
   expect((await second().log()).map(({ activity }) => activity)).toContain('system.stop')
 })
 
+it('of two administrators who change what they saw, at two gateways at once, one is told that it changed', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const { headers } = await first().admin('GET', '/users/alice')
+    const seen = { 'if-match': String(headers['etag']) }
+    const answers = await Promise.all(
+      replicas.all.map((gateway, index) =>
+        gateway.admin('PUT', '/users/alice/roles', { roles: [index === 0 ? 'operator' : 'auditor', 'user'] }, seen),
+      ),
+    )
+    const statuses = answers.map(({ status }) => status)
+    expect(statuses.toSorted(), answers.map(({ text }) => text).join()).toEqual([200, 412])
+    await first().admin('PUT', '/users/alice/roles', { roles: ['user'] })
+  }
+})
+
 it('a gateway with other keys is told which it needs, and leaves the store as it was', async () => {
   const before = await second().exportLog()
   for (const [name, other] of [

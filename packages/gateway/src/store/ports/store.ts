@@ -11,6 +11,7 @@ import type { LeadsPort } from './leads.ts'
 import type { LimitsPort } from './limits.ts'
 import type { ReplicasPort } from './replicas.ts'
 import type { SigningKeysPort } from './signing-keys.ts'
+import type { TurnsPort } from './turns.ts'
 
 /**
  * Everything that is kept, each port named for its state machine and moving in one atomic step.
@@ -30,6 +31,7 @@ export interface Store {
   readonly limits: LimitsPort
   readonly replicas: ReplicasPort
   readonly signingKeys: SigningKeysPort
+  readonly turns: TurnsPort
   /** Resolves when the store is gone for good though nobody closed it. Never rejects. */
   readonly lost: Promise<StoreFailure>
   close(): Promise<void>

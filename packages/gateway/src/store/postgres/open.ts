@@ -8,6 +8,7 @@ import { FeedConnection } from './feed-connection.ts'
 import { Leads } from './leads.ts'
 import { migratePostgres } from './migrate.ts'
 import { look, write } from './run-call.ts'
+import { turnsOf } from './turns.ts'
 
 export interface PostgresStoreOptions {
   readonly settings: PostgresSettings
@@ -34,6 +35,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     feed,
     hints: feed,
     leads,
+    turns: turnsOf(config, settings, warn),
     close: async () => {
       await connections.close()
       await Promise.all([feed.close(), leads.close()])

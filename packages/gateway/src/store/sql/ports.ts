@@ -13,7 +13,7 @@ import type { Database } from './schema.ts'
 import { createSigningKeys } from './signing-keys.ts'
 
 /** What is the same on every engine: transactions over tables. */
-export type Ports = Omit<Store, 'close' | 'lost' | 'hints' | 'leads'>
+export type Ports = Omit<Store, 'close' | 'lost' | 'hints' | 'leads' | 'turns'>
 
 /**
  * Every port over one open transaction. Whoever calls a method runs that transaction: commits when the method resolves, rolls back

@@ -34,7 +34,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const calls = new StoreCalls(worker)
   await calls.opened
   const ports = portsOver(calls)
-  return { ...ports, hints: NOBODY_ELSE, leads: leadAlone(ports.audit), lost: calls.lost, close: () => calls.close() }
+  return {
+    ...ports,
+    hints: NOBODY_ELSE,
+    leads: leadAlone(ports.audit),
+    // Whoever calls in turn within this process, which is the only one, has the turn.
+    turns: { take: (work) => work() },
+    lost: calls.lost,
+    close: () => calls.close(),
+  }
 }
 
 /** The store is this process's alone, and whoever changes it knows. */
