@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '../e2e/support/gateway.ts'
-import { newPlace, removePlace } from './postgres/place.ts'
+import { newPlace, removePlace, storeYaml } from './postgres/place.ts'
 import { startWholeGateway, type WholeGateway } from './whole-gateway.ts'
 
 /** Gateways that share one PostgreSQL schema and one public URL, as behind a load balancer; each listens on a port of its own. */
@@ -16,15 +16,6 @@ export interface Replicas {
 }
 
 const KEYS = ['sealing.key', 'checkpoint.key']
-
-/** YAML of the `store:` of a place, whose URL is in a file beside the configuration. */
-export function storeYaml(place: string): { readonly yaml: string; readonly files: Readonly<Record<string, string>> } {
-  const [url = '', schema = ''] = place.split('#')
-  return {
-    yaml: `store: { postgres: { url: '\${file:postgres-url}', schema: ${schema}, connectionsMax: 4 } }\n`,
-    files: { 'postgres-url': url },
-  }
-}
 
 export async function startReplicas(count: number, serversYaml: string): Promise<Replicas> {
   const place = await newPlace()

@@ -18,3 +18,12 @@ export async function removePlace(place: string): Promise<void> {
   const { schema } = settingsOf(place)
   await asSuperuser(place, (client) => client.query(`drop schema if exists ${schema} cascade`))
 }
+
+/** YAML of the `store:` of a place, whose URL is in a file beside the configuration. */
+export function storeYaml(place: string): { readonly yaml: string; readonly files: Readonly<Record<string, string>> } {
+  const [url = '', schema = ''] = place.split('#')
+  return {
+    yaml: `store: { postgres: { url: '\${file:postgres-url}', schema: ${schema}, connectionsMax: 4 } }\n`,
+    files: { 'postgres-url': url },
+  }
+}
