@@ -15,6 +15,8 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0002-replicas', up: replicas },
 ]
 
+export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name)
+
 /**
  * Brings the schema forward to this version; there is no way back. The caller gives a transaction that nobody else can write beside
  * and commits it: either every missing migration happened or none. Answers which were run.
