@@ -1,7 +1,9 @@
 import type { Secret } from '#core/secret.ts'
+import { StoreFailure } from '../errors.ts'
 import type { PostgresSettings } from '../ports/settings.ts'
 import type { Store } from '../ports/store.ts'
 import { PORT_METHODS, type Ports } from '../sql/ports.ts'
+import { appendTogether } from './append-together.ts'
 import { clientConfig } from './client-config.ts'
 import { Connections, type Session } from './connections.ts'
 import { FeedConnection } from './feed-connection.ts'
@@ -30,20 +32,28 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const connections = new Connections(config, settings, warn)
   const feed = new FeedConnection(config, settings, warn)
   const leads = new Leads(config, settings, warn)
+  let isClosed = false
+  const ports = portsOver(connections, () => isClosed)
+  const appends = appendTogether((entries, writer) =>
+    write(connections, 'audit.append', (session) => session.ports.audit.append(entries, writer)),
+  )
   return {
-    ...portsOver(connections),
+    ...ports,
+    audit: { ...ports.audit, append: appends.append },
     feed,
     hints: feed,
     leads,
     turns: turnsOf(config, settings, warn),
     close: async () => {
+      isClosed = true
+      await appends.close()
       await connections.close()
       await Promise.all([feed.close(), leads.close()])
     },
   }
 }
 
-function portsOver(connections: Connections): Ports {
+function portsOver(connections: Connections, isClosed: () => boolean): Ports {
   const ports = Object.entries(PORT_METHODS).map(([port, methods]) => [
     port,
     Object.fromEntries(
@@ -53,7 +63,11 @@ function portsOver(connections: Connections): Ports {
           (...args: unknown[]) =>
           (session: Session) =>
             methodOf(session.ports, port, method)(...args)
-        return [method, (...args: unknown[]) => run(connections, `${port}.${method}`, call(...args))]
+        const runOpen = async (...args: unknown[]) => {
+          if (isClosed()) throw new StoreFailure('the store is closed')
+          return run(connections, `${port}.${method}`, call(...args))
+        }
+        return [method, runOpen]
       }),
     ),
   ])
