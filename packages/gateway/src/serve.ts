@@ -96,9 +96,9 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
       : log.error('the audit log cannot be written; what needs a record is refused', { cause })
   const first = await loadFirst(options)
   const folder = await openStateFolder(options.stateDir)
-  const opened = await openStore(first.store, folder, log)
-  const kept = closers.add('store', opened.store)
   const tenant = first.snapshot.tenant
+  const opened = await openStore(first.store, folder, tenant, log)
+  const kept = closers.add('store', opened.store)
   const sealer = await openStoreSealer({ store: kept, folder, tenant, clock, random })
   // A store that several gateways use has to tell their calls apart; one that is ours alone need not.
   const isShared = first.store.kind === 'postgres'

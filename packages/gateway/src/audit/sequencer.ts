@@ -60,6 +60,24 @@ export class LogTampered extends Error {
 }
 
 /**
+ * To be asked before anything is written into a store: whether its log can be the one that this folder remembers. A store that is new, or
+ * was put back to an earlier moment, is left as it is. @throws LogTampered
+ */
+export async function requireRemembered(
+  port: Pick<AuditPort, 'size'>,
+  tenant: TenantId,
+  treeFile: string,
+): Promise<void> {
+  const hashed = await TreeFile.sizeOf(treeFile)
+  const size = await port.size(tenant)
+  if (hashed > size) throw new LogTampered(shrunk(size, hashed))
+}
+
+function shrunk(size: number, hashed: number): string {
+  return `the audit log holds ${size} records but ${hashed} were hashed before`
+}
+
+/**
  * Starts what keeps the log: positions, leaf hashes, checkpoints. Of several processes on one store one leads: it gives places and signs.
  * The others follow: each hashes the records itself and holds every checkpoint against its own tree, so that any of them can lead next and
  * all of them are witnesses. Throws LogTampered if the log shrank or its tree changed.
@@ -208,7 +226,7 @@ async function catchUp(options: SequencerOptions, tree: TreeFile): Promise<void>
   const size = await port.size(tenant)
   const checkpoint = await port.latestCheckpoint(tenant)
   if (tree.frontier.size > size) {
-    throw new LogTampered(`the audit log holds ${size} records but ${tree.frontier.size} were hashed before`)
+    throw new LogTampered(shrunk(size, tree.frontier.size))
   }
   await appendMissing(options, tree)
   const witness = await newestWitness(options.checkpointFile, options.signer.verifierKey)

@@ -31,7 +31,7 @@ export async function openLocalAdmin(places: Places, env: Environment, io: CliIo
     const clock = systemClock
     const random = systemRandom
     const log = createLog({ write: (line) => io.stderr.write(line) }, 'warn')
-    const { store } = await openStore(settings, folder, log)
+    const { store } = await openStore(settings, folder, snapshot.tenant, log)
     closers.push(() => store.close())
     const sealer = await openStoreSealer({ store, folder, tenant: snapshot.tenant, clock, random })
     const audit = createAuditTrail({ port: store.audit, sealer, clock, random })

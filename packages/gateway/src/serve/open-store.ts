@@ -1,4 +1,6 @@
 import { access } from 'node:fs/promises'
+import { requireRemembered } from '#audit/sequencer.ts'
+import type { TenantId } from '#core/ids.ts'
 import type { Log } from '#core/log.ts'
 import type { StoreSettings } from '#store/ports/settings.ts'
 import type { Store } from '#store/ports/store.ts'
@@ -14,9 +16,25 @@ export interface OpenedStore {
 
 /**
  * Opens the store that the configuration names. Whichever it is, the state folder has one process at a time.
- * @throws StoreInUse, StoreTooNew, StoreUnsafe, StoreUnavailable, StoreFailure
+ * @throws StoreInUse, StoreTooNew, StoreUnsafe, StoreUnavailable, StoreFailure, LogTampered
  */
-export async function openStore(settings: StoreSettings, folder: StateFolder, log: Log): Promise<OpenedStore> {
+export async function openStore(
+  settings: StoreSettings,
+  folder: StateFolder,
+  tenant: TenantId,
+  log: Log,
+): Promise<OpenedStore> {
+  const opened = await openEngine(settings, folder, log)
+  try {
+    await requireRemembered(opened.store.audit, tenant, folder.auditTree)
+    return opened
+  } catch (cause) {
+    await opened.store.close()
+    throw cause
+  }
+}
+
+async function openEngine(settings: StoreSettings, folder: StateFolder, log: Log): Promise<OpenedStore> {
   if (settings.kind === 'sqlite') {
     return { store: await openSqliteStore({ file: folder.database }), follow: () => undefined }
   }

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { DEFAULT_TENANT } from '#core/ids.ts'
 import { NOW } from '../contract/samples.ts'
+import { freePort } from '../e2e/support/gateway.ts'
 import { createTestCli, type TestCli } from '../support/cli.ts'
 import { asSuperuser, settingsOf } from '../support/postgres/connect.ts'
 import { newPlace, openPlace, removePlace, storeYaml } from '../support/postgres/place.ts'
@@ -145,4 +146,17 @@ it('copy of what a killed gateway left settles its calls on the other side', asy
   const { schema } = settingsOf(place)
   const { rows } = await asSuperuser(place, (client) => client.query(`select id, state from ${schema}.replicas`))
   expect(rows).toEqual([{ id: '', state: 'ended' }])
+})
+
+it('serve says why it does not start: an empty store under a folder that remembers a log, a database that is not there', async () => {
+  await cli.run(['user', 'add', 'ada', '--role', 'operator'])
+  const forgot = await cli.run(['serve', ...onPostgres])
+  expect(forgot).toMatchObject({ code: 3, err: expect.stringContaining('fill it with `sallyport db copy`') })
+  // And left the store as empty as the advice needs it.
+  const copied = await cli.run(['db', 'copy', '--from', 'sqlite', '--to', 'postgres', ...onPostgres])
+  expect(copied, copied.err).toMatchObject({ code: 0 })
+  configure('away.yaml', `postgres://sallyport:secret@127.0.0.1:${await freePort()}/postgres#away`)
+  const away = await cli.run(['serve', '--config', 'away.yaml', '--state-dir', 'other'])
+  expect(away).toMatchObject({ code: 3, err: expect.stringContaining('the database server cannot be reached') })
+  expect(away.err).not.toContain('secret')
 })
