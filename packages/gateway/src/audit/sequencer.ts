@@ -113,12 +113,16 @@ export async function startSequencer(options: SequencerOptions): Promise<Sequenc
     }
   }
   const sequence = async (held: Lead, mustSign: boolean): Promise<void> => {
+    // What arrives meanwhile is for the next time, or a busy log would never be signed.
+    const { newest } = await port.progress(tenant)
     for (;;) {
       const placed = await held.sequence(SEQUENCE_BATCH_MAX)
       // After a failed append (disk full) the tree lags behind the positions; it must never skip one.
       if (placed[0] !== undefined && placed[0].position !== tree.frontier.size) await appendMissing(options, tree)
       else await tree.append(placed.map((entry) => leafHash(Buffer.from(entry.body))))
       if (placed.length < SEQUENCE_BATCH_MAX) break
+      const { unplaced } = await port.progress(tenant)
+      if (unplaced === null || unplaced > newest) break
     }
     const isDue = clock.monotonicMs() - lastCheckpointMs >= CHECKPOINT_EVERY_MS
     if (mustSign || isDue) {

@@ -8,7 +8,7 @@ import { endClient } from './end-client.ts'
 import { toStoreError } from './failures.ts'
 import { lockKey } from './lock-key.ts'
 import { prepareSession } from './prepare-session.ts'
-import { queriesOver, StatementNames } from './queries.ts'
+import { queriesOver } from './queries.ts'
 import { inTransaction } from './run-call.ts'
 
 /** A leader that says nothing for so long has vanished: the server ends its session, and another may lead. */
@@ -55,7 +55,8 @@ export class Leads implements LeadsPort {
   }
 
   #leadOver(client: Client, tenant: TenantId): Lead {
-    const audit = createAudit(queriesOver(client, new StatementNames()))
+    // Nothing prepared: how to find the newest records is planned by how many there are, not by how many there once were.
+    const audit = createAudit(queriesOver(client, null))
     let isHeld = true
     const end = async () => {
       isHeld = false

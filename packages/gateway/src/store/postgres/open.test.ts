@@ -181,12 +181,13 @@ describe('connections', () => {
         const { rows } = await glance(`select count(*)::int as count from pg_stat_activity where usename = '${role}'`)
         return Number(rows[0]?.count)
       }
-      const calls = Promise.all(Array.from({ length: 300 }, (_, i) => store.audit.append([smallEntry(`e${i}`)])))
+      const calls = Promise.all(
+        Array.from({ length: 300 }, (_, i) => store.grants.revokeToken(DEFAULT_TENANT, `jti ${i}`, NOW, NOW, [])),
+      )
       const counts = await Promise.all(Array.from({ length: 5 }, count))
       await calls
       expect(Math.max(...counts)).toBeGreaterThan(0)
       expect(Math.max(...counts)).toBeLessThanOrEqual(3)
-      expect(await ids(store)).toHaveLength(100)
       await store.close()
     })
   })

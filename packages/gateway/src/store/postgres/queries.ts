@@ -17,14 +17,18 @@ const STATEMENTS_NAMED_MAX = 512
 
 const adapter = new PostgresAdapter()
 
+/** Statements whose best plan depends on their values. After a few runs the server would settle on one for all of them. */
+const PLANNED_EACH_TIME = /\blimit \$/
+
 /** Names of prepared statements, the same on every connection of a store. */
 export class StatementNames {
   readonly #names = new Map<string, string>()
 
+  /** Null: to be sent whole, and planned anew. */
   of(text: string): string | null {
     const known = this.#names.get(text)
     if (known !== undefined) return known
-    if (this.#names.size >= STATEMENTS_NAMED_MAX) return null
+    if (this.#names.size >= STATEMENTS_NAMED_MAX || PLANNED_EACH_TIME.test(text)) return null
     const name = `s${this.#names.size}`
     this.#names.set(text, name)
     return name
