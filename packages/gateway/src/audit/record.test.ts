@@ -149,7 +149,7 @@ describe('the printed record is canonical (RFC 8785)', () => {
     expect(full).toBe(canonical(full))
     const least = printRecord(
       { tenant: DEFAULT_TENANT, activity: 'system.start', outcome: 'success', requestId: null },
-      stamp,
+      { id: 'record', timeMs: 1 },
       null,
       null,
     )

@@ -11,10 +11,10 @@ export interface Race {
   prepare?(store: Store, tenant: TenantId): Promise<unknown>
   /** The step, as the caller of this number takes it; answers what came of it. */
   step(store: Store, tenant: TenantId, caller: number): Promise<unknown>
-  /** How often each answer came. */
-  readonly answers: Readonly<Record<string, number>>
-  /** What is left when all are done. */
-  afterwards?(store: Store, tenant: TenantId): Promise<void>
+  /** How often each answer came; absent: that depends on who was first, and `afterwards` judges it. */
+  readonly answers?: Readonly<Record<string, number>>
+  /** What is left when all are done, and how often each answer came. */
+  afterwards?(store: Store, tenant: TenantId, answers: Readonly<Record<string, number>>): Promise<void>
 }
 
 export const CALLERS = 8
@@ -154,6 +154,30 @@ export const RACES: Readonly<Record<string, Race>> = {
     afterwards: async (store, tenant) => {
       expect(await feedOf(store, tenant)).toEqual(['grant', 'client'])
       expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'clients.collectPending': {
+    prepare: (store, tenant) =>
+      Promise.all(
+        Array.from({ length: 6 }, () => store.clients.register(client({ tenant, createdAt: NOW - 10 }), 10, [])),
+      ),
+    step: (store, tenant) => store.clients.collectPending(tenant, NOW, 2),
+    afterwards: async (store, tenant, answers) => {
+      const collected = Object.entries(answers).reduce((sum, [count, times]) => sum + Number(count) * times, 0)
+      expect(collected).toBeGreaterThan(0)
+      expect((await store.clients.list(tenant, {}, FIRST_PAGE)).items).toHaveLength(6 - collected)
+    },
+  },
+  'clients.collectPending: while others approve': {
+    prepare: (store, tenant) =>
+      store.clients.register(client({ tenant, clientId: CLIENT, createdAt: NOW - 10 }), 10, []),
+    step: async (store, tenant, caller) => {
+      if (caller % 2 === 0) return store.clients.approve(tenant, CLIENT, 'operator', NOW, [])
+      return typeof (await store.clients.collectPending(tenant, NOW, 2))
+    },
+    afterwards: async (store, tenant, { approved = 0, number: collectors }) => {
+      expect(collectors).toBe(4)
+      expect((await store.clients.find(tenant, CLIENT))?.status).toBe(approved === 1 ? 'active' : undefined)
     },
   },
   'engine.commit': {

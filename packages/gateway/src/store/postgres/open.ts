@@ -44,6 +44,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     hints: feed,
     leads,
     turns: turnsOf(config, settings, warn),
+    // A server that is away may come back, and every call tries anew.
+    lost: new Promise(() => undefined),
     close: async () => {
       isClosed = true
       await appends.close()
