@@ -113,6 +113,7 @@ it('one gives places and signs; the others follow, hash for themselves, and keep
 
 it('a follower can show the log while the leader goes on', async () => {
   const [one, two] = [await start(), await start()]
+  await write(one, 1)
   let isDone = false
   const writing = (async () => {
     while (!isDone) await write(one, 5)
