@@ -227,11 +227,7 @@ export async function startSequencer(options: SequencerOptions): Promise<Sequenc
 /** After a crash the tree may lack the last positions; it never has more. */
 async function catchUp(options: SequencerOptions, tree: TreeFile): Promise<void> {
   const { port, tenant } = options
-  const size = await port.size(tenant)
   const checkpoint = await port.latestCheckpoint(tenant)
-  if (tree.frontier.size > size) {
-    throw new LogTampered(shrunk(size, tree.frontier.size))
-  }
   await appendMissing(options, tree)
   const witness = await newestWitness(options.checkpointFile, options.signer.verifierKey)
   for (const note of [checkpoint?.note, witness?.note]) if (note !== undefined) await holdAgainst(note, options, tree)
@@ -248,9 +244,10 @@ async function holdAgainst(note: string, { signer }: SequencerOptions, tree: Tre
   }
 }
 
-/** Hashes what has a position but no leaf yet. */
+/** Hashes what has a position but no leaf yet. There is never a leaf without a record: whatever was hashed had been committed before. */
 async function appendMissing({ port, tenant }: SequencerOptions, tree: TreeFile): Promise<void> {
   const size = await port.size(tenant)
+  if (tree.frontier.size > size) throw new LogTampered(shrunk(size, tree.frontier.size))
   while (tree.frontier.size < size) {
     const entries = await port.read(tenant, tree.frontier.size, SEQUENCE_BATCH_MAX)
     if (entries[0]?.position !== tree.frontier.size) {

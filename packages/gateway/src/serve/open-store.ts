@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises'
 import { requireRemembered } from '#audit/sequencer.ts'
+import { describeStore } from '#control-plane/configuration/resolve-store.ts'
 import type { TenantId } from '#core/ids.ts'
 import type { Log } from '#core/log.ts'
 import type { StoreSettings } from '#store/ports/settings.ts'
@@ -59,7 +60,8 @@ async function openEngine(settings: StoreSettings, folder: StateFolder, log: Log
         },
       },
       follow: (next) => {
-        inForce = next
+        // Of another store that waits for a restart, the password is that one's.
+        if (describeStore(next) === describeStore(settings)) inForce = next
       },
     }
   } catch (cause) {

@@ -7,6 +7,8 @@ import { TABLE_KEYS, TABLES, type TableName } from './tables.ts'
 
 /** Rows held at once. */
 const ROWS_MAX = 500
+/** Few enough for every engine's bound on parameters. */
+const ROWS_PER_STATEMENT_MAX = 100
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -84,11 +86,12 @@ async function insert(db: Kysely<Database>, table: TableName, rows: readonly Row
   const [first] = rows
   if (first === undefined) return
   const columns = Object.keys(first)
-  for (const row of rows) {
-    const values = sql.join(columns.map((column) => row[column]))
-    await sql`insert into ${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))}) values (${values})`.execute(
-      db,
-    )
+  for (let at = 0; at < rows.length; at += ROWS_PER_STATEMENT_MAX) {
+    const values = rows
+      .slice(at, at + ROWS_PER_STATEMENT_MAX)
+      .map((row) => sql`(${sql.join(columns.map((column) => row[column]))})`)
+    const names = sql.join(columns.map((column) => sql.ref(column)))
+    await sql`insert into ${sql.table(table)} (${names}) values ${sql.join(values)}`.execute(db)
   }
 }
 
