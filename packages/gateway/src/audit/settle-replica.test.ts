@@ -6,7 +6,7 @@ import { systemClock } from '#core/clock.ts'
 import { DEFAULT_TENANT } from '#core/ids.ts'
 import { systemRandom } from '#core/random.ts'
 import { openSealer, type Sealer } from '#keys/sealer.ts'
-import { WriterEnded } from '#store/errors.ts'
+import { StoreUnavailable, WriterEnded } from '#store/errors.ts'
 import type { Store } from '#store/ports/store.ts'
 import { openTestStore } from '../../test/support/store.ts'
 import { createAuditTrail, type OwnedAuditTrail } from './create-trail.ts'
@@ -33,10 +33,10 @@ afterEach(async () => {
 })
 
 /** A gateway that writes under this id, until it is told another. */
-async function replica(id: string) {
+async function replica(id: string, port = store.audit) {
   let current = id
   await store.replicas.join(DEFAULT_TENANT, id, 0)
-  const dependencies = { port: store.audit, sealer, clock: systemClock, random: systemRandom }
+  const dependencies = { port, sealer, clock: systemClock, random: systemRandom }
   const trail = createAuditTrail({ ...dependencies, writer: { current: () => current } })
   trails.push(trail)
   const record = (activity: AuditEvent['activity'], callId: string, outcome: AuditEvent['outcome'] = 'success') =>
@@ -106,6 +106,27 @@ it('what it still wants to say about a settled call is refused and not owed; new
     'a read, which needs no intent': ['success'],
   })
   expect(await settle('one again')).toBe(0)
+})
+
+it('an outcome that is owed is forgiven once others have settled its call', async () => {
+  let isAway = false
+  const away = async () => {
+    if (isAway) throw new StoreUnavailable('the database is away')
+  }
+  const port: Store['audit'] = {
+    ...store.audit,
+    append: (...args) => away().then(() => store.audit.append(...args)),
+    appendAgain: (...args) => away().then(() => store.audit.appendAgain(...args)),
+  }
+  const one = await replica('one', port)
+  await one.begin('slow')
+  isAway = true
+  await expect(one.end('slow')).rejects.toThrow('away')
+  expect(await one.trail.settle()).toBe(false)
+  expect(await settle('one')).toBe(1)
+  isAway = false
+  expect(await one.trail.settle()).toBe(true)
+  expect(await outcomes()).toEqual({ slow: ['unknown'] })
 })
 
 it('until it has joined anew nothing is begun', async () => {
