@@ -1,8 +1,9 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   resolve: { conditions: ['sallyport-source'] },
-  ssr: { resolve: { conditions: ['sallyport-source', 'node', 'import', 'module', 'default'] } },
+  ssr: { resolve: { conditions: ['sallyport-source', 'node', 'module', 'default'] } },
   test: {
     include: [
       'packages/*/src/**/*.test.ts',
@@ -12,10 +13,14 @@ export default defineConfig({
     ],
     // Long runs (kill -9 at 200 points, soaks) are *.full.test.ts and join only `npm run test:full`.
     exclude: ['**/node_modules/**', '**/dist/**', ...(process.env['SALLYPORT_TEST_FULL'] ? [] : ['**/*.full.test.ts'])],
+    globalSetup: ['packages/gateway/test/support/postgres/setup.ts'],
     passWithNoTests: false,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // Threads and processes that tests start find their sources with the types already taken away: that is faster, and the WebAssembly that
+    // does it, run in thousands of short threads, now and then brings V8 of Node.js 24 down (WasmEngine::FreeDeadCode).
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url)) },
     execArgv: ['--conditions=sallyport-source'],
   },
 })

@@ -11,8 +11,9 @@ const isFull = process.argv.includes('--full')
 
 try {
   installIfNeeded()
-  // Real clients and the official conformance suite, which nobody but these tests installs.
-  for (const name of ['e2e', 'conformance']) installIfNeeded(join(root, 'packages', 'gateway', 'test', name))
+  // Real clients, the official conformance suite and a PostgreSQL server, which nobody but these tests installs.
+  for (const name of ['e2e', 'conformance', 'postgres'])
+    installIfNeeded(join(root, 'packages', 'gateway', 'test', name))
   const chromium = findChromium() ?? installChromium()
   const environment = { CHROMIUM_PATH: chromium, ...(isFull ? { SALLYPORT_TEST_FULL: '1' } : {}) }
   const steps = [

@@ -6,6 +6,7 @@ import { openLogOperations } from '#control-plane/admin-api/open-log-operations.
 import { createAdminApi } from '#control-plane/admin-api/routes.ts'
 import { listenOnSocket } from '#control-plane/admin-api/socket.ts'
 import { openSnapshotHolder, type SnapshotHolder } from '#control-plane/configuration/holder.ts'
+import { type LoadedConfiguration, type LoadOptions, loadConfiguration } from '#control-plane/configuration/load.ts'
 import { type ConfigurationProblem, printProblem } from '#control-plane/configuration/problem.ts'
 import { systemClock } from '#core/clock.ts'
 import { DEFAULT_TENANT } from '#core/ids.ts'
@@ -20,19 +21,21 @@ import { createRouter } from '#http/router.ts'
 import { createAccessTokenVerifier } from '#identity/access-tokens.ts'
 import { createMemberships } from '#identity/memberships.ts'
 import { startRevocations } from '#identity/revocations.ts'
-import { openSealer } from '#keys/sealer.ts'
 import { loadSigningKeys } from '#keys/signing-keys.ts'
-import { openSqliteStore } from '#store/sqlite/open.ts'
 import { openAuditLog } from './serve/audit-log.ts'
 import { Closers } from './serve/closers.ts'
 import { healthRoutes } from './serve/health.ts'
 import { heedOwnWrites } from './serve/heed-own-writes.ts'
 import { startHousekeeping } from './serve/housekeeping.ts'
+import { openStoreSealer } from './serve/open-keys.ts'
+import { openStore } from './serve/open-store.ts'
 import { recordRefusals } from './serve/record-refusals.ts'
 import { recordStop } from './serve/record-stop.ts'
+import { joinReplicas } from './serve/replica.ts'
 import { startSettling } from './serve/settling.ts'
 import { issueSetupLink } from './serve/setup-link.ts'
 import { openStateFolder } from './serve/state-folder.ts'
+import { watchReplicas } from './serve/watch-replicas.ts'
 
 export interface GatewayOptions {
   readonly configurationFile: string
@@ -91,19 +94,41 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     cause === null
       ? log.info('the audit log can be written again')
       : log.error('the audit log cannot be written; what needs a record is refused', { cause })
+  const first = await loadFirst(options)
   const folder = await openStateFolder(options.stateDir)
-  const sealer = await openSealer(folder.sealingKey)
-  const kept = closers.add('store', await openSqliteStore({ file: folder.database }))
-  const audit = closers.add('audit trail', createAuditTrail({ port: kept.audit, sealer, clock, random, onWriting }))
-  const snapshots = closers.add('configuration', await loadSnapshots(options, folder.path, audit))
+  const tenant = first.snapshot.tenant
+  const opened = await openStore(first.store, folder, tenant, log)
+  const kept = closers.add('store', opened.store)
+  const sealer = await openStoreSealer({ store: kept, folder, tenant, clock, random })
+  // A store that several gateways use has to tell their calls apart; one that is ours alone need not.
+  const isShared = first.store.kind === 'postgres'
+  const replica = isShared
+    ? await joinReplicas({ replicas: kept.replicas, tenant, file: folder.replica, clock, random, log })
+    : null
+  let areCallsSettled = false
+  if (replica !== null) closers.add('replica', { close: () => replica.leave(areCallsSettled) })
+  const audit = closers.add(
+    'audit trail',
+    createAuditTrail({
+      port: kept.audit,
+      sealer,
+      clock,
+      random,
+      onWriting,
+      ...(replica === null ? {} : { writer: replica }),
+    }),
+  )
+  const snapshots = closers.add('configuration', await loadSnapshots(options, first, audit))
+  snapshots.onSwap(() => opened.follow(snapshots.loaded().store))
   const snapshot = snapshots.current()
-  const { sequencer, signer } = await openAuditLog(kept, folder, snapshot, { clock, random, log })
+  const { sequencer, signer } = await openAuditLog(kept, folder, tenant, { clock, random, log })
   closers.add('audit log', sequencer)
-  const settling = await startSettling({ port: kept.audit, trail: audit, sequencer, tenant: snapshot.tenant, log })
+  const interrupted = { replicas: kept.replicas, port: kept.audit, trail: audit, sequencer, tenant, log }
+  const settling = isShared ? watchReplicas({ ...interrupted, clock }) : await startSettling(interrupted)
   closers.add('calls of the last run', { close: async () => void (await settling.stop()) })
 
   const keys = await loadSigningKeys(kept.signingKeys, sealer, snapshot.tenant, clock, random, audit)
-  const revocations = startRevocations({ feed: kept.feed, clock })
+  const revocations = startRevocations({ feed: kept.feed, hints: kept.hints, clock })
   closers.add('revocations', { close: async () => revocations.stop() })
   await revocations.poll()
   const store = heedOwnWrites(kept, () => revocations.poll())
@@ -190,7 +215,11 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     requestId: null,
     detail: { dangerousOptions: snapshot.dangerousOptions.join(' '), servers: snapshot.servers.size },
   })
-  closers.add('record of the stop', { close: () => recordStop(audit, settling, closers) })
+  closers.add('record of the stop', {
+    close: async () => {
+      areCallsSettled = await recordStop(audit, settling, closers)
+    },
+  })
   // After it, so that both doors are shut before the stop is recorded.
   const socket = { routes: admin.localRoutes, stateDir: folder.path, clock, random, log }
   closers.add('admin socket', await listenOnSocket(socket))
@@ -215,20 +244,23 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   }
 }
 
+/** Before anything is opened: it says which store to open. */
+async function loadFirst(options: GatewayOptions): Promise<LoadedConfiguration> {
+  const loaded = await loadConfiguration(loadOptionsOf(options))
+  if (!loaded.ok) throw new ConfigurationInvalid(loaded.refusal)
+  return loaded.value
+}
+
+function loadOptionsOf({ configurationFile, env, stateDir, port, execPath }: GatewayOptions): LoadOptions {
+  return { file: configurationFile, env, stateDir, ...(port === undefined ? {} : { port }), execPath }
+}
+
 async function loadSnapshots(
   options: GatewayOptions,
-  stateDir: string,
+  first: LoadedConfiguration,
   audit: ReturnType<typeof createAuditTrail>,
 ): Promise<SnapshotHolder & { close(): void }> {
-  const holder = await openSnapshotHolder({
-    file: options.configurationFile,
-    env: options.env,
-    stateDir,
-    ...(options.port === undefined ? {} : { port: options.port }),
-    execPath: options.execPath,
-    audit,
-    log: options.log,
-  })
+  const holder = await openSnapshotHolder({ ...loadOptionsOf(options), first, audit, log: options.log })
   if (!holder.ok) throw new ConfigurationInvalid(holder.refusal)
   for (const warning of holder.value.loaded().warnings) {
     options.log.warn('the configuration could be better', { warning: printProblem(warning) })

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Clock } from '#core/clock.ts'
 import { type Random, uuidv7 } from '#core/random.ts'
 import type { Sealer } from '#keys/sealer.ts'
+import { StoreUnavailable, WriterEnded } from '#store/errors.ts'
 import type { AuditEntry, AuditPort } from '#store/ports/audit.ts'
 import { Coalescer } from './coalesce.ts'
 import { canonicalJson } from './jcs.ts'
@@ -20,8 +21,15 @@ export interface AuditTrailDependencies {
   readonly sealer: Sealer
   readonly clock: Clock
   readonly random: Random
+  /** Under which id calls are recorded here, where several processes write to one log; absent: this one is alone. */
+  readonly writer?: Writer
   /** Told once when writing begins to fail, with the cause, and once when it works again, with null. */
   readonly onWriting?: (cause: unknown) => void
+}
+
+/** A replica among others (store/ports/replicas.ts). Its id changes when it was taken for dead. */
+export interface Writer {
+  current(): string
 }
 
 /** The trail over the store, with what only its owner needs. */
@@ -41,16 +49,19 @@ export function createAuditTrail(dependencies: AuditTrailDependencies): OwnedAud
     isFailing = cause !== null
     dependencies.onWriting?.(cause)
   }
-  const append = async (entries: readonly AuditEntry[]): Promise<void> => {
+  const telling = async (written: Promise<void>): Promise<void> => {
     try {
-      await port.append(entries)
+      await written
       tell(null)
     } catch (cause) {
-      tell(cause)
+      // It could be written, had somebody else not settled these calls already.
+      if (!(cause instanceof WriterEnded)) tell(cause)
       throw cause
     }
   }
-  const entry = (event: AuditEvent, coalesced: Coalesced | null = null): AuditEntry => {
+  const append = (one: AuditEntry, writer: string | null) =>
+    telling(writer === null ? port.append([one]) : port.append([one], writer))
+  const entry = (event: AuditEvent, coalesced: Coalesced | null = null, replica: string | null = null): AuditEntry => {
     const timeMs = clock.nowMs()
     const id = uuidv7(random, timeMs)
     const personal = sealPersonal(dependencies, event, id)
@@ -59,23 +70,43 @@ export function createAuditTrail(dependencies: AuditTrailDependencies): OwnedAud
       tenant: event.tenant,
       timeMs,
       requestId: event.requestId,
-      body: printRecord(clip(event), { id, timeMs }, personal?.commitment ?? null, coalesced),
+      body: printRecord(clip(event), { id, timeMs, replica }, personal?.commitment ?? null, coalesced),
       personal: personal?.sealed ?? null,
     }
   }
-  const coalescer = new Coalescer(clock, (event, coalesced) => append([entry(event, coalesced)]))
-  const owed = new OwedOutcomes(append)
+  const coalescer = new Coalescer(clock, (event, coalesced) => append(entry(event, coalesced), null))
+  const owed = new OwedOutcomes((entries, writer) =>
+    telling(writer === null ? port.appendAgain(entries) : port.appendAgain(entries, writer)),
+  )
+  /** Calls with an intent and no outcome yet, and the id under which each began: its outcome belongs to that one, or to whoever ended it. */
+  const begunUnder = new Map<string, string>()
+  const writerOf = ({ activity, callId }: AuditEvent): string | null => {
+    if (callId === undefined || dependencies.writer === undefined) return null
+    return activity === 'call.intent' ? dependencies.writer.current() : (begunUnder.get(callId) ?? null)
+  }
+  const record = async (event: AuditEvent): Promise<void> => {
+    const writer = writerOf(event)
+    const one = entry(event, null, writer)
+    try {
+      await append(one, writer)
+      if (writer === null || event.callId === undefined) return
+      if (event.activity === 'call.intent') begunUnder.set(event.callId, writer)
+      else begunUnder.delete(event.callId)
+    } catch (cause) {
+      if (event.callId !== undefined && event.activity === 'call.outcome') begunUnder.delete(event.callId)
+      if (cause instanceof WriterEnded) throw cause
+      if (event.activity === 'call.outcome') owed.add([one], writer)
+      // A connection was lost, and the intent may be in the log or not. The caller is refused, so nothing will be sent.
+      if (event.activity === 'call.intent' && cause instanceof StoreUnavailable) {
+        const notSent = { ...event, activity: 'call.outcome', outcome: 'failed', reason: 'notSent' } as const
+        owed.add([one, entry(notSent, null, writer)], writer)
+      }
+      throw cause
+    }
+  }
   return {
     entry: (event) => entry(event),
-    record: async (event) => {
-      const one = entry(event)
-      try {
-        await append([one])
-      } catch (cause) {
-        if (event.activity === 'call.outcome') owed.add(one)
-        throw cause
-      }
-    },
+    record,
     isFailing: () => isFailing,
     refusedUnauthenticated: (event, address) =>
       coalescer.refuse({ ...event, personal: { ...event.personal, address } }, address),

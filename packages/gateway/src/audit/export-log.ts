@@ -1,6 +1,7 @@
 import type { TenantId } from '#core/ids.ts'
 import type { AuditPort, StoredCheckpoint } from '#store/ports/audit.ts'
 import type { WitnessedCheckpoint } from './second-place.ts'
+import type { LogHorizon } from './sequencer.ts'
 import type { TreeFile } from './tree-file.ts'
 import type { ExportLine } from './verify-log.ts'
 
@@ -8,19 +9,20 @@ const PAGE_RECORDS = 500
 const PAGE_CHECKPOINTS = 500
 
 /**
- * The whole log in order, checkpoints behind the records they cover, as the verifier reads it. `witness` is the newest checkpoint of the
- * second place: a store that was rolled back together with its own checkpoints does not fit it.
+ * The whole log in order, checkpoints behind the records they cover, as the verifier reads it, up to the horizon: what is recorded while
+ * this runs belongs to the next export. Its `witness` is the newest checkpoint of the second place: a store that was rolled back together
+ * with its own checkpoints does not fit it.
  */
 export async function* exportLog(
   port: AuditPort,
   tree: TreeFile,
   tenant: TenantId,
-  witness: WitnessedCheckpoint | null,
+  { records, sizeMax, witness }: LogHorizon,
 ): AsyncGenerator<ExportLine> {
-  const checkpoints = withWitness(checkpointsOf(port, tenant), witness)
+  const checkpoints = withWitness(checkpointsOf(port, tenant, sizeMax), witness)
   let next = await checkpoints.next()
   for (let position = 0; ; ) {
-    const entries = await port.read(tenant, position, PAGE_RECORDS)
+    const entries = await port.read(tenant, position, Math.min(PAGE_RECORDS, records - position))
     const leaves = await tree.read(position, entries.length)
     for (const [index, entry] of entries.entries()) {
       yield {
@@ -34,7 +36,7 @@ export async function* exportLog(
         yield { type: 'checkpoint', note: next.value.note }
       }
     }
-    if (entries.length < PAGE_RECORDS) break
+    if (entries.length < PAGE_RECORDS || position >= records) break
   }
   // Checkpoints that cover more than is left: the verifier must see them to find the log shortened.
   for (; !next.done; next = await checkpoints.next()) yield { type: 'checkpoint', note: next.value.note }
@@ -58,10 +60,14 @@ async function* withWitness(
   if (waiting !== null) yield waiting
 }
 
-async function* checkpointsOf(port: AuditPort, tenant: TenantId): AsyncGenerator<StoredCheckpoint, undefined> {
+async function* checkpointsOf(
+  port: AuditPort,
+  tenant: TenantId,
+  sizeMax: number,
+): AsyncGenerator<StoredCheckpoint, undefined> {
   for (let fromSize = 0; ; ) {
     const page = await port.checkpoints(tenant, fromSize, PAGE_CHECKPOINTS)
-    yield* page
+    yield* page.filter(({ size }) => size <= sizeMax)
     if (page.length < PAGE_CHECKPOINTS) return
     fromSize = (page.at(-1)?.size ?? fromSize) + 1
   }

@@ -35,7 +35,11 @@ const everything: Required<AuditEvent> = {
 }
 const print = (event: AuditEvent) =>
   JSON.parse(
-    printRecord(event, { id: 'record', timeMs: 1 }, 'commitment', { count: 2, firstMs: 1, lastMs: 2 }),
+    printRecord(event, { id: 'record', timeMs: 1, replica: 'run' }, 'commitment', {
+      count: 2,
+      firstMs: 1,
+      lastMs: 2,
+    }),
   ) as Readonly<Record<string, unknown>>
 
 /** `decision` and `detail` hold what the activity needs. */
@@ -140,12 +144,12 @@ describe('the printed record is canonical (RFC 8785)', () => {
   })
 
   it('and with every member, and with as few as there can be', () => {
-    const stamp = { id: 'record', timeMs: 1 }
+    const stamp = { id: 'record', timeMs: 1, replica: 'run' }
     const full = printRecord(everything, stamp, 'commitment', { count: 2, firstMs: 1, lastMs: 2 })
     expect(full).toBe(canonical(full))
     const least = printRecord(
       { tenant: DEFAULT_TENANT, activity: 'system.start', outcome: 'success', requestId: null },
-      stamp,
+      { id: 'record', timeMs: 1 },
       null,
       null,
     )

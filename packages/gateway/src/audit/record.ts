@@ -48,7 +48,7 @@ export interface Coalesced {
  */
 export function printRecord(
   event: AuditEvent,
-  stamp: { readonly id: string; readonly timeMs: number },
+  stamp: { readonly id: string; readonly timeMs: number; readonly replica?: string | null },
   personalCommitment: string | null,
   coalesced: Coalesced | null,
 ): string {
@@ -76,6 +76,7 @@ export function printRecord(
       detail: event.detail,
       grant_id: event.grantId,
       personal_commitment: personalCommitment ?? undefined,
+      replica: stamp.replica ?? undefined,
       scopes_asked: event.scopesAsked,
       scopes_granted: event.scopesGranted,
       tool: event.tool,

@@ -45,6 +45,8 @@ afterEach(async () => {
 function start(): Promise<Sequencer> {
   return startSequencer({
     port: opened.store.audit,
+    leads: opened.store.leads,
+    hints: opened.store.hints,
     tenant: DEFAULT_TENANT,
     signer,
     clock: systemClock,
@@ -58,7 +60,7 @@ function start(): Promise<Sequencer> {
 
 async function exported(sequencer: Sequencer): Promise<ExportLine[]> {
   const lines: ExportLine[] = []
-  for await (const line of exportLog(opened.store.audit, sequencer.tree, DEFAULT_TENANT, await sequencer.witness()))
+  for await (const line of exportLog(opened.store.audit, sequencer.tree, DEFAULT_TENANT, await sequencer.horizon()))
     lines.push(line)
   return lines
 }
@@ -212,7 +214,7 @@ describe('the audit log', () => {
     const second = await start()
     await trail.record(event)
     await second.settle()
-    expect((await second.witness())?.size).toBe(2)
+    expect((await second.horizon()).witness?.size).toBe(2)
     expect(await verifyLog(await exported(second), signer.verifierKey)).toMatchObject({ isWhole: true, checkpoints: 2 })
     await second.close()
   })

@@ -6,6 +6,7 @@ import { systemClock } from '#core/clock.ts'
 import { asClientId, asGrantId, asRequestId, asServerId, asSubjectId, DEFAULT_TENANT } from '#core/ids.ts'
 import { systemRandom } from '#core/random.ts'
 import { openSealer } from '#keys/sealer.ts'
+import { StoreUnavailable } from '#store/errors.ts'
 import type { Store } from '#store/ports/store.ts'
 import { openSqliteStore } from '#store/sqlite/open.ts'
 import { createAuditTrail, type OwnedAuditTrail } from './create-trail.ts'
@@ -158,6 +159,10 @@ it('an outcome that could not be written is written once that works again', asyn
       if (isFull) throw new Error('full')
       await store.audit.append(...args)
     },
+    appendAgain: async (...args: Parameters<Store['audit']['appendAgain']>) => {
+      if (isFull) throw new Error('full')
+      await store.audit.appendAgain(...args)
+    },
   }
   const told: unknown[] = []
   const onWriting = (cause: unknown) => told.push(cause)
@@ -171,6 +176,30 @@ it('an outcome that could not be written is written once that works again', asyn
   expect(await outcomesOf('late')).toHaveLength(1)
   // Once each way, however many writes failed.
   expect(told).toEqual([new Error('full'), null])
+  expect(await settle()).toBe(0)
+  await owing.close()
+})
+
+it('an outcome whose write was answered by nobody is recorded once, whether or not it had been written', async () => {
+  const sealer = await openSealer(join(folder, 'key'))
+  let isLost = true
+  const port = {
+    ...store.audit,
+    append: async (...args: Parameters<Store['audit']['append']>) => {
+      await store.audit.append(...args)
+      if (isLost) throw new StoreUnavailable('the connection was lost')
+    },
+  }
+  const owing = createAuditTrail({ port, sealer, clock: systemClock, random: systemRandom })
+  await expect(owing.record(outcome('answered by nobody'))).rejects.toThrow('lost')
+  // Its caller is refused, so nothing was sent: the log says so, in case the intent is there.
+  await expect(owing.record(intent('not sent'))).rejects.toThrow('lost')
+  isLost = false
+  expect(await owing.settle()).toBe(true)
+  expect(await outcomesOf('answered by nobody')).toHaveLength(1)
+  expect((await outcomesOf('not sent')).map(({ status, status_code: reason }) => [status, reason])).toEqual([
+    ['failed', 'notSent'],
+  ])
   expect(await settle()).toBe(0)
   await owing.close()
 })

@@ -1,5 +1,6 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { systemErrorCode } from '#core/system-error.ts'
 import { MerkleFrontier } from './merkle.ts'
 
 const HASH_BYTES = 32
@@ -35,6 +36,16 @@ export class TreeFile {
         if (bytesRead !== whole) await file.truncate(at)
         return new TreeFile(file, frontier)
       }
+    }
+  }
+
+  /** How many leaves the file at this path holds; 0 if there is none. */
+  static async sizeOf(path: string): Promise<number> {
+    try {
+      return Math.floor((await stat(path)).size / HASH_BYTES)
+    } catch (cause) {
+      if (systemErrorCode(cause) === 'ENOENT') return 0
+      throw cause
     }
   }
 

@@ -36,6 +36,8 @@ beforeEach(async () => {
   }
   sequencer = await startSequencer({
     port,
+    leads: opened.store.leads,
+    hints: opened.store.hints,
     tenant: DEFAULT_TENANT,
     signer,
     clock: systemClock,

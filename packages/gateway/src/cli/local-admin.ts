@@ -6,10 +6,10 @@ import { systemClock } from '#core/clock.ts'
 import { asRequestId } from '#core/ids.ts'
 import { systemRandom, uuidv7 } from '#core/random.ts'
 import { ok, refused } from '#core/result.ts'
-import { openSealer } from '#keys/sealer.ts'
 import { openAuditLog } from '#serve/audit-log.ts'
+import { openStoreSealer } from '#serve/open-keys.ts'
+import { openStore } from '#serve/open-store.ts'
 import { openStateFolder } from '#serve/state-folder.ts'
-import { openSqliteStore } from '#store/sqlite/open.ts'
 import { createLog } from '#telemetry/log.ts'
 import type { AdminClient } from './admin-client.ts'
 import { CliFailure, EXIT } from './exit-codes.ts'
@@ -21,7 +21,7 @@ import type { Environment, Places } from './places.ts'
 export async function openLocalAdmin(places: Places, env: Environment, io: CliIo): Promise<AdminClient> {
   const loaded = await loadConfiguration({ file: places.configurationFile, env, stateDir: places.stateDir })
   if (!loaded.ok) throw new CliFailure(EXIT.configuration, explainProblems(loaded.refusal))
-  const { snapshot, warnings } = loaded.value
+  const { snapshot, warnings, store: settings } = loaded.value
   const closers: (() => unknown)[] = []
   const close = async () => {
     for (const closer of closers.reverse()) await closer()
@@ -31,12 +31,12 @@ export async function openLocalAdmin(places: Places, env: Environment, io: CliIo
     const clock = systemClock
     const random = systemRandom
     const log = createLog({ write: (line) => io.stderr.write(line) }, 'warn')
-    const sealer = await openSealer(folder.sealingKey)
-    const store = await openSqliteStore({ file: folder.database })
+    const { store } = await openStore(settings, folder, snapshot.tenant, log)
     closers.push(() => store.close())
+    const sealer = await openStoreSealer({ store, folder, tenant: snapshot.tenant, clock, random })
     const audit = createAuditTrail({ port: store.audit, sealer, clock, random })
     closers.push(() => audit.close())
-    const { sequencer, signer } = await openAuditLog(store, folder, snapshot, { clock, random, log })
+    const { sequencer, signer } = await openAuditLog(store, folder, snapshot.tenant, { clock, random, log })
     closers.push(() => sequencer.close())
     const { dispatch } = createAdminApi(
       {

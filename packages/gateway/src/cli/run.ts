@@ -4,6 +4,7 @@ import { systemErrorCode } from '#core/system-error.ts'
 import type { CommandWorld } from './command.ts'
 import { checkCommand } from './commands/check.ts'
 import { clientCommand } from './commands/client.ts'
+import { dbCommand } from './commands/db.ts'
 import { grantCommand } from './commands/grant.ts'
 import { initCommand } from './commands/init.ts'
 import { logCommand } from './commands/log.ts'
@@ -75,6 +76,7 @@ export function createProgram(world: CommandWorld): Command {
     ['client', clientCommand, 'sallyport client list --status pending'],
     ['grant', grantCommand, 'sallyport grant revoke --user ada'],
     ['log', logCommand, 'sallyport log verify'],
+    ['db', dbCommand, 'sallyport db copy --from sqlite --to postgres'],
   ] as const) {
     fill(program.command(name), world).addHelpText('after', `\nExamples:\n  $ ${example}`)
   }

@@ -14,6 +14,10 @@ gateway:
 #registration:
 #  mode: approval
 
+# Where the state is kept. Absent: SQLite in the state folder. PostgreSQL lets several gateways run side by side.
+#store:
+#  postgres: { url: "\${file:secrets/postgres-url}" }
+
 # Who may use what. Absent: operator (everything), user (read, write, send), auditor and approver.
 #roles:
 #  operator: { admin: operator, allow: { "*": [read, write, send, destructive, execute, financial, admin] } }

@@ -49,7 +49,10 @@ export interface AccessTokenVerifierOptions {
   /** `P`, byte for byte. */
   readonly issuer: string
   readonly store: { readonly grants: Pick<GrantsPort, 'find'> }
-  readonly revocations: Revocations & { ensureFresh?(): Promise<boolean> }
+  readonly revocations: Revocations & {
+    ensureFresh?(): Promise<boolean>
+    onReplay?(listener: () => void): () => void
+  }
   readonly clock: Clock
   readonly tenant?: TenantId
 }
@@ -68,6 +71,12 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
     REFUSED_TOKENS_MAX,
   )
   const underWay = new Map<string, Promise<Result<Principal, TokenProblem>>>()
+  // A grant that was read before may not be in the store that answers now.
+  let storeLife = 0
+  revocations.onReplay?.(() => {
+    storeLife += 1
+    verified.clear()
+  })
   const failures = createFailureBudget(clock)
   const suspects = createWorkQueue(SUSPECTS)
   const load = createLoader(options)
@@ -75,9 +84,11 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
   const loadOnce = (token: string, key: string) => {
     const known = underWay.get(key)
     if (known !== undefined) return known
+    const lifeBefore = storeLife
     const loading = load(token)
       .then(({ result, isFinal }) => {
         const nowMs = clock.monotonicMs()
+        if (result.ok && storeLife !== lifeBefore) return result
         if (result.ok) verified.set(key, { principal: result.value, untilMs: nowMs + VERIFIED_TOKEN_MS })
         else if (isFinal) refusedTokens.set(key, { reason: result.refusal.reason, untilMs: nowMs + REFUSED_TOKEN_MS })
         return result

@@ -20,6 +20,6 @@ export interface Memberships {
 
 /** For whoever acts on a change of roles when it comes, and not at the next question. */
 export interface LiveMemberships extends Memberships {
-  /** Called when the roles of a subject may have changed, or with null those of all subjects. Returns an unsubscribe function. */
-  onChange(listener: (tenant: TenantId, subject: SubjectId | null) => void): () => void
+  /** Called when the roles of a subject may have changed, or with null those of all subjects, of all tenants. Returns an unsubscribe function. */
+  onChange(listener: (tenant: TenantId | null, subject: SubjectId | null) => void): () => void
 }

@@ -25,12 +25,17 @@ function account(roles: readonly string[], status: Account['status'] = 'active')
 function world() {
   const waiting: { resolve(account: Account | null): void; reject(cause: Error): void }[] = []
   const listeners: ((entries: readonly FeedEntry[]) => void)[] = []
+  let forget = () => {}
   let position = 10
   const memberships = createMemberships({
     accounts: { find: () => new Promise((resolve, reject) => waiting.push({ resolve, reject })) },
     changes: {
       onEntries: (listener) => {
         listeners.push(listener)
+        return () => {}
+      },
+      onReplay: (listener) => {
+        forget = listener
         return () => {}
       },
       position: () => position,
@@ -41,7 +46,8 @@ function world() {
     const entry = { number: position, tenant: DEFAULT_TENANT, kind, id, at: 0, grantsBelow: null }
     for (const listener of listeners) listener([entry])
   }
-  return { waiting, announce, memberships, roles: () => memberships.rolesOf(DEFAULT_TENANT, ada) }
+  const roles = () => memberships.rolesOf(DEFAULT_TENANT, ada)
+  return { waiting, announce, replay: () => forget(), memberships, roles }
 }
 
 describe('memberships', () => {
@@ -93,6 +99,21 @@ describe('memberships', () => {
     const second = roles()
     waiting[1]?.resolve(account(['reader']))
     expect(await second).toEqual({ roles: ['reader'], version: 11 })
+  })
+
+  it('are loaded again when the store may be another, and what a load brings meanwhile is not kept', async () => {
+    const { waiting, replay, roles } = world()
+    const first = roles()
+    waiting[0]?.resolve(account(['admin']))
+    await first
+    replay()
+    const second = roles()
+    replay()
+    waiting[1]?.resolve(account(['admin']))
+    await second
+    const third = roles()
+    waiting[2]?.resolve(account(['reader']))
+    expect((await third)?.roles).toEqual(['reader'])
   })
 
   it('of a load that raced a change are given to its own callers only, never kept', async () => {

@@ -14,6 +14,7 @@ export interface MembershipsOptions {
   /** The feed that says whose roles changed: `startRevocations(…)`. */
   readonly changes: {
     onEntries(listener: (entries: readonly FeedEntry[]) => void): () => void
+    onReplay?(listener: () => void): () => void
     position(): number
   }
   readonly subjectsMax?: number
@@ -27,16 +28,19 @@ export function createMemberships(options: MembershipsOptions): LiveMemberships 
   const kept = createBoundedMap<string, { readonly membership: Membership | null }>(options.subjectsMax ?? SUBJECTS_MAX)
   const loading = new Map<string, Promise<Membership | null>>()
   const listeners = new Set<Parameters<LiveMemberships['onChange']>[0]>()
-  const announce = (tenant: TenantId, subject: SubjectId | null) => {
+  const announce: Parameters<LiveMemberships['onChange']>[0] = (tenant, subject) => {
     for (const listener of listeners) listener(tenant, subject)
   }
+  const forgetAll = (tenant: TenantId | null) => {
+    kept.clear()
+    loading.clear()
+    announce(tenant, null)
+  }
+  options.changes.onReplay?.(() => forgetAll(null))
   options.changes.onEntries((entries) => {
     for (const entry of entries) {
-      if (entry.kind === 'tenant') {
-        kept.clear()
-        loading.clear()
-        announce(entry.tenant, null)
-      } else if (entry.kind === 'subject' || entry.kind === 'membership') {
+      if (entry.kind === 'tenant') forgetAll(entry.tenant)
+      else if (entry.kind === 'subject' || entry.kind === 'membership') {
         const key = keyOf(entry.tenant, entry.id)
         kept.delete(key)
         // A load that began before the change may bring the old roles: it is disowned, and the next caller starts another.

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { asClientId, asGrantId, asSubjectId, asTokenId, DEFAULT_TENANT } from '#core/ids.ts'
 import type { FeedEntry } from '#store/ports/feed.ts'
+import type { HintsPort, StoreHint } from '#store/ports/hints.ts'
 import { type FakeClock, fakeClock } from '../../test/support/tokens.ts'
 import type { Principal } from './principal.ts'
 import { type LiveRevocations, startRevocations } from './revocations.ts'
@@ -13,8 +14,12 @@ afterEach(() => {
   running = []
 })
 
-function start(feed: { since(number: number, max: number): Promise<readonly FeedEntry[]> }): LiveRevocations {
-  const revocations = startRevocations({ feed: { head: async () => 0, ...feed }, clock })
+function start(
+  feed: { since(number: number, max: number): Promise<readonly FeedEntry[]> },
+  hints?: Pick<HintsPort, 'subscribe'>,
+): LiveRevocations {
+  const options = { feed: { head: async () => 0, ...feed }, clock }
+  const revocations = startRevocations(hints === undefined ? options : { ...options, hints })
   running.push(revocations)
   return revocations
 }
@@ -41,6 +46,98 @@ function entry(number: number, kind: FeedEntry['kind'], id: string, changes: Par
   return { number, tenant: DEFAULT_TENANT, kind, id, at: clock.nowSeconds(), grantsBelow: null, ...changes }
 }
 
+/** Answers each read when told, with what is in the feed then. */
+function slowFeed(entries: FeedEntry[]) {
+  const asked: { from: number; answer(): void }[] = []
+  return {
+    asked,
+    since: (from: number) =>
+      new Promise<readonly FeedEntry[]>((resolve) => {
+        const seen = entries.filter(({ number }) => number > from)
+        asked.push({ from, answer: () => resolve(seen) })
+      }),
+  }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('a poll', () => {
+  it('that is asked for while another looks sees what that one may have missed', async () => {
+    const entries: FeedEntry[] = []
+    const feed = slowFeed(entries)
+    const revocations = start(feed)
+    await turn()
+    // The first look began before this.
+    entries.push(entry(1, 'grant', 'g'))
+    const polls = [revocations.poll(), revocations.poll()]
+    feed.asked[0]?.answer()
+    await turn()
+    expect(feed.asked).toHaveLength(2)
+    expect(revocations.isRevoked(principal())).toBe(false)
+    feed.asked[1]?.answer()
+    await Promise.all(polls)
+    expect(revocations.isRevoked(principal())).toBe(true)
+    expect(feed.asked).toHaveLength(2)
+  })
+
+  it('follows each hint, without waiting for its time', async () => {
+    let tell: (hint: StoreHint) => void = () => undefined
+    const entries: FeedEntry[] = []
+    const feed = slowFeed(entries)
+    const revocations = start(feed, {
+      subscribe: (listener) => {
+        tell = listener
+        return () => undefined
+      },
+    })
+    feed.asked[0]?.answer()
+    await turn()
+    entries.push(entry(1, 'grant', 'g'))
+    tell('settle')
+    expect(feed.asked).toHaveLength(1)
+    tell('feed')
+    feed.asked[1]?.answer()
+    await turn()
+    expect(revocations.isRevoked(principal())).toBe(true)
+  })
+
+  it('reads the feed anew when the store may be another: numbers given again are not skipped', async () => {
+    let tell: (hint: StoreHint) => void = () => undefined
+    const entries = [entry(1, 'grant', 'a'), entry(2, 'grant', 'b'), entry(3, 'grant', 'c')]
+    const feed = slowFeed(entries)
+    const revocations = start(feed, {
+      subscribe: (listener) => {
+        tell = listener
+        return () => undefined
+      },
+    })
+    let replays = 0
+    revocations.onReplay(() => {
+      replays += 1
+    })
+    feed.asked[0]?.answer()
+    await turn()
+    expect(revocations.isStale()).toBe(false)
+    // A failover lost 2 and 3, and 2 was given again.
+    entries.splice(1, 2, entry(2, 'grant', 'g'))
+    const polled = revocations.poll()
+    expect(feed.asked[1]?.from).toBe(3)
+    tell('replay')
+    expect(revocations.isStale()).toBe(true)
+    feed.asked[1]?.answer()
+    await turn()
+    expect(revocations.isStale()).toBe(true)
+    expect(feed.asked[2]?.from).toBe(0)
+    feed.asked[2]?.answer()
+    await polled
+    expect(revocations.isStale()).toBe(false)
+    expect(revocations.isRevoked(principal())).toBe(true)
+    expect(revocations.isRevoked(principal({ grantId: asGrantId('c') }))).toBe(true)
+    expect(revocations.position()).toBe(2)
+    expect(replays).toBe(1)
+  })
+})
+
 describe('freshness', () => {
   it('is missing until the whole feed has been read once', async () => {
     const all = Array.from({ length: 2_500 }, (_, index) => entry(index + 1, 'token', `t${index + 1}`))
@@ -55,7 +152,8 @@ describe('freshness', () => {
     expect(revocations.isStale()).toBe(true)
     await revocations.poll()
     expect(revocations.isStale()).toBe(false)
-    expect(reads).toEqual([0, 1_000, 2_000])
+    // The last is the poll that was asked for while the first reading was under way.
+    expect(reads).toEqual([0, 1_000, 2_000, 2_500])
     expect(revocations.position()).toBe(2_500)
     expect(revocations.isRevoked(principal({ tokenId: asTokenId('t2500') }))).toBe(true)
   })

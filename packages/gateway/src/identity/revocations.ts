@@ -1,5 +1,6 @@
 import type { Clock } from '#core/clock.ts'
 import type { FeedEntry, FeedPort } from '#store/ports/feed.ts'
+import type { HintsPort } from '#store/ports/hints.ts'
 import type { Revocations } from './live-ports.ts'
 import type { Principal } from './principal.ts'
 import { createRevokedSet } from './revoked-set.ts'
@@ -14,6 +15,11 @@ const CATCH_UP_MS = 500
 export interface LiveRevocations extends Revocations {
   /** Called with the new entries of each poll, after `isRevoked` knows them and before `onChange` listeners hear of them. */
   onEntries(listener: (entries: readonly FeedEntry[]) => void): () => void
+  /**
+   * Called when the feed has to be read anew, because the store may be another than before: whatever was remembered of it may be wrong.
+   * Stale until that is done.
+   */
+  onReplay(listener: () => void): () => void
   /** Number of the last entry applied. */
   position(): number
   /**
@@ -21,13 +27,18 @@ export interface LiveRevocations extends Revocations {
    * False when that poll fails or takes longer than 500 ms.
    */
   ensureFresh(): Promise<boolean>
-  /** Reads the feed to its end now; joins a poll under way. Rejects when the feed cannot be read. */
+  /**
+   * Reads the feed to its end as it is now or later: a poll under way may have looked before, so another follows it, shared by all who ask
+   * meanwhile. Rejects when the feed cannot be read.
+   */
   poll(): Promise<void>
   stop(): void
 }
 
 export interface RevocationsOptions {
   readonly feed: FeedPort
+  /** Absent: nobody but this process changes the store. */
+  readonly hints?: Pick<HintsPort, 'subscribe'>
   readonly clock: Clock
 }
 
@@ -35,21 +46,27 @@ export interface RevocationsOptions {
  * Follows the change feed. Stale from the start until the first poll has read all of it: revocations of single tokens live in the feed
  * alone, so a fresh process must replay it before it trusts any token.
  */
-export function startRevocations({ feed, clock }: RevocationsOptions): LiveRevocations {
+export function startRevocations({ feed, hints, clock }: RevocationsOptions): LiveRevocations {
   const revoked = createRevokedSet()
   const changeListeners = new Set<() => void>()
+  const replayListeners = new Set<() => void>()
   const entryListeners = new Set<(entries: readonly FeedEntry[]) => void>()
   let position = 0
   let freshAtMs: number | null = null
   let underWay: Promise<void> | null = null
+  let following: Promise<void> | null = null
+  let replays = 0
   let isStopped = false
 
   const readToEnd = async () => {
     for (;;) {
       // What is known afterwards is as new as the moment before the read began, not after it ended.
       const beganMs = clock.monotonicMs()
+      const replaysBefore = replays
       const entries = await feed.since(position, ENTRIES_PER_READ)
       if (isStopped) return
+      // Asked from a number that means nothing any more.
+      if (replays !== replaysBefore) continue
       apply(entries)
       if (entries.length < ENTRIES_PER_READ) {
         freshAtMs = beganMs
@@ -68,35 +85,57 @@ export function startRevocations({ feed, clock }: RevocationsOptions): LiveRevoc
     for (const listener of entryListeners) listener(entries)
     for (const listener of changeListeners) listener()
   }
-  const poll = () => {
+  const read = () => {
     underWay ??= readToEnd().finally(() => {
       underWay = null
     })
     return underWay
+  }
+  const poll = () => {
+    if (underWay === null) return read()
+    following ??= underWay
+      .catch(() => {})
+      .then(() => {
+        following = null
+        return read()
+      })
+    return following
+  }
+  const replay = () => {
+    replays += 1
+    position = 0
+    freshAtMs = null
+    for (const listener of replayListeners) listener()
   }
 
   const isStale = () =>
     isStopped || revoked.isOverfull() || freshAtMs === null || clock.monotonicMs() - freshAtMs >= STALE_MS
 
   // A failed poll changes nothing: time passes, and `isStale` says so.
-  const tick = () => void poll().catch(() => {})
+  const tick = () => void read().catch(() => {})
   tick()
   const timer = setInterval(tick, POLL_MS)
   timer.unref()
+  const unsubscribe = hints?.subscribe((hint) => {
+    if (hint === 'replay') replay()
+    if (hint === 'feed') poll().catch(() => {})
+  })
 
   return {
     isStale,
     ensureFresh: async () => {
-      if (isStale() && !isStopped) await settledWithin(poll(), CATCH_UP_MS)
+      if (isStale() && !isStopped) await settledWithin(read(), CATCH_UP_MS)
       return !isStale()
     },
     isRevoked: (principal: Principal) => revoked.covers(principal),
     onChange: (listener) => subscribe(changeListeners, listener),
     onEntries: (listener) => subscribe(entryListeners, listener),
+    onReplay: (listener) => subscribe(replayListeners, listener),
     position: () => position,
     poll,
     stop: () => {
       isStopped = true
+      unsubscribe?.()
       clearInterval(timer)
     },
   }

@@ -26,7 +26,8 @@ export async function readOrCreateKeyFile(file: string, makeBytes: () => Uint8Ar
   return created
 }
 
-async function readKeyFile(file: string): Promise<Uint8Array | null> {
+/** The bytes of a key file; null if there is none. @throws KeyFileUnsafe */
+export async function readKeyFile(file: string): Promise<Uint8Array | null> {
   let handle: FileHandle
   try {
     // Not through a symbolic link: whoever may place one could choose our key. Not blocking on a pipe.

@@ -11,6 +11,8 @@ const HEADER_BYTES = 1 + KEY_ID_BYTES
 
 /** Seals values under the state's key. `associatedData` names the one place a value belongs (`tenant|purpose|id`): elsewhere it does not open. */
 export interface Sealer {
+  /** Tells keys apart without telling anything of them. */
+  readonly keyId: string
   seal(plaintext: Uint8Array, associatedData: string): Uint8Array
   /** @throws SealBroken when the value is not what was sealed for this place with this key. */
   open(sealed: Uint8Array, associatedData: string): Uint8Array
@@ -39,6 +41,7 @@ export async function openSealer(keyFile: string, random: Random = systemRandom)
 export function createSealer(key: Uint8Array, random: Random): Sealer {
   const header = Buffer.concat([Buffer.from([FORMAT]), derive(key, 'id', '').subarray(0, KEY_ID_BYTES)])
   return {
+    keyId: header.subarray(1).toString('hex'),
     seal(plaintext, associatedData) {
       const nonce = random.bytes(NONCE_BYTES)
       const cipher = createCipheriv('aes-256-gcm', derive(key, 'value', associatedData), nonce)

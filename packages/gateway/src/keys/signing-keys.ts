@@ -71,6 +71,18 @@ export async function loadSigningKeys(
   }
 }
 
+/** Whether every key that the tenant has opens here; true while it has none. */
+export async function canOpenKeys(port: SigningKeysPort, sealer: Sealer, tenant: TenantId): Promise<boolean> {
+  const stored = [...(await port.list(tenant, 'accessToken')), ...(await port.list(tenant, 'cookie'))]
+  try {
+    for (const key of stored) openKey(sealer, key)
+    return true
+  } catch (cause) {
+    if (cause instanceof SealBroken) return false
+    throw cause
+  }
+}
+
 const COOKIE_ORDER = { active: 0, next: 1, retiring: 2 } as const
 
 interface NewKey {

@@ -4,19 +4,19 @@ import type { Settling } from './settling.ts'
 
 /**
  * The last record but the log's own: nothing that could make or answer a call is open any more. `success` says that every call has its
- * outcome, and spares the next start from looking; where the parts before did not close in time, nobody knows. Rejects if it cannot be
- * written.
+ * outcome, and spares the next start from looking; where the parts before did not close in time, nobody knows. Answers which of the two it
+ * was. Rejects if it cannot be written.
  */
 export async function recordStop(
   audit: OwnedAuditTrail,
   settling: Settling,
   parts: { readonly isWhole: boolean },
-): Promise<void> {
+): Promise<boolean> {
   const stop = { tenant: DEFAULT_TENANT, activity: 'system.stop', requestId: null } as const
   const areSettled = [parts.isWhole, await settling.stop(), await audit.settle()]
+  const isSettled = !areSettled.includes(false)
   await audit.record(
-    areSettled.includes(false)
-      ? { ...stop, outcome: 'failed', reason: 'outcomesOwed' }
-      : { ...stop, outcome: 'success' },
+    isSettled ? { ...stop, outcome: 'success' } : { ...stop, outcome: 'failed', reason: 'outcomesOwed' },
   )
+  return isSettled
 }

@@ -12,6 +12,8 @@ export interface StateFolder {
   readonly auditTree: string
   readonly auditCheckpoints: string
   readonly verifierKey: string
+  /** Id of the last run among the gateways of a store that several use. */
+  readonly replica: string
 }
 
 /** Creates the folder if need be. Throws if it is not a folder or cannot be made private. */
@@ -29,5 +31,6 @@ export async function openStateFolder(stateDir: string): Promise<StateFolder> {
     auditTree: join(path, 'audit', 'leaves'),
     auditCheckpoints: join(path, 'audit', 'checkpoints'),
     verifierKey: join(path, 'audit', 'verifier-key'),
+    replica: join(path, 'replica'),
   }
 }

@@ -47,6 +47,7 @@ describe('init and check', () => {
       .replace(/^# {2}(?=[ \w])/gm, '  ')
     mkdirSync(join(cli.folder, 'secrets'))
     writeFileSync(join(cli.folder, 'secrets', 'tickets-token'), 'x', { mode: 0o600 })
+    writeFileSync(join(cli.folder, 'secrets', 'postgres-url'), 'postgres://a:b@localhost/c', { mode: 0o600 })
     writeFileSync(join(cli.folder, 'full.yaml'), whole)
     const checked = await cli.run(['check', '--config', 'full.yaml'])
     expect(checked).toMatchObject({ code: 0, err: '', out: expect.stringContaining('3 servers, 2 roles') })

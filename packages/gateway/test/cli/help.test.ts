@@ -45,6 +45,9 @@ describe('--help', () => {
       'log explain',
       'log verify',
       'log export',
+      'db',
+      'db migrate',
+      'db copy',
     ])
   })
 

@@ -77,6 +77,37 @@ onEveryEngine('audit', (store) => {
     expect(await store().audit.latest(OTHER, 10)).toHaveLength(1)
   })
 
+  it('what may have been written before is written once', async () => {
+    const [written, unsure, other] = [entry(), entry(), entry()]
+    await store().audit.append([written])
+    await store().audit.appendAgain([written, unsure])
+    await store().audit.appendAgain([written, unsure, other])
+    expect((await store().audit.latest(ACME, 10)).map((one) => one.id).toSorted()).toEqual(
+      [written.id, unsure.id, other.id].toSorted(),
+    )
+    await store().audit.appendAgain([{ ...written, tenant: OTHER }])
+    expect(await store().audit.latest(OTHER, 10)).toHaveLength(1)
+  })
+
+  it('tells how far giving places has come', async () => {
+    const progress = () => store().audit.progress(ACME)
+    expect(await progress()).toEqual({ newest: 0, unplaced: null })
+    await store().audit.append([entry(), entry()])
+    const { newest, unplaced } = await progress()
+    expect(unplaced).not.toBeNull()
+    await store().audit.append([entry({ tenant: OTHER })])
+    expect(await progress()).toEqual({ newest, unplaced })
+    await store().audit.sequence(ACME, 1)
+    expect((await progress()).unplaced).toBe(newest)
+    await store().audit.append([entry()])
+    await store().audit.sequence(ACME, 1)
+    const after = await progress()
+    expect(after.unplaced).toBe(after.newest)
+    expect(after.newest).toBeGreaterThan(newest)
+    await store().audit.sequence(ACME, 1)
+    expect(await progress()).toEqual({ newest: after.newest, unplaced: null })
+  })
+
   it('finds the entries of one request in order, sequenced or not', async () => {
     const [one, two] = [entry({ requestId: 'r1' }), entry({ requestId: 'r1' })]
     await store().audit.append([one, entry({ requestId: 'r2' })])

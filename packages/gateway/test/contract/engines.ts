@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Store } from '#store/ports/store.ts'
 import { openSqliteStore } from '#store/sqlite/open.ts'
+import { newPlace, openPlace, removePlace } from '../support/postgres/place.ts'
 
 /** A database engine under the ports. Every suite here runs on every engine of the list and knows nothing else about it. */
 export interface Engine {
-  readonly name: string
-  /** An empty place to keep a store in: a file, a database. */
+  readonly name: 'sqlite' | 'postgres'
+  /** An empty place to keep a store in: a file, a schema of a database. */
   createPlace(): Promise<string>
   openStore(place: string): Promise<Store>
   removePlace(place: string): Promise<void>
@@ -20,4 +21,11 @@ const sqlite: Engine = {
   removePlace: (place) => rm(place, { recursive: true, force: true }),
 }
 
-export const ENGINES: readonly Engine[] = [sqlite]
+const postgres: Engine = {
+  name: 'postgres',
+  createPlace: () => newPlace(),
+  openStore: (place) => openPlace(place),
+  removePlace,
+}
+
+export const ENGINES: readonly Engine[] = [sqlite, postgres]

@@ -1,18 +1,12 @@
 import { Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { newPlace, removePlace, storeYaml } from '../support/postgres/place.ts'
 import type { Person } from './support/authorize.ts'
 import { type RunningGateway, startGateway } from './support/gateway.ts'
 import { StoredLogin } from './support/stored-login.ts'
 
 let gateway: RunningGateway
 let alice: Person
-
-beforeAll(async () => {
-  gateway = await startGateway()
-  alice = await gateway.addUser('alice')
-})
-
-afterAll(() => gateway.dispose())
 
 function open(server: string, login: StoredLogin): { client: Client; transport: StreamableHTTPClientTransport } {
   return {
@@ -38,7 +32,19 @@ async function connect(server: string, login: StoredLogin): Promise<Client> {
   return second.client
 }
 
-describe('SDK v2 client, legacy negotiation', () => {
+describe.each(['sqlite', 'postgres'])('SDK v2 client, legacy negotiation, state in %s', (engine) => {
+  let place: string | null = null
+  beforeAll(async () => {
+    place = engine === 'postgres' ? await newPlace() : null
+    const store = place === null ? null : storeYaml(place)
+    gateway = await startGateway(store === null ? {} : { extraYaml: store.yaml, files: store.files })
+    alice = await gateway.addUser('alice')
+  })
+  afterAll(async () => {
+    await gateway.dispose()
+    if (place !== null) await removePlace(place)
+  })
+
   it('discovers, registers, logs in, lists, calls, refreshes, is revoked and logs in again', async () => {
     const login = new StoredLogin(alice)
     const client = await connect('everything', login)

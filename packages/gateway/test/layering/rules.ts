@@ -34,6 +34,7 @@ export const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   'oidc-provider': ['authorization-server/engine/'],
   kysely: ['store/'],
   'node:sqlite': ['store/'],
+  pg: ['store/postgres/'],
   undici: ['net/'],
   'node:dns': ['net/'],
   'node:dns/promises': ['net/'],

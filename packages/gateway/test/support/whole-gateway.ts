@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Gateway, startGateway } from '../../src/serve.ts'
 import type { Person } from '../e2e/support/authorize.ts'
 import { freePort } from '../e2e/support/gateway.ts'
@@ -43,8 +43,8 @@ export async function startWholeGateway(
   yaml: (port: number, folder: string) => string,
   options: {
     readonly env?: Readonly<Record<string, string | undefined>>
-    /** Written beside the configuration, for the owner alone. */
-    readonly files?: Readonly<Record<string, string>>
+    /** Written beside the configuration, or below it, for the owner alone. */
+    readonly files?: Readonly<Record<string, string | Uint8Array>>
   } = {},
 ): Promise<WholeGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-whole-'))
@@ -52,8 +52,9 @@ export async function startWholeGateway(
   const configFile = join(folder, 'sallyport.yaml')
   const stateDir = join(folder, 'var')
   await writeFile(configFile, yaml(port, folder), { mode: 0o600 })
-  for (const [name, text] of Object.entries(options.files ?? {})) {
-    await writeFile(join(folder, name), text, { mode: 0o600 })
+  for (const [name, content] of Object.entries(options.files ?? {})) {
+    await mkdir(dirname(join(folder, name)), { recursive: true, mode: 0o700 })
+    await writeFile(join(folder, name), content, { mode: 0o600 })
   }
   const logged: { level: string; message: string; details: object }[] = []
   const note =

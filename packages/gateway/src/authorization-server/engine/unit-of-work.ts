@@ -185,7 +185,12 @@ export class UnitOfWork {
 
   /** Stores everything that waits, with these events, if what this request read is still there. Anything but `committed` stored nothing. */
   async commit(events: readonly AuditEvent[]): Promise<EngineCommit> {
-    return this.commitOnly(events, this.operations.length === 0 ? [] : [...this.#reliedOn.values(), ...this.operations])
+    if (this.operations.length === 0) return this.commitOnly(events, [])
+    // Whoever ends a subject or client holds accounts and grants before documents. In the same order, two of us wait for each other's end
+    // one after the other, and never each for the other.
+    const authority = this.operations.filter(isAboutAuthority)
+    const others = this.operations.filter((operation) => !isAboutAuthority(operation))
+    return this.commitOnly(events, [...authority, ...this.#reliedOn.values(), ...others])
   }
 
   /** Stores these operations and events and nothing else of what waits. */
@@ -224,6 +229,10 @@ export class UnitOfWork {
   #isRevoked(payload: Payload): boolean {
     return typeof payload['grantId'] === 'string' && this.#revoked.has(payload['grantId'])
   }
+}
+
+function isAboutAuthority({ kind }: EngineOperation): boolean {
+  return kind === 'requireAccount' || kind === 'requireLiveGrant' || kind === 'openGrant'
 }
 
 const units = new AsyncLocalStorage<UnitOfWork>()

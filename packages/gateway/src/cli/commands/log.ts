@@ -143,11 +143,11 @@ export function logCommand(command: Command, world: CommandWorld): Command {
       withAdmin(session, async (admin) => {
         if (output === undefined) {
           const { stdout } = session.io
+          const closed = new Promise((resolve) => stdout.once('close', resolve))
           for await (const line of admin.lines('log.export')) {
             // Whoever read it (`| head`) has seen enough.
             if (stdout.destroyed) break
-            if (!stdout.write(`${JSON.stringify(line)}\n`))
-              await Promise.race([once(stdout, 'drain'), once(stdout, 'close')])
+            if (!stdout.write(`${JSON.stringify(line)}\n`)) await Promise.race([once(stdout, 'drain'), closed])
           }
           return EXIT.ok
         }

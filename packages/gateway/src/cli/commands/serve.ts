@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { LogTampered } from '#audit/sequencer.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { systemErrorCode } from '#core/system-error.ts'
 import { SETUP_LINK_SECONDS } from '#identity/setup-link.ts'
@@ -96,6 +97,8 @@ function explainStart(cause: unknown): string {
   if (code === 'EACCES') return 'This user may not listen there, or may not use the state folder.'
   if (cause instanceof StoreInUse)
     return 'A gateway already runs on this state folder. Stop it first, or name another folder with --state-dir.'
+  if (cause instanceof LogTampered)
+    return `The audit log does not fit what this state folder remembers of it: ${cause.message}. If the store is a new one, fill it with \`sallyport db copy\`, or use a new state folder.`
   if (cause instanceof StoreFailure) return `The store cannot be used: ${cause.message}.`
   return `The gateway could not start: ${cause instanceof Error ? cause.message : 'unknown reason'}.`
 }

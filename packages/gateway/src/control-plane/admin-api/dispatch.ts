@@ -16,13 +16,15 @@ export type Dispatch = (
 ) => Promise<Result<Answer, AdminError>>
 
 /**
- * Permission first, then input, then the change. Changes run one after another, so that what If-Match compared still holds when the
- * change is made; the store has one server, so one queue is enough.
+ * Permission first, then input, then the change. Changes run one after another, in all gateways on the store, so that what If-Match
+ * compared still holds when the change is made.
  */
 export function createDispatch(dependencies: AdminDependencies): Dispatch {
   const operations = new Map(OPERATIONS.map((operation) => [operation.id, operation]))
   const keys = new IdempotencyKeys<Result<Answer, AdminError>>(dependencies.clock)
-  const inTurn = createQueue()
+  const queue = createQueue()
+  const { turns } = dependencies.store
+  const inTurn = <T>(run: () => Promise<T>) => queue(() => turns.take(run))
   return async (id, raw, caller, requestId) => {
     try {
       const operation = operations.get(id)

@@ -73,11 +73,12 @@ export async function sendAnswer(exchange: HttpExchange, answer: Answer): Promis
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
   })
+  // Listened for once, however often a slow reader makes us wait.
+  const closed = new Promise((resolve) => response.once('close', resolve))
   for await (const line of answer.lines) {
     if (response.destroyed) return
     // A slow reader holds the next page of the log back instead of filling the memory.
-    if (!response.write(`${JSON.stringify(line)}\n`))
-      await Promise.race([once(response, 'drain'), once(response, 'close')])
+    if (!response.write(`${JSON.stringify(line)}\n`)) await Promise.race([once(response, 'drain'), closed])
   }
   response.end()
 }

@@ -18,7 +18,7 @@ const SCAN_RECORDS_MAX = 20_000
 export interface LogSources {
   readonly port: AuditPort
   readonly tenant: TenantId
-  readonly sequencer: Pick<Sequencer, 'settle' | 'tree' | 'witness'>
+  readonly sequencer: Pick<Sequencer, 'settle' | 'tree' | 'horizon'>
   readonly signer: Pick<CheckpointSigner, 'verifierKey'>
   readonly sealer: Sealer
 }
@@ -52,14 +52,14 @@ export function openLogOperations({ port, tenant, sequencer, signer, sealer }: L
     },
     verify: async () => {
       await sequencer.settle()
-      const lines = exportLog(port, sequencer.tree, tenant, await sequencer.witness())
+      const lines = exportLog(port, sequencer.tree, tenant, await sequencer.horizon())
       const report = await verifyLog(lines, verifierKey)
       const fault = report.fault ?? (await verifyStore(port, tenant, sealer))
       return { ...report, isWhole: fault === null, fault, verifierKey }
     },
     export: async function* () {
       await sequencer.settle()
-      yield* exportLog(port, sequencer.tree, tenant, await sequencer.witness())
+      yield* exportLog(port, sequencer.tree, tenant, await sequencer.horizon())
     },
     checkpoint: async () => {
       await sequencer.settle()

@@ -11,7 +11,7 @@ export function buildSnapshot(
   upstreams: ReadonlyMap<string, UpstreamSpec>,
   version: string,
 ): Snapshot {
-  const { gateway, registration, lifetimes } = configuration
+  const { gateway, registration, lifetimes, store } = configuration
   const servers = new Map<ServerId, ServerEntry>()
   for (const [id, section] of Object.entries(configuration.servers)) {
     const upstream = upstreams.get(id)
@@ -31,9 +31,14 @@ export function buildSnapshot(
       Object.entries(configuration.roles ?? DEFAULT_ROLES).map(([name, role]) => [name, buildRole(name, role)]),
     ),
     lifetimes,
-    dangerousOptions: gateway.dangerouslyListenBeyondLoopbackWithoutTls
-      ? ['gateway.dangerouslyListenBeyondLoopbackWithoutTls']
-      : [],
+    dangerousOptions: [
+      ...(gateway.dangerouslyListenBeyondLoopbackWithoutTls
+        ? ['gateway.dangerouslyListenBeyondLoopbackWithoutTls']
+        : []),
+      ...(store.postgres?.dangerouslyConnectBeyondLoopbackWithoutTls === true
+        ? ['store.postgres.dangerouslyConnectBeyondLoopbackWithoutTls']
+        : []),
+    ],
   })
 }
 

@@ -9,10 +9,12 @@ export interface FixedAtStart {
   readonly listenHost: string
   readonly listenPort: number
   readonly hasTls: boolean
+  /** Where the state is kept, in words: describeStore. */
+  readonly storePlace: string
 }
 
 /** The front door as it will really be: defaults, `--port` and what is fixed since the start worked in. */
-export interface EffectiveGateway extends FixedAtStart {
+export interface EffectiveGateway extends Omit<FixedAtStart, 'storePlace'> {
   /** publicUrl is a loopback address. */
   readonly isLoopback: boolean
 }
@@ -33,14 +35,14 @@ export function effectiveGateway(
   const { gateway } = configuration
   const written = readOrigin(gateway.publicUrl)
   const publicUrl = port !== null && written?.isLoopback ? withPort(gateway.publicUrl, port) : gateway.publicUrl
-  const wanted: FixedAtStart = {
+  const wanted: Omit<FixedAtStart, 'storePlace'> = {
     publicUrl,
     listenHost: gateway.listen.host,
     listenPort: port ?? gateway.listen.port ?? (written?.isLoopback ? written.port : DEFAULT_PORT),
     hasTls: gateway.tls !== undefined,
   }
   const inForce = fixed ?? wanted
-  const held = (key: keyof FixedAtStart, path: readonly string[]) =>
+  const held = (key: keyof typeof wanted, path: readonly string[]) =>
     inForce[key] === wanted[key]
       ? []
       : [source.problem(path, `This changed, but holds only after a restart.`, `Until then: ${String(inForce[key])}.`)]

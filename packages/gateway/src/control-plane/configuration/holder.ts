@@ -6,6 +6,7 @@ import type { Snapshot, SnapshotSource } from '#core/snapshot.ts'
 import type { FixedAtStart } from './effective.ts'
 import { type LoadedConfiguration, type LoadOptions, loadConfiguration } from './load.ts'
 import { type ConfigurationProblem, printProblem } from './problem.ts'
+import { describeStore } from './resolve-store.ts'
 import { readFingerprint, type Watch, watchFiles } from './watch-files.ts'
 
 /** Problems written to the log one by one; the rest is counted. */
@@ -31,6 +32,8 @@ export interface SnapshotHolder extends SnapshotSource {
 export interface HolderOptions extends Omit<LoadOptions, 'fixed'> {
   readonly audit: AuditTrail
   readonly log: Log
+  /** What whoever opens this has loaded a moment ago; absent: it is loaded here. */
+  readonly first?: LoadedConfiguration
   /** How often files are looked at besides notifications of the file system. */
   readonly pollMs?: number
 }
@@ -43,7 +46,7 @@ export interface HolderOptions extends Omit<LoadOptions, 'fixed'> {
 export async function openSnapshotHolder(
   options: HolderOptions,
 ): Promise<Result<SnapshotHolder, ConfigurationProblem[]>> {
-  const first = await loadConfiguration(options)
+  const first = options.first === undefined ? await loadConfiguration(options) : ok(options.first)
   if (!first.ok) return first
   let inForce = numbered(first.value, 1)
   let seen = await readFingerprint(inForce.files)
@@ -53,6 +56,7 @@ export async function openSnapshotHolder(
     listenHost: inForce.listen.host,
     listenPort: inForce.listen.port,
     hasTls: inForce.tls !== null,
+    storePlace: describeStore(inForce.store),
   }
   let health: ConfigurationHealth = { state: 'ok', problems: [] }
   const listeners = new Set<(snapshot: Snapshot) => void>()

@@ -428,14 +428,28 @@ describe('a doubtful configuration warns', () => {
 })
 
 describe('what is fixed since the start', () => {
+  const storePlace = 'SQLite in the state folder'
+
   it('cannot loosen a rule before the restart', async () => {
-    const fixed = { publicUrl: 'https://mcp.example.com', listenHost: '127.0.0.1', listenPort: 8700, hasTls: false }
+    const fixed = {
+      publicUrl: 'https://mcp.example.com',
+      listenHost: '127.0.0.1',
+      listenPort: 8700,
+      hasTls: false,
+      storePlace,
+    }
     const yaml = `version: 1\ngateway: { publicUrl: http://127.0.0.1:8700, trustedProxies: [127.0.0.1] }\nregistration: { mode: open }\n${SERVER}`
     expect((await problemsOf(yaml, { fixed })).map((problem) => problem.split(': ')[1])).toEqual(['registration.mode'])
   })
 
   it('keeps its value and says so', async () => {
-    const fixed = { publicUrl: 'http://127.0.0.1:8700', listenHost: '127.0.0.1', listenPort: 8700, hasTls: false }
+    const fixed = {
+      publicUrl: 'http://127.0.0.1:8700',
+      listenHost: '127.0.0.1',
+      listenPort: 8700,
+      hasTls: false,
+      storePlace,
+    }
     const loaded = await load(`version: 1\ngateway: { publicUrl: http://127.0.0.1:9000 }\n${SERVER}`, { fixed })
     if (!loaded.ok) throw new Error('refused')
     expect(loaded.value.snapshot.servers.get(asServerId('files'))?.resource).toBe('http://127.0.0.1:8700/mcp/files')

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { Snapshot, UpstreamSpec } from '#core/snapshot.ts'
+import type { StoreSettings } from '#store/ports/settings.ts'
 import { buildSnapshot } from './build-snapshot.ts'
 import { crossCheck } from './cross-checks.ts'
 import { describeIssue } from './describe-issue.ts'
 import { effectiveGateway, type FixedAtStart } from './effective.ts'
 import type { ConfigurationProblem } from './problem.ts'
 import { type Resolving, resolveHttp, resolveStdio } from './resolve-server.ts'
+import { describeStore, resolveStore } from './resolve-store.ts'
 import { resolveTls, type TlsMaterial } from './resolve-tls.ts'
 import { type Configuration, configurationSchema } from './schema.ts'
 import { readSource, type Source } from './source.ts'
@@ -28,6 +30,7 @@ export interface LoadedConfiguration {
   readonly snapshot: Snapshot
   readonly listen: { readonly host: string; readonly port: number }
   readonly tls: TlsMaterial | null
+  readonly store: StoreSettings
   readonly warnings: readonly ConfigurationProblem[]
   /** Absolute paths of the file and of every file it refers to: a change of one is a change of the configuration. */
   readonly files: readonly string[]
@@ -70,13 +73,24 @@ async function complete(
       upstreams.set(id, await resolveHttp(section.http, [...path, 'http'], resolving))
   }
   const tls = await resolveTls(configuration.gateway, resolving)
-  if (resolving.problems.length > 0) return refused(inFileOrder(resolving.problems))
+  const store = await resolveStore(configuration.store, resolving)
+  if (resolving.problems.length > 0 || store === null) return refused(inFileOrder(resolving.problems))
+  const placeInForce = options.fixed?.storePlace ?? describeStore(store)
+  if (placeInForce !== describeStore(store)) {
+    const changed = source.problem(
+      ['store'],
+      'This changed, but holds only after a restart.',
+      `Until then: ${placeInForce}.`,
+    )
+    resolving.warnings.push(changed)
+  }
   const version = createHash('sha256').update(source.bytes).digest('hex')
   return ok({
     snapshot: buildSnapshot(configuration, effective.gateway, upstreams, version),
     listen: { host: effective.gateway.listenHost, port: effective.gateway.listenPort },
     // Whether the listener speaks TLS is fixed since the start.
     tls: effective.gateway.hasTls ? tls : null,
+    store,
     warnings: inFileOrder(resolving.warnings),
     files: [...resolving.files],
   })

@@ -152,7 +152,8 @@ async function resolveEnvironmentValue(
   return new Secret(text)
 }
 
-async function resolveReference(part: ValuePart, path: Path, resolving: Resolving): Promise<string | null> {
+/** What a reference means; null when it means nothing (and that was told). */
+export async function resolveReference(part: ValuePart, path: Path, resolving: Resolving): Promise<string | null> {
   const { source, env, isLoopback, problems, warnings, files } = resolving
   switch (part.kind) {
     case 'env': {

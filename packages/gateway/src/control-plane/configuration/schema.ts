@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { TOOL_CLASSES } from '#core/tool-classes.ts'
+import { SCHEMA_PATTERN } from '#store/ports/settings.ts'
 
 /**
  * The shape of sallyport.yaml: the one source of types, validation and the JSON Schema for editors (docs/sallyport.schema.json).
@@ -109,6 +110,52 @@ const lifetimes = z
   })
   .describe('How long things live.')
 
+const postgres = z
+  .strictObject({
+    url: text(
+      '`postgres://user:password@host:5432/database` as one reference, `${file:path}` or `${env:NAME}`. Without a password it may be written out.',
+    ),
+    password: text('The password as one reference. Instead of one in `url`; a new one is taken up at once.').optional(),
+    schema: z
+      .string()
+      .regex(SCHEMA_PATTERN)
+      .default('sallyport')
+      .describe(
+        'Schema that holds the tables; made when it is missing. Several gateways of one database need several.',
+      ),
+    tls: z
+      .strictObject({
+        authorityFile: text(
+          'PEM certificates of who may vouch for the server. Absent: the authorities that Node.js knows.',
+        ).optional(),
+        certificateFile: text('PEM certificate that shows the server who we are.').optional(),
+        privateKeyFile: text('PEM private key of that certificate. Must not be readable by everybody.').optional(),
+      })
+      .optional()
+      .describe(
+        "TLS to the server, its certificate and name always checked. Absent: the same, except on loopback and Unix sockets, where there is none unless the URL's `sslmode` asks for it.",
+      ),
+    connectionsMax: whole(
+      2,
+      200,
+      10,
+      'Connections that serve requests, per gateway; three more follow changes and keep the log.',
+    ),
+    connectTimeoutSeconds: whole(1, 60, 5, 'A connection that takes longer is given up.'),
+    statementTimeoutSeconds: whole(1, 120, 10, 'A statement that takes longer is given up.'),
+    dangerouslyConnectBeyondLoopbackWithoutTls: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Lets `sslmode=disable` hold beyond loopback: whoever is on the way can read and change everything. Recorded at start.',
+      ),
+  })
+  .describe('A PostgreSQL server, version 14 or newer, for one gateway or several.')
+
+const store = z
+  .strictObject({ postgres: postgres.optional() })
+  .describe('Where the state is kept. Absent: SQLite, in the state folder.')
+
 const role = z
   .strictObject({
     admin: z
@@ -200,6 +247,7 @@ export const configurationSchema = z
     gateway: gateway.prefault({}),
     registration: registration.prefault({}),
     lifetimes: lifetimes.prefault({}),
+    store: store.prefault({}),
     roles: z
       .record(z.string().regex(ROLE_NAME_PATTERN), role)
       .refine((roles) => Object.keys(roles).length <= ROLES_MAX, `at most ${ROLES_MAX} roles`)
@@ -219,4 +267,5 @@ export const configurationSchema = z
 export type Configuration = z.output<typeof configurationSchema>
 export type GatewaySection = Configuration['gateway']
 export type ServerSection = Configuration['servers'][string]
+export type StoreSection = Configuration['store']
 export type RoleSection = NonNullable<Configuration['roles']>[string]

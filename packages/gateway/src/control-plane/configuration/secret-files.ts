@@ -3,6 +3,8 @@ import { ok, type Result, refused } from '#core/result.ts'
 import { describeReadFailure } from './source.ts'
 
 const SECRET_BYTES_MAX = 64 * 1024
+/** Bundles of authorities are larger than any secret. */
+const PUBLIC_BYTES_MAX = 1024 * 1024
 /** Read permission of everybody. */
 const WORLD_READABLE = 0o004
 
@@ -26,7 +28,8 @@ async function readPrivate(path: string, isSecret: boolean): Promise<Result<stri
     // The open file is what is judged, so that a swap between check and read changes nothing.
     const found = await handle.stat()
     if (!found.isFile()) return refused('This is not a file.')
-    if (found.size > SECRET_BYTES_MAX) return refused(`The file is larger than ${SECRET_BYTES_MAX} bytes.`)
+    const bytesMax = isSecret ? SECRET_BYTES_MAX : PUBLIC_BYTES_MAX
+    if (found.size > bytesMax) return refused(`The file is larger than ${bytesMax} bytes.`)
     if (isSecret && (found.mode & WORLD_READABLE) !== 0)
       return refused('Everybody on this machine may read the file. Run `chmod o-rwx` on it.')
     const text = (await handle.readFile('utf8')).replace(/\r?\n$/, '')

@@ -103,7 +103,8 @@ function watch({ exchange, cleared, request, counterpart }: Listening, underWay:
   const stopHeeding = [
     road.revocations.onChange(heed),
     road.memberships.onChange((tenant, subject) => {
-      if (tenant === principal.tenant && (subject === null || subject === principal.subject)) void judge()
+      const isOurs = tenant === null || tenant === principal.tenant
+      if (isOurs && (subject === null || subject === principal.subject)) void judge()
     }),
     road.snapshots.onSwap(() => void judge()),
   ]

@@ -19,6 +19,15 @@ export interface SequencedEntry extends AuditEntry {
   readonly position: number
 }
 
+/** Records by a replica that was ended. What it had open was settled, or will be, by others; it must join anew. */
+export class WriterEnded extends Error {
+  override readonly name = 'WriterEnded'
+
+  constructor() {
+    super('this replica was taken for dead and its open calls were settled')
+  }
+}
+
 export interface StoredCheckpoint {
   readonly tenant: TenantId
   /** Number of leaves the checkpoint covers. */
@@ -34,8 +43,13 @@ export interface StoredCheckpoint {
  * to revoke counts as a step, whether or not something was live.
  */
 export interface AuditPort {
-  /** Durable (committed with fsync) when it resolves; rejects when it could not be written, and then nothing was. */
-  append(entries: readonly AuditEntry[]): Promise<void>
+  /**
+   * Durable (committed with fsync) when it resolves; rejects when it could not be written, and then nothing was, unless the connection to
+   * a server was lost meanwhile. `writer` is the replica whose calls these entries belong to: rejects with WriterEnded once that was ended.
+   */
+  append(entries: readonly AuditEntry[], writer?: string): Promise<void>
+  /** The same for entries of which some may have been written before, without it being known: those are left as they are. */
+  appendAgain(entries: readonly AuditEntry[], writer?: string): Promise<void>
   /** Gives the oldest unsequenced entries the next positions, in order of arrival; at most `max`. One caller at a time per tenant. */
   sequence(tenant: TenantId, max: number): Promise<readonly SequencedEntry[]>
   /** Entries from a position on, in order. */
@@ -47,6 +61,11 @@ export interface AuditPort {
     requestId: string,
   ): Promise<readonly (AuditEntry & { readonly position: number | null })[]>
   size(tenant: TenantId): Promise<number>
+  /**
+   * How far giving places has come: the number that the newest entry arrived under, and that of the oldest one without a place, if any.
+   * Whatever was acknowledged before has arrived under at most the first.
+   */
+  progress(tenant: TenantId): Promise<{ readonly newest: number; readonly unplaced: number | null }>
   addCheckpoint(checkpoint: StoredCheckpoint): Promise<void>
   latestCheckpoint(tenant: TenantId): Promise<StoredCheckpoint | null>
   checkpoints(tenant: TenantId, fromSize: number, max: number): Promise<readonly StoredCheckpoint[]>

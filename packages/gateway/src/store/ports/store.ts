@@ -5,8 +5,13 @@ import type { ClientsPort } from './clients.ts'
 import type { EnginePort } from './engine.ts'
 import type { FeedPort } from './feed.ts'
 import type { GrantsPort } from './grants.ts'
+import type { HintsPort } from './hints.ts'
+import type { KeyClaimsPort } from './key-claims.ts'
+import type { LeadsPort } from './leads.ts'
 import type { LimitsPort } from './limits.ts'
+import type { ReplicasPort } from './replicas.ts'
 import type { SigningKeysPort } from './signing-keys.ts'
+import type { TurnsPort } from './turns.ts'
 
 /**
  * Everything that is kept, each port named for its state machine and moving in one atomic step.
@@ -20,8 +25,13 @@ export interface Store {
   readonly engine: EnginePort
   readonly feed: FeedPort
   readonly grants: GrantsPort
+  readonly hints: HintsPort
+  readonly keyClaims: KeyClaimsPort
+  readonly leads: LeadsPort
   readonly limits: LimitsPort
+  readonly replicas: ReplicasPort
   readonly signingKeys: SigningKeysPort
+  readonly turns: TurnsPort
   /** Resolves when the store is gone for good though nobody closed it. Never rejects. */
   readonly lost: Promise<StoreFailure>
   close(): Promise<void>

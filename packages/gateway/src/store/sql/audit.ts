@@ -3,6 +3,8 @@ import { asTenantId, type TenantId } from '#core/ids.ts'
 import type { AuditEntry, AuditPort, SequencedEntry, StoredCheckpoint } from '../ports/audit.ts'
 import { addAuditEntries } from './audit-entries.ts'
 import { nextNumber } from './counters.ts'
+import { placesGiven } from './places.ts'
+import { requireAlive } from './replicas.ts'
 import type { AuditCheckpointsTable, AuditEntriesTable, Database } from './schema.ts'
 
 type EntryRow = AuditEntriesTable & { sealed: Uint8Array | null }
@@ -11,7 +13,15 @@ export function createAudit(db: Kysely<Database>): AuditPort {
   const entries = (tenant: TenantId) => entriesOf(db, tenant)
 
   return {
-    append: (added) => addAuditEntries(db, added),
+    async append(added, writer) {
+      await requireWriter(db, added, writer)
+      await addAuditEntries(db, added)
+    },
+
+    async appendAgain(added, writer) {
+      await requireWriter(db, added, writer)
+      await addAuditEntries(db, await withoutKnown(db, added))
+    },
 
     sequence: (tenant, max) => sequence(db, tenant, max),
 
@@ -38,14 +48,21 @@ export function createAudit(db: Kysely<Database>): AuditPort {
       return rows.map(placed)
     },
 
-    async size(tenant) {
-      const row = await db
+    size: (tenant) => placesGiven(db, tenant),
+
+    async progress(tenant) {
+      const newest = await db
         .selectFrom('audit_entries')
-        .select((eb) => eb.fn.max('position').as('last'))
+        .select((eb) => eb.fn.max('arrival').as('arrival'))
         .where('tenant', '=', tenant)
-        .where('position', 'is not', null)
         .executeTakeFirst()
-      return (row?.last ?? -1) + 1
+      const oldest = await db
+        .selectFrom('audit_entries')
+        .select((eb) => eb.fn.min('arrival').as('arrival'))
+        .where('tenant', '=', tenant)
+        .where('position', 'is', null)
+        .executeTakeFirst()
+      return { newest: newest?.arrival ?? 0, unplaced: oldest?.arrival ?? null }
     },
 
     async addCheckpoint(checkpoint) {
@@ -97,6 +114,29 @@ export function createAudit(db: Kysely<Database>): AuditPort {
   }
 }
 
+async function requireWriter(
+  db: Kysely<Database>,
+  entries: readonly AuditEntry[],
+  writer: string | undefined,
+): Promise<void> {
+  if (writer === undefined) return
+  for (const tenant of new Set(entries.map((entry) => entry.tenant))) await requireAlive(db, tenant, writer)
+}
+
+async function withoutKnown(db: Kysely<Database>, entries: readonly AuditEntry[]): Promise<readonly AuditEntry[]> {
+  const known = new Set<string>()
+  for (const { tenant, id } of entries) {
+    const row = await db
+      .selectFrom('audit_entries')
+      .select('id')
+      .where('tenant', '=', tenant)
+      .where('id', '=', id)
+      .executeTakeFirst()
+    if (row !== undefined) known.add(`${tenant} ${id}`)
+  }
+  return entries.filter(({ tenant, id }) => !known.has(`${tenant} ${id}`))
+}
+
 /** Places and counter move in one transaction, so a crash leaves either all of these entries placed or none, and no gap. */
 async function sequence(db: Kysely<Database>, tenant: TenantId, max: number): Promise<readonly SequencedEntry[]> {
   // Locks the counter before looking, so that a second sequencer waits instead of placing the same entries.
@@ -115,10 +155,11 @@ async function sequence(db: Kysely<Database>, tenant: TenantId, max: number): Pr
         .limit(max)
         .as('oldest'),
     )
-    .set({ position: sql<number>`${first} - 1 + oldest.place` })
+    .set({ position: sql<number>`cast(${first - 1} as bigint) + oldest.place` })
+    // By the key alone. That they have no place yet is said above and held by the counter; said again here, it would lead a planner to look
+    // through all that have none, once for each.
     .where('audit_entries.tenant', '=', tenant)
     .whereRef('audit_entries.id', '=', 'oldest.placed')
-    .where('audit_entries.position', 'is', null)
     .executeTakeFirstOrThrow()
   const count = Number(numUpdatedRows)
   if (count === 0) return []

@@ -31,22 +31,22 @@ export async function endAccess(
     .$if('clientId' in whose, (query) => query.where('client_id', '=', 'clientId' in whose ? whose.clientId : ''))
     .returning(['grant_id', 'number', 'expires_at'])
     .execute()
-  for (const grant of revoked.sort((a, b) => a.number - b.number)) {
-    await deleteGrantDocuments(db, tenant, asGrantId(grant.grant_id))
-    await announceGrant(db, tenant, asGrantId(grant.grant_id), now, grant.expires_at)
-  }
+  const grants = revoked.toSorted((a, b) => a.number - b.number)
+  for (const grant of grants) await deleteGrantDocuments(db, tenant, asGrantId(grant.grant_id))
   const [column, id] =
     'subject' in whose ? (['account_id', whose.subject] as const) : (['client_id', whose.clientId] as const)
   await db.deleteFrom('engine_documents').where('tenant', '=', tenant).where(column, '=', id).execute()
+  // The feed last: its counter is one row for the whole installation, and whoever holds it should not wait for anybody.
+  for (const grant of grants) await announceGrant(db, tenant, asGrantId(grant.grant_id), now, grant.expires_at)
   await announce(db, {
     tenant,
     kind: 'subject' in whose ? 'subject' : 'client',
     id,
     at: now,
     grantsBelow,
-    concernsUntil: Math.max(now, ...revoked.map((grant) => grant.expires_at)),
+    concernsUntil: Math.max(now, ...grants.map((grant) => grant.expires_at)),
   })
-  return revoked.map((grant) => asGrantId(grant.grant_id))
+  return grants.map((grant) => asGrantId(grant.grant_id))
 }
 
 /**
@@ -60,7 +60,7 @@ export async function endGrant(
   cause: string,
   now: number,
 ): Promise<boolean> {
-  await deleteGrantDocuments(db, tenant, grantId)
+  // The grant before its documents: whoever issues one holds the grant until the commit, so none is issued behind our back.
   const revoked = await db
     .updateTable('grants')
     .set({ revoked_at: now, revoked_cause: cause })
@@ -69,6 +69,7 @@ export async function endGrant(
     .where('revoked_at', 'is', null)
     .returning('expires_at')
     .executeTakeFirst()
+  await deleteGrantDocuments(db, tenant, grantId)
   if (revoked === undefined) return false
   await announceGrant(db, tenant, grantId, now, revoked.expires_at)
   return revoked.expires_at > now

@@ -76,6 +76,8 @@ async function apply(db: Kysely<Database>, tenant: TenantId, operation: EngineOp
 async function collectExpired(db: Kysely<Database>, now: number, max: number): Promise<number> {
   const documents = await db
     .deleteFrom('engine_documents')
+    // Once more here: a document saved anew since it was chosen is looked at again, and lives.
+    .where('expires_at', '<', now)
     .where((eb) =>
       eb(
         eb.refTuple('tenant', 'model', 'id'),

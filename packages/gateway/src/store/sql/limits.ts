@@ -38,8 +38,11 @@ export function createLimits(db: Kysely<Database>): LimitsPort {
     },
 
     async collectIdle(nowMs, max) {
+      const nowUs = Math.floor(nowMs) * US_PER_MS
       const result = await db
         .deleteFrom('limits')
+        // Once more here: a bucket drawn from since it was chosen is looked at again, and is not idle.
+        .where('full_at_us', '<=', nowUs)
         .where((eb) =>
           eb(
             eb.refTuple('tenant', 'key'),
@@ -47,7 +50,7 @@ export function createLimits(db: Kysely<Database>): LimitsPort {
             eb
               .selectFrom('limits')
               .select(['tenant', 'key'])
-              .where('full_at_us', '<=', Math.floor(nowMs) * US_PER_MS)
+              .where('full_at_us', '<=', nowUs)
               .limit(max)
               .$asTuple('tenant', 'key'),
           ),

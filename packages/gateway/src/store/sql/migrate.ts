@@ -1,6 +1,8 @@
 import { type Kysely, sql } from 'kysely'
 import { StoreTooNew } from '../errors.ts'
+import { isPostgres } from './dialect.ts'
 import { up as firstTables } from './migrations/0001-first-tables.ts'
+import { up as replicas } from './migrations/0002-replicas.ts'
 
 interface Migration {
   /** File name without extension; order is by the number in front. */
@@ -8,23 +10,41 @@ interface Migration {
   up(db: Kysely<unknown>): Promise<void>
 }
 
-const MIGRATIONS: readonly Migration[] = [{ name: '0001-first-tables', up: firstTables }]
+const MIGRATIONS: readonly Migration[] = [
+  { name: '0001-first-tables', up: firstTables },
+  { name: '0002-replicas', up: replicas },
+]
+
+export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name)
 
 /**
  * Brings the schema forward to this version; there is no way back. The caller gives a transaction that nobody else can write beside
- * and commits it: either every missing migration happened or none.
+ * and commits it: either every missing migration happened or none. Answers which were run.
  * @throws StoreTooNew when the store holds a migration this version does not know.
  */
-export async function migrate(db: Kysely<unknown>, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
-  await sql`create table if not exists schema_migrations (name text primary key)`.execute(db)
-  const { rows } = await sql<{ name: string }>`select name from schema_migrations order by name`.execute(db)
-  const done = new Set(rows.map((row) => row.name))
+export async function migrate(
+  db: Kysely<unknown>,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<readonly string[]> {
+  const done = await namesDone(db)
   const known = new Set(migrations.map((migration) => migration.name))
   const unknown = [...done].find((name) => !known.has(name))
   if (unknown !== undefined) throw new StoreTooNew(unknown)
-  for (const migration of migrations) {
-    if (done.has(migration.name)) continue
+  const missing = migrations.filter(({ name }) => !done.has(name))
+  for (const migration of missing) {
     await migration.up(db)
     await sql`insert into schema_migrations (name) values (${migration.name})`.execute(db)
   }
+  return missing.map(({ name }) => name)
+}
+
+async function namesDone(db: Kysely<unknown>): Promise<ReadonlySet<string>> {
+  // Asked for and not just created if it is missing: a role that may only use the tables must be able to start.
+  const { rows: found } = await (isPostgres(db)
+    ? sql`select 1 where to_regclass('schema_migrations') is not null`
+    : sql`select 1 from sqlite_master where type = 'table' and name = 'schema_migrations'`
+  ).execute(db)
+  if (found.length === 0) await sql`create table schema_migrations (name text primary key)`.execute(db)
+  const { rows } = await sql<{ name: string }>`select name from schema_migrations order by name`.execute(db)
+  return new Set(rows.map((row) => row.name))
 }

@@ -6,11 +6,14 @@ import { createClients } from './clients.ts'
 import { createEngine } from './engine.ts'
 import { createFeed } from './feed.ts'
 import { createGrants } from './grants.ts'
+import { createKeyClaims } from './key-claims.ts'
 import { createLimits } from './limits.ts'
+import { createReplicas } from './replicas.ts'
 import type { Database } from './schema.ts'
 import { createSigningKeys } from './signing-keys.ts'
 
-export type Ports = Omit<Store, 'close' | 'lost'>
+/** What is the same on every engine: transactions over tables. */
+export type Ports = Omit<Store, 'close' | 'lost' | 'hints' | 'leads' | 'turns'>
 
 /**
  * Every port over one open transaction. Whoever calls a method runs that transaction: commits when the method resolves, rolls back
@@ -24,7 +27,9 @@ export function createPorts(transaction: Kysely<Database>): Ports {
     engine: createEngine(transaction),
     feed: createFeed(transaction),
     grants: createGrants(transaction),
+    keyClaims: createKeyClaims(transaction),
     limits: createLimits(transaction),
+    replicas: createReplicas(transaction),
     signingKeys: createSigningKeys(transaction),
   }
 }
@@ -46,11 +51,13 @@ export const PORT_METHODS = {
   },
   audit: {
     append: 'writes',
+    appendAgain: 'writes',
     sequence: 'writes',
     read: 'looks',
     latest: 'looks',
     byRequest: 'looks',
     size: 'looks',
+    progress: 'looks',
     addCheckpoint: 'writes',
     latestCheckpoint: 'looks',
     checkpoints: 'looks',
@@ -73,6 +80,8 @@ export const PORT_METHODS = {
   },
   feed: { head: 'looks', since: 'looks' },
   grants: { find: 'looks', list: 'looks', revoke: 'writes', revokeToken: 'writes' },
+  keyClaims: { claim: 'writes', find: 'looks' },
   limits: { draw: 'writes', reset: 'writes', collectIdle: 'writes' },
+  replicas: { join: 'writes', beat: 'writes', end: 'writes', list: 'looks', settle: 'writes' },
   signingKeys: { list: 'looks', addFirst: 'writes' },
 } as const satisfies { readonly [P in keyof Ports]: { readonly [M in keyof Ports[P]]: 'looks' | 'writes' } }

@@ -15,6 +15,8 @@ export interface Database {
   audit_personal: AuditPersonalTable
   audit_checkpoints: AuditCheckpointsTable
   counters: CountersTable
+  replicas: ReplicasTable
+  key_claims: KeyClaimsTable
 }
 
 export interface AccountsTable {
@@ -131,4 +133,20 @@ export interface CountersTable {
   tenant: string
   name: string
   value: number
+}
+
+export interface ReplicasTable {
+  tenant: string
+  id: string
+  state: 'alive' | 'ended'
+  beats: number
+  from_position: number
+  joined_at: number
+}
+
+export interface KeyClaimsTable {
+  tenant: string
+  purpose: 'sealing' | 'checkpoint'
+  key_id: string
+  claimed_at: number
 }

@@ -1,5 +1,4 @@
-import { StoreFailure, StoreInUse, StoreTooNew } from '../errors.ts'
-import { CursorInvalid } from '../ports/page.ts'
+import { CursorInvalid, StoreFailure, StoreInUse, StoreTooNew, WriterEnded } from '../errors.ts'
 import type { Failure } from './messages.ts'
 
 export function toFailure(error: unknown): Failure {
@@ -7,6 +6,7 @@ export function toFailure(error: unknown): Failure {
   if (error instanceof StoreInUse) return { kind: 'inUse', detail }
   if (error instanceof StoreTooNew) return { kind: 'tooNew', detail: error.migration }
   if (error instanceof CursorInvalid) return { kind: 'cursorInvalid', detail }
+  if (error instanceof WriterEnded) return { kind: 'writerEnded', detail }
   return { kind: 'broken', detail }
 }
 
@@ -19,6 +19,8 @@ export function toError(failure: Failure, message: string): Error {
       return new StoreTooNew(failure.detail)
     case 'cursorInvalid':
       return new CursorInvalid()
+    case 'writerEnded':
+      return new WriterEnded()
     case 'broken':
       return new StoreFailure(message, { cause: new Error(failure.detail) })
   }

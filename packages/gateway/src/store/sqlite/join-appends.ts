@@ -16,7 +16,10 @@ export function joinAppends(
   run: (call: StoreCall) => () => Promise<unknown>,
   audit: Pick<AuditPort, 'append'>,
 ): readonly Unit[] {
-  const appends = calls.filter(({ port, method }) => port === 'audit' && method === 'append')
+  // Those by a replica that must be alive keep to themselves: only a store of many has them.
+  const appends = calls.filter(
+    ({ port, method, args }) => port === 'audit' && method === 'append' && args[1] === undefined,
+  )
   if (appends.length < 2) return calls.map((call) => ({ calls: [call], run: run(call) }))
   // store-calls.ts passes on what the port's own signature took.
   const entries = appends.flatMap(({ args }) => args[0] as readonly AuditEntry[])

@@ -26,6 +26,6 @@ export type FromWorker =
 
 /** An error on its way between threads. `detail` is for the log only: SQLite's own words. */
 export interface Failure {
-  readonly kind: 'inUse' | 'tooNew' | 'cursorInvalid' | 'broken'
+  readonly kind: 'inUse' | 'tooNew' | 'cursorInvalid' | 'writerEnded' | 'broken'
   readonly detail: string
 }

@@ -1,5 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { StoreFailure } from '../errors.ts'
+import type { HintsPort } from '../ports/hints.ts'
+import { leadAlone } from '../ports/leads.ts'
 import type { Store } from '../ports/store.ts'
 import { PORT_METHODS, type Ports } from '../sql/ports.ts'
 import type { WorkerOptions } from './messages.ts'
@@ -31,8 +33,20 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   })
   const calls = new StoreCalls(worker)
   await calls.opened
-  return { ...portsOver(calls), lost: calls.lost, close: () => calls.close() }
+  const ports = portsOver(calls)
+  return {
+    ...ports,
+    hints: NOBODY_ELSE,
+    leads: leadAlone(ports.audit),
+    // Whoever calls in turn within this process, which is the only one, has the turn.
+    turns: { take: (work) => work() },
+    lost: calls.lost,
+    close: () => calls.close(),
+  }
 }
+
+/** The store is this process's alone, and whoever changes it knows. */
+const NOBODY_ELSE: HintsPort = { subscribe: () => () => undefined, send: () => undefined }
 
 function portsOver(calls: StoreCalls): Ports {
   const ports = Object.entries(PORT_METHODS).map(([port, methods]) => [

@@ -10,7 +10,7 @@ export async function prepareFiles(file: string): Promise<string> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   await createPrivate(file)
   const truePath = await realpath(file)
-  await createPrivate(`${truePath}.lock`)
+  await createPrivate(lockFileOf(truePath))
   const folder = await open(dirname(truePath), 'r')
   try {
     // The file's name must survive a power cut as surely as what will be written into it.
@@ -21,7 +21,12 @@ export async function prepareFiles(file: string): Promise<string> {
   return truePath
 }
 
-async function createPrivate(file: string): Promise<void> {
+/** Where the lock of a database lies, whether or not there is a database. */
+export function lockFileOf(database: string): string {
+  return `${database}.lock`
+}
+
+export async function createPrivate(file: string): Promise<void> {
   try {
     // Exclusive: an existing database must not be opened here, because closing any descriptor of a file drops this process's
     // POSIX locks on it, SQLite's among them.

@@ -8,6 +8,7 @@ import { commitTogether, type Outcome } from './group-commit.ts'
 import { joinAppends } from './join-appends.ts'
 import { lockStore } from './lock.ts'
 import type { FromWorker, StoreAnswer, StoreCall, ToWorker, WorkerOptions } from './messages.ts'
+import { lockFileOf } from './prepare-files.ts'
 
 /** Calls that share one commit. More wait for the next: a commit must not grow without bound while callers wait for it. */
 const GROUP_CALLS_MAX = 256
@@ -56,7 +57,7 @@ async function serve(main: MessagePort, options: WorkerOptions): Promise<void> {
 
 /** Lock first: a second opener must not touch the database, not even to migrate it. */
 async function open({ file, pagesMax }: WorkerOptions): Promise<{ lock: DatabaseSync; db: DatabaseSync }> {
-  const lock = lockStore(`${file}.lock`)
+  const lock = lockStore(lockFileOf(file))
   try {
     const db = openDatabase(file, pagesMax)
     try {

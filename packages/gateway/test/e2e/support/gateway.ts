@@ -35,6 +35,8 @@ export interface GatewayOptions {
   readonly serversYaml?: string
   /** More top-level YAML. */
   readonly extraYaml?: string
+  /** Written beside the configuration, for the owner alone. */
+  readonly files?: Readonly<Record<string, string>>
 }
 
 /** Starts the built gateway as its own process: a fresh state folder, a free port, the quick start's servers unless others are given. */
@@ -48,6 +50,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
     configuration(port, options.serversYaml ?? quickstartServers(notes?.port ?? 0), options.extraYaml ?? ''),
     { mode: 0o600 },
   )
+  for (const [name, text] of Object.entries(options.files ?? {}))
+    await writeFile(join(stateDir, name), text, { mode: 0o600 })
   return launch({ stateDir, port, configFile, stopNotes: notes?.stop ?? (async () => {}) })
 }
 

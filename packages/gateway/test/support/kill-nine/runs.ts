@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { ScriptedBrowser } from '../../e2e/support/browser.ts'
 import {
@@ -30,8 +32,18 @@ const VICTIM_EVERY = 4
 /** Grants and revocations that are looked at after each kill; older ones are looked at once, at the end. */
 const LOOKED_AT_MAX = 12
 
+/** What the configuration says of the store, and the files it names; absent: SQLite. */
+export interface StoreOfRuns {
+  readonly yaml: string
+  readonly files: Readonly<Record<string, string>>
+}
+
 /** Kills the gateway so often on one state, and after each start expects everything that was acknowledged. */
-export async function expectKillNineSafe(kills: number, seed: number): Promise<void> {
+export async function expectKillNineSafe(
+  kills: number,
+  seed: number,
+  store: StoreOfRuns = { yaml: '', files: {} },
+): Promise<void> {
   const chance = new Chance(seed)
   let tools: string[] = []
   const upstream = await startScriptedUpstream(async ({ body, json }) => {
@@ -44,7 +56,9 @@ export async function expectKillNineSafe(kills: number, seed: number): Promise<v
     if (body['method'] === 'tools/call') await new Promise((resolve) => setTimeout(resolve, chance.between(0, 30)))
     return false
   })
-  const place = await makePlace(() => configuration(upstream.url))
+  const place = await makePlace(() => `${store.yaml}${configuration(upstream.url)}`)
+  for (const [name, text] of Object.entries(store.files))
+    await writeFile(join(place.folder, name), text, { mode: 0o600 })
   const running: GatewayProcess[] = []
   try {
     let gateway = await start(place, running)

@@ -1,0 +1,22 @@
+import type { Database } from '../sql/schema.ts'
+
+/** Every table with its primary key, in which its rows have one order on every engine. */
+export const TABLE_KEYS = {
+  accounts: ['tenant', 'subject'],
+  setup_links: ['tenant'],
+  clients: ['tenant', 'client_id'],
+  grants: ['tenant', 'grant_id'],
+  engine_documents: ['tenant', 'model', 'id'],
+  feed: ['number', 'tenant'],
+  limits: ['tenant', 'key'],
+  signing_keys: ['tenant', 'purpose', 'kid'],
+  audit_entries: ['tenant', 'id'],
+  audit_personal: ['tenant', 'id'],
+  audit_checkpoints: ['tenant', 'size'],
+  counters: ['tenant', 'name'],
+  replicas: ['tenant', 'id'],
+  key_claims: ['tenant', 'purpose'],
+} as const satisfies { readonly [T in keyof Database]: readonly (keyof Database[T])[] }
+
+export type TableName = keyof Database
+export const TABLES = Object.keys(TABLE_KEYS) as TableName[] // Exactly the keys above.

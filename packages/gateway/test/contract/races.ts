@@ -1,0 +1,357 @@
+import { expect } from 'vitest'
+import { asClientId, asGrantId, asSubjectId, asTenantId, type TenantId } from '#core/ids.ts'
+import type { Store } from '#store/ports/store.ts'
+import { account, client, document, entry, FIRST_PAGE, grant, NOW } from './samples.ts'
+
+/**
+ * One step that eight callers take at once on the same thing. Everything in it is named, so that callers in several processes mean the
+ * same thing; the tenant is the race's own.
+ */
+export interface Race {
+  prepare?(store: Store, tenant: TenantId): Promise<unknown>
+  /** The step, as the caller of this number takes it; answers what came of it. */
+  step(store: Store, tenant: TenantId, caller: number): Promise<unknown>
+  /** How often each answer came; absent: that depends on who was first, and `afterwards` judges it. */
+  readonly answers?: Readonly<Record<string, number>>
+  /** What is left when all are done, and how often each answer came. */
+  afterwards?(store: Store, tenant: TenantId, answers: Readonly<Record<string, number>>): Promise<void>
+}
+
+export const CALLERS = 8
+const SUBJECT = asSubjectId('subject')
+const CLIENT = asClientId('client')
+const GRANT = asGrantId('grant')
+const LINK = 'hash of a link'
+
+const codeOf = (id: string) => document({ model: 'AuthorizationCode', id })
+const auditOf = (tenant: TenantId) => [entry({ tenant })]
+const recorded = async (store: Store, tenant: TenantId) => (await store.audit.latest(tenant, 100)).length
+const feedOf = async (store: Store, tenant: TenantId) =>
+  (await store.feed.since(0, 1000)).filter((change) => change.tenant === tenant).map(({ kind }) => kind)
+const addAccount = (store: Store, tenant: TenantId) =>
+  store.accounts.create(account({ tenant, subject: SUBJECT, username: 'ada' }), [])
+const openGrant = (store: Store, tenant: TenantId) =>
+  store.engine.commit(
+    tenant,
+    [
+      { kind: 'openGrant', grant: grant({ tenant, grantId: GRANT, subject: SUBJECT, clientId: CLIENT }) },
+      { kind: 'insert', document: document({ id: 'refresh', grantId: GRANT }) },
+    ],
+    [],
+  )
+const addClient = (store: Store, tenant: TenantId) =>
+  store.clients.register(client({ tenant, clientId: CLIENT }), 10, [])
+
+/** Every method that writes; races.test.ts sees to it that none is missing. */
+export const RACES: Readonly<Record<string, Race>> = {
+  'accounts.create': {
+    step: (store, tenant) => store.accounts.create(account({ tenant, username: 'ada' }), auditOf(tenant)),
+    answers: { created: 1, usernameTaken: 7 },
+    afterwards: async (store, tenant) => {
+      expect(await store.accounts.count(tenant)).toBe(1)
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'accounts.issueSetupLink': {
+    step: (store, tenant, caller) => store.accounts.issueSetupLink(tenant, `link ${caller}`, NOW + 60),
+    answers: { undefined: 8 },
+    afterwards: async (store, tenant) => {
+      const links = Array.from({ length: CALLERS }, (_, caller) =>
+        store.accounts.setupLinkIsValid(tenant, `link ${caller}`, NOW),
+      )
+      expect((await Promise.all(links)).filter((isValid) => isValid)).toHaveLength(1)
+    },
+  },
+  'accounts.createFirst': {
+    prepare: (store, tenant) => store.accounts.issueSetupLink(tenant, LINK, NOW + 60),
+    step: (store, tenant) => store.accounts.createFirst(account({ tenant }), LINK, NOW, auditOf(tenant)),
+    answers: { created: 1, alreadySetUp: 7 },
+    afterwards: async (store, tenant) => {
+      expect(await store.accounts.count(tenant)).toBe(1)
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'accounts.setPassword': {
+    prepare: async (store, tenant) => [await addAccount(store, tenant), await openGrant(store, tenant)],
+    step: (store, tenant, caller) =>
+      store.accounts.setPassword(tenant, SUBJECT, `hash ${caller}`, NOW, auditOf(tenant)),
+    answers: { changed: 8 },
+    afterwards: async (store, tenant) => {
+      const kinds = await feedOf(store, tenant)
+      expect(kinds.filter((kind) => kind === 'grant')).toHaveLength(1)
+      expect(kinds.filter((kind) => kind === 'subject')).toHaveLength(8)
+      expect(await store.engine.find(tenant, 'RefreshToken', 'refresh', NOW)).toBeNull()
+    },
+  },
+  'accounts.setRoles': {
+    prepare: addAccount,
+    step: (store, tenant, caller) => store.accounts.setRoles(tenant, SUBJECT, [`role-${caller}`], NOW, auditOf(tenant)),
+    answers: { changed: 8 },
+    afterwards: async (store, tenant) => {
+      expect((await store.accounts.find(tenant, SUBJECT))?.roles).toHaveLength(1)
+      expect(await feedOf(store, tenant)).toHaveLength(8)
+    },
+  },
+  'accounts.setStatus': {
+    prepare: async (store, tenant) => [await addAccount(store, tenant), await openGrant(store, tenant)],
+    step: (store, tenant) => store.accounts.setStatus(tenant, SUBJECT, 'disabled', NOW, auditOf(tenant)),
+    answers: { changed: 8 },
+    afterwards: async (store, tenant) => {
+      expect((await feedOf(store, tenant)).filter((kind) => kind === 'grant')).toHaveLength(1)
+      expect((await store.grants.find(tenant, GRANT))?.revokedAt).toBe(NOW)
+    },
+  },
+  'audit.append': {
+    step: (store, tenant) => store.audit.append([entry({ tenant, id: 'same' })]),
+    answers: { undefined: 1, StoreFailure: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'audit.appendAgain': {
+    prepare: (store, tenant) => store.audit.append([entry({ tenant, id: 'same' })]),
+    step: (store, tenant) => store.audit.appendAgain([entry({ tenant, id: 'same' })]),
+    answers: { undefined: 8 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'audit.sequence': {
+    prepare: (store, tenant) => store.audit.append(Array.from({ length: 24 }, () => entry({ tenant }))),
+    step: async (store, tenant) => (await store.audit.sequence(tenant, 3)).length,
+    answers: { 3: 8 },
+    afterwards: async (store, tenant) => {
+      const placed = await store.audit.read(tenant, 0, 100)
+      expect(placed.map((one) => one.position)).toEqual(Array.from({ length: 24 }, (_, i) => i))
+      expect(await store.audit.size(tenant)).toBe(24)
+    },
+  },
+  'audit.addCheckpoint': {
+    step: (store, tenant, caller) =>
+      store.audit.addCheckpoint({ tenant, size: 7, note: `note ${caller}`, timeMs: NOW }),
+    answers: { undefined: 8 },
+    afterwards: async (store, tenant) => expect(await store.audit.checkpoints(tenant, 0, 10)).toHaveLength(1),
+  },
+  'audit.erasePersonal': {
+    prepare: (store, tenant) => store.audit.append([entry({ tenant, id: 'one', personal: new Uint8Array([1]) })]),
+    step: (store, tenant) => store.audit.erasePersonal(tenant, ['one']),
+    answers: { 1: 1, 0: 7 },
+  },
+  'clients.register': {
+    step: (store, tenant) => store.clients.register(client({ tenant }), 3, auditOf(tenant)),
+    answers: { registered: 3, full: 5 },
+    afterwards: async (store, tenant) => {
+      expect((await store.clients.list(tenant, {}, FIRST_PAGE)).items).toHaveLength(3)
+      expect(await recorded(store, tenant)).toBe(3)
+    },
+  },
+  'clients.approve': {
+    prepare: addClient,
+    step: (store, tenant, caller) => store.clients.approve(tenant, CLIENT, `caller ${caller}`, NOW, auditOf(tenant)),
+    answers: { approved: 1, notPending: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'clients.remove': {
+    prepare: async (store, tenant) => [await addClient(store, tenant), await openGrant(store, tenant)],
+    step: (store, tenant) => store.clients.remove(tenant, CLIENT, NOW, auditOf(tenant)),
+    answers: { removed: 1, unknown: 7 },
+    afterwards: async (store, tenant) => {
+      expect(await feedOf(store, tenant)).toEqual(['grant', 'client'])
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'clients.collectPending': {
+    prepare: (store, tenant) =>
+      Promise.all(
+        Array.from({ length: 6 }, () => store.clients.register(client({ tenant, createdAt: NOW - 10 }), 10, [])),
+      ),
+    step: (store, tenant) => store.clients.collectPending(tenant, NOW, 2),
+    afterwards: async (store, tenant, answers) => {
+      const collected = Object.entries(answers).reduce((sum, [count, times]) => sum + Number(count) * times, 0)
+      expect(collected).toBeGreaterThan(0)
+      expect((await store.clients.list(tenant, {}, FIRST_PAGE)).items).toHaveLength(6 - collected)
+    },
+  },
+  'clients.collectPending: while others approve': {
+    prepare: (store, tenant) =>
+      store.clients.register(client({ tenant, clientId: CLIENT, createdAt: NOW - 10 }), 10, []),
+    step: async (store, tenant, caller) => {
+      if (caller % 2 === 0) return store.clients.approve(tenant, CLIENT, 'operator', NOW, [])
+      return typeof (await store.clients.collectPending(tenant, NOW, 2))
+    },
+    afterwards: async (store, tenant, { approved = 0, number: collectors }) => {
+      expect(collectors).toBe(4)
+      expect((await store.clients.find(tenant, CLIENT))?.status).toBe(approved === 1 ? 'active' : undefined)
+    },
+  },
+  'engine.commit': {
+    prepare: (store, tenant) => store.engine.commit(tenant, [{ kind: 'insert', document: codeOf('code') }], []),
+    step: async (store, tenant, caller) => {
+      const operations = [
+        { kind: 'consume', model: 'AuthorizationCode', id: 'code', at: NOW },
+        { kind: 'insert', document: document({ id: `refresh ${caller}` }) },
+      ] as const
+      return (await store.engine.commit(tenant, operations, auditOf(tenant))).outcome
+    },
+    answers: { committed: 1, alreadyConsumed: 7 },
+    afterwards: async (store, tenant) => {
+      const issued = Array.from({ length: CALLERS }, (_, caller) =>
+        store.engine.find(tenant, 'RefreshToken', `refresh ${caller}`, NOW),
+      )
+      expect((await Promise.all(issued)).filter((one) => one !== null)).toHaveLength(1)
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'engine.commit: the same grant is opened': {
+    step: async (store, tenant) => {
+      const opened = grant({ tenant, grantId: GRANT })
+      return (await store.engine.commit(tenant, [{ kind: 'openGrant', grant: opened }], auditOf(tenant))).outcome
+    },
+    answers: { committed: 1, duplicate: 7 },
+    afterwards: async (store, tenant) => {
+      expect((await store.grants.list(tenant, {}, FIRST_PAGE)).items.map(({ number }) => number)).toEqual([1])
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'engine.commit: a jti is replayed': {
+    step: async (store, tenant) => {
+      const jti = document({ model: 'ReplayDetection', id: 'jti' })
+      return (await store.engine.commit(tenant, [{ kind: 'insert', document: jti }], auditOf(tenant))).outcome
+    },
+    answers: { committed: 1, duplicate: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'engine.commit: a token is issued while others revoke its grant': {
+    prepare: openGrant,
+    step: async (store, tenant, caller) => {
+      if (caller % 2 === 0) return typeof (await store.grants.revoke(tenant, { grantId: GRANT }, 'test', NOW, []))
+      const operations = [
+        { kind: 'requireLiveGrant', grantId: GRANT, at: NOW },
+        { kind: 'insert', document: document({ id: `issued ${caller}`, grantId: GRANT }) },
+      ] as const
+      return typeof (await store.engine.commit(tenant, operations, []))
+    },
+    answers: { object: 8 },
+    afterwards: async (store, tenant) => {
+      for (let caller = 0; caller < CALLERS; caller += 1)
+        expect(await store.engine.find(tenant, 'RefreshToken', `issued ${caller}`, NOW)).toBeNull()
+      expect(await feedOf(store, tenant)).toEqual(['grant'])
+    },
+  },
+  'engine.commit: a grant is opened while others disable its subject': {
+    prepare: addAccount,
+    step: async (store, tenant, caller) => {
+      if (caller === 0) return typeof (await store.accounts.setStatus(tenant, SUBJECT, 'disabled', NOW, []))
+      const opened = grant({ tenant, grantId: asGrantId(`grant ${caller}`), subject: SUBJECT })
+      return typeof (await store.engine.commit(tenant, [{ kind: 'openGrant', grant: opened }], []))
+    },
+    // `setStatus` answers a word, `commit` an outcome.
+    answers: { string: 1, object: 7 },
+    afterwards: async (store, tenant) => {
+      const { items } = await store.grants.list(tenant, { liveAt: NOW }, FIRST_PAGE)
+      expect(items).toEqual([])
+    },
+  },
+  'engine.collectExpired': {
+    step: async (store) => typeof (await store.engine.collectExpired(NOW - 1_000_000, 10)),
+    answers: { number: 8 },
+  },
+  'grants.revoke': {
+    prepare: openGrant,
+    step: async (store, tenant) =>
+      (await store.grants.revoke(tenant, { subject: SUBJECT }, 'test', NOW, auditOf(tenant))).length,
+    answers: { 1: 1, 0: 7 },
+    afterwards: async (store, tenant) => {
+      expect((await feedOf(store, tenant)).filter((kind) => kind === 'grant')).toHaveLength(1)
+      expect(await recorded(store, tenant)).toBe(8)
+    },
+  },
+  'grants.revokeToken': {
+    step: (store, tenant, caller) => store.grants.revokeToken(tenant, `jti ${caller}`, NOW + 60, NOW, auditOf(tenant)),
+    answers: { undefined: 8 },
+    afterwards: async (store) => {
+      const numbers = (await store.feed.since(0, 1000)).map(({ number }) => number)
+      expect(numbers).toEqual(numbers.map((_, i) => (numbers[0] ?? 0) + i))
+    },
+  },
+  'keyClaims.claim': {
+    step: async (store, _tenant, caller) => {
+      const claimed = await store.keyClaims.claim('checkpoint', `key ${caller}`, NOW)
+      return claimed === (await store.keyClaims.find('checkpoint')) ? 'agreed' : 'disagreed'
+    },
+    answers: { agreed: 8 },
+  },
+  'limits.draw': {
+    step: async (store, tenant) => {
+      const draws = ['b', 'a'].map((key) => ({ key, burst: 3, periodSeconds: 600 }))
+      return (await store.limits.draw(tenant, draws, NOW * 1000)).kind
+    },
+    answers: { allowed: 3, exceeded: 5 },
+  },
+  'limits.reset': {
+    prepare: (store, tenant) => store.limits.draw(tenant, [{ key: 'a', burst: 1, periodSeconds: 600 }], NOW * 1000),
+    step: (store, tenant) => store.limits.reset(tenant, ['a']),
+    answers: { undefined: 8 },
+  },
+  'limits.collectIdle': {
+    step: async (store) => typeof (await store.limits.collectIdle(1, 10)),
+    answers: { number: 8 },
+  },
+  'replicas.join': {
+    step: (store, tenant) => store.replicas.join(tenant, 'same', NOW),
+    answers: { undefined: 1, StoreFailure: 7 },
+  },
+  'replicas.beat': {
+    prepare: (store, tenant) => store.replicas.join(tenant, 'one', NOW),
+    step: (store, tenant) => store.replicas.beat(tenant, 'one'),
+    answers: { alive: 8 },
+    afterwards: async (store, tenant) => expect((await store.replicas.list(tenant))[0]?.beats).toBe(8),
+  },
+  'replicas.end': {
+    prepare: (store, tenant) => store.replicas.join(tenant, 'one', NOW),
+    step: (store, tenant) => store.replicas.end(tenant, 'one'),
+    answers: { undefined: 8 },
+    afterwards: async (store, tenant) => expect((await store.replicas.list(tenant))[0]?.state).toBe('ended'),
+  },
+  'replicas.settle': {
+    prepare: async (store, tenant) => [
+      await store.replicas.join(tenant, 'one', NOW),
+      await store.replicas.end(tenant, 'one'),
+    ],
+    step: (store, tenant) => store.replicas.settle(tenant, 'one', auditOf(tenant)),
+    answers: { settled: 1, unknown: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'signingKeys.addFirst': {
+    step: async (store, tenant, caller) => {
+      const key = { purpose: 'cookie', algorithm: 'HS256', status: 'active', publicJwk: null, createdAt: NOW } as const
+      const kept = await store.signingKeys.addFirst(
+        { tenant, kid: `kid ${caller}`, sealed: new Uint8Array([caller]), ...key },
+        auditOf(tenant),
+      )
+      return kept.length
+    },
+    answers: { 1: 8 },
+    afterwards: async (store, tenant) => {
+      expect(await store.signingKeys.list(tenant, 'cookie')).toHaveLength(1)
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+}
+
+export function tenantOf(race: string): TenantId {
+  return asTenantId(race.toLowerCase().replaceAll(/[^a-z]+/g, '-'))
+}
+
+/** What these callers get, each in words: the answer, or the name of the error. */
+export function run(race: Race, store: Store, tenant: TenantId, callers: readonly number[]): Promise<string[]> {
+  return Promise.all(
+    callers.map((caller) =>
+      race
+        .step(store, tenant, caller)
+        .then(String, (cause: unknown) => (cause instanceof Error ? cause.name : 'unknown error')),
+    ),
+  )
+}
+
+export function count(answers: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const answer of answers) counts[answer] = (counts[answer] ?? 0) + 1
+  return counts
+}
