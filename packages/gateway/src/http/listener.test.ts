@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '#core/clock.ts'
 import { systemRandom } from '#core/random.ts'
 import type { Snapshot } from '#core/snapshot.ts'
+import { eventually } from '../../test/support/eventually.ts'
 import { selfSignedCertificate } from '../../test/support/self-signed.ts'
 import { createListener, type Listener, type ListenerOptions } from './listener.ts'
 import { readBody } from './read-body.ts'
@@ -207,10 +208,10 @@ describe('a connection', () => {
 
   it('with a request queued behind an open stream is cut too', async () => {
     const held = await hold(`${head('GET /stream')}\r\n`)
-    await once(held.socket, 'data')
+    // Its head and its first event may come in two pieces, and a reset throws away what was not read yet.
+    await eventually(() => expect(held.answer).toContain('data: begun'))
     held.socket.write(`${head('GET /stream')}\r\ngarbage\r\n\r\n`)
     await cut(held.socket)
-    expect(held.answer).toContain('data: begun')
     expect(held.answer).not.toContain('400')
   })
 

@@ -74,7 +74,10 @@ it('a new password is taken up for new connections; that of another store, which
   const cut = () => admin(`select pg_terminate_backend(pid) from pg_stat_activity where usename = '${role}'`)
   let count = 0
   const { store, follow } = await open(postgres({ user: role, password: new Secret('old') }))
-  const append = () => store.audit.append([smallEntry(`e${(count += 1)}`)])
+  const append = () => {
+    count += 1
+    return store.audit.append([smallEntry(`e${count}`)])
+  }
   try {
     await append()
     follow(postgres({ user: role, database: 'elsewhere', password: new Secret('of elsewhere') }))

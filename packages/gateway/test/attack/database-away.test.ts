@@ -91,7 +91,10 @@ async function startLoad(round: string): Promise<Load> {
     return status < 300
   }
   const repeat = async (step: (number: number) => Promise<void>) => {
-    while (!isOver) await step((count += 1))
+    while (!isOver) {
+      count += 1
+      await step(count)
+    }
   }
   const addUser = async (number: number) => {
     const username = `user-${round}-${number}`
