@@ -21,6 +21,8 @@ import { createRouter } from '#http/router.ts'
 import { createAccessTokenVerifier } from '#identity/access-tokens.ts'
 import { createMemberships } from '#identity/memberships.ts'
 import { startRevocations } from '#identity/revocations.ts'
+import { createProofNonces, DPOP_NONCES } from '#identity/sender/proof-nonces.ts'
+import { createSenderCheck } from '#identity/sender/sender-check.ts'
 import { loadSigningKeys } from '#keys/signing-keys.ts'
 import { openAuditLog } from './serve/audit-log.ts'
 import { Closers } from './serve/closers.ts'
@@ -141,6 +143,13 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     clock,
   })
 
+  const senders = createSenderCheck({
+    usedProofs: store.usedProofs,
+    nonces: createProofNonces(sealer.deriveKey(DPOP_NONCES), clock),
+    requiresNonce: () => snapshots.current().senders.requiresNonce,
+    clock,
+  })
+
   const onFailure = (requestId: string, cause: unknown) =>
     log.error('a request failed on our side', { requestId, cause })
   const registry = createClientRegistry({ store, snapshots, sealer, audit, clock, random })
@@ -161,6 +170,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   const mcp = createMcpEndpoint({
     snapshots,
     verifier,
+    senders,
     memberships,
     revocations,
     audit,
@@ -182,7 +192,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
       logOperations: openLogOperations({ port: store.audit, tenant: snapshot.tenant, sequencer, signer, sealer }),
       configuration: { health: () => snapshots.health(), warnings: () => snapshots.loaded().warnings },
     },
-    { verifier, memberships },
+    { verifier, senders, memberships },
   )
 
   let closing: Promise<void> | null = null

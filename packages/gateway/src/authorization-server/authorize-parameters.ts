@@ -20,6 +20,7 @@ const PASSED_ON = [
   'state',
   'code_challenge',
   'code_challenge_method',
+  'dpop_jkt',
   'resource',
   'prompt',
   'request',

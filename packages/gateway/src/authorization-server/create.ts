@@ -1,7 +1,7 @@
 import type { AuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
 import type { Random } from '#core/random.ts'
-import { refused } from '#core/result.ts'
+import { ok, refused } from '#core/result.ts'
 import type { Snapshot, SnapshotSource } from '#core/snapshot.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import { readForm } from '#http/form.ts'
@@ -9,6 +9,7 @@ import { headerCount } from '#http/header-count.ts'
 import { pageHeaders } from '#http/page-headers.ts'
 import { sendEmpty, sendHtml, sendJson } from '#http/respond.ts'
 import { createFailureBudget } from '#identity/failure-budget.ts'
+import type { DpopProof } from '#identity/sender/dpop-proof.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
 import { addressGroup } from '#net/addresses.ts'
@@ -25,6 +26,8 @@ import { authorizationServerMetadata, openidConfiguration } from './metadata.ts'
 import { answerNotAvailable } from './not-available.ts'
 import { errorPage } from './pages/error-page.ts'
 import { register } from './register.ts'
+import { admitProof } from './sender/admit-proof.ts'
+import { refuseProof } from './sender/refuse-proof.ts'
 import { revocationParameters, tokenParameters } from './token-parameters.ts'
 
 /** Metadata and keys change with the configuration or a key rotation; both are announced longer ahead than this. */
@@ -62,12 +65,13 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
   const failures = createFailureBudget(clock)
   const collector = startCollector(store.engine, clock)
 
-  const unitFor = (exchange: HttpExchange, endpoint: Endpoint, snapshot: Snapshot) =>
+  const unitFor = (exchange: HttpExchange, endpoint: Endpoint, snapshot: Snapshot, proof: DpopProof | null = null) =>
     new UnitOfWork(dependencies, {
       snapshot,
       endpoint,
       requestId: exchange.requestId,
       clientAddress: exchange.clientAddress,
+      proof,
     })
 
   const authorize = async (exchange: HttpExchange) => {
@@ -120,7 +124,13 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
         return answerNotAvailable(exchange, 'program')
       }
     }
-    await engineOf(snapshot).answer(exchange, unitFor(exchange, endpoint, snapshot), `/oauth/${endpoint}`, parameters)
+    const proof = endpoint === 'token' ? admitProof(exchange.request, clock.nowSeconds()) : ok(null)
+    if (!proof.ok) {
+      failures.countFailure(exchange.clientAddress)
+      return await refuseProof(audit, exchange, snapshot, proof.refusal)
+    }
+    const unit = unitFor(exchange, endpoint, snapshot, proof.value)
+    await engineOf(snapshot).answer(exchange, unit, `/oauth/${endpoint}`, parameters)
     const { statusCode } = exchange.response
     if (statusCode === 400 || statusCode === 401) failures.countFailure(exchange.clientAddress)
   }

@@ -1,4 +1,5 @@
 import type { Snapshot } from '#core/snapshot.ts'
+import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { baselineScopes } from '#policy/decide.ts'
 
 /** How clients may authenticate at the token and revocation endpoints. */
@@ -30,6 +31,7 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
     revocation_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS,
     revocation_endpoint_auth_signing_alg_values_supported: CLIENT_ASSERTION_ALGORITHMS,
     code_challenge_methods_supported: ['S256'],
+    dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     authorization_response_iss_parameter_supported: true,
     client_id_metadata_document_supported: snapshot.registration.metadataDocuments,
   }

@@ -22,6 +22,7 @@ export interface Snapshot {
   readonly servers: ReadonlyMap<ServerId, ServerEntry>
   readonly roles: ReadonlyMap<string, RolePolicy>
   readonly lifetimes: Lifetimes
+  readonly senders: SenderPolicy
   /** Names of `dangerously…` options in force, for the log and the console. */
   readonly dangerousOptions: readonly string[]
 }
@@ -35,6 +36,23 @@ export interface RegistrationPolicy {
   readonly perAddressPerHour: number
   /** Whether https URLs are accepted as client ids (Client ID Metadata Documents). */
   readonly metadataDocuments: boolean
+}
+
+/** How tokens have to be bound to who sends them. `any`: to a key or to a certificate, whichever the client can. */
+export type SenderRule = 'none' | 'any' | 'dpop' | 'mtls'
+
+export const SENDER_TIERS = ['low', 'standard', 'sensitive', 'privileged'] as const
+export type SenderTier = (typeof SENDER_TIERS)[number]
+
+/** Where tokens have to be bound. The rules of a token's server, tiers and client hold together. */
+export interface SenderPolicy {
+  /** Whether DPoP proofs have to repeat a nonce of ours (RFC 9449 §8, §9). */
+  readonly requiresNonce: boolean
+  /** For servers that have no rule of their own. */
+  readonly everywhere: SenderRule
+  readonly servers: ReadonlyMap<ServerId, SenderRule>
+  readonly tiers: ReadonlyMap<SenderTier, SenderRule>
+  readonly clients: ReadonlyMap<string, SenderRule>
 }
 
 export interface Lifetimes {

@@ -7,6 +7,7 @@ import type { SnapshotSource } from '#core/snapshot.ts'
 import type { Route } from '#http/exchange.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { LiveMemberships, Revocations } from '#identity/live-ports.ts'
+import type { SenderCheck } from '#identity/sender/sender-check.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import { FirstUses } from './authentication/first-uses.ts'
 import { DATA_PLANE_LIMITS, type DataPlaneLimits } from './limits.ts'
@@ -29,6 +30,8 @@ const DRAIN_MS = 3_000
 export interface McpEndpointDeps {
   readonly snapshots: SnapshotSource
   readonly verifier: AccessTokenVerifier
+  /** Whether a token is shown by whom it was given to. */
+  readonly senders: SenderCheck
   readonly memberships: LiveMemberships
   readonly revocations: Revocations
   readonly audit: CallAuditTrail

@@ -29,10 +29,11 @@ export async function travel(exchange: HttpExchange, road: Road): Promise<void> 
   if (road.isClosing()) return await turnAwayStranger(exchange, { name: 'shuttingDown' }, null, snapshot, road)
   const head = admitHead(exchange, snapshot)
   if (!head.ok) return await turnAwayStranger(exchange, head.refusal, null, snapshot, road)
-  const authenticated = await authenticate(head.value, road.verifier)
+  const authenticated = await authenticate(head.value, road.verifier, road.senders)
   const { server } = head.value
   if (!authenticated.ok) return await turnAwayStranger(exchange, authenticated.refusal, server, snapshot, road)
   const caller = authenticated.value
+  if (caller.nextNonce !== null) exchange.response.setHeader('dpop-nonce', caller.nextNonce)
   if (!(await recordFirstUse(caller, road))) return respond(exchange, { name: 'auditUnavailable' }, server, snapshot)
   const { protocolProblem } = head.value
   if (protocolProblem !== null) return await turnAway(exchange, protocolProblem, caller, road)
@@ -246,6 +247,9 @@ async function turnAwayStranger(
 function reasonOf(refusal: Refusal): string {
   switch (refusal.name) {
     case 'tokenInvalid':
+    case 'senderUnproven':
+    case 'proofInvalid':
+    case 'proofNonceNeeded':
     case 'verifierUnavailable':
     case 'sessionUnknown':
     case 'argumentsRefused':

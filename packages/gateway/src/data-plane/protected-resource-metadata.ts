@@ -2,8 +2,10 @@ import { asServerId, NAME_PATTERN } from '#core/ids.ts'
 import type { ProtectedResource, ServerEntry, Snapshot, SnapshotSource } from '#core/snapshot.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import { sendJson } from '#http/respond.ts'
+import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { ADMIN_API_PATH, adminApi } from '#policy/admin-api.ts'
 import { baselineScopes } from '#policy/decide.ts'
+import { senderRuleOf } from '#policy/sender-rules.ts'
 
 const PATH = '/.well-known/oauth-protected-resource'
 /** Short, so that a changed baseline reaches clients soon. */
@@ -15,6 +17,8 @@ export interface ProtectedResourceMetadataWire {
   readonly authorization_servers: readonly string[]
   readonly scopes_supported: readonly string[]
   readonly bearer_methods_supported: readonly ['header']
+  readonly dpop_signing_alg_values_supported: readonly string[]
+  readonly dpop_bound_access_tokens_required: boolean
   readonly resource_name: string
 }
 
@@ -65,6 +69,8 @@ export function protectedResourceMetadata(
     authorization_servers: [snapshot.publicUrl],
     scopes_supported: baselineScopes(server),
     bearer_methods_supported: ['header'],
+    dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
+    dpop_bound_access_tokens_required: senderRuleOf(server, snapshot) === 'dpop',
     resource_name: server.title,
   }
 }

@@ -3,6 +3,7 @@ import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import type { JsonObject, MessageId } from '#wire/jsonrpc/message.ts'
 import { ERROR_CODES } from '#wire/mcp/error-codes.ts'
 import { SUPPORTED_REVISIONS } from '#wire/mcp/revisions.ts'
+import type { TokenScheme } from '#wire/oauth/credential.ts'
 import { challenge } from './authentication/challenge.ts'
 import type { Refusal } from './refusal.ts'
 
@@ -49,8 +50,8 @@ export function answerRefusal(
   // JSON-RPC §5: an error without an id answers nobody, so a refused notification gets an HTTP status (transports §Sending Messages).
   const sayInBand = (statusWithoutId: number, code: number, message: string) =>
     say(idOf(refusal) === null ? statusWithoutId : 200, code, message)
-  const challenged = (cause: Parameters<typeof challenge>[0]): Record<string, string> =>
-    server === null ? {} : { 'www-authenticate': challenge(cause, server, snapshot) }
+  const challenged = (cause: Parameters<typeof challenge>[0], scheme?: TokenScheme): Record<string, string> =>
+    server === null ? {} : { 'www-authenticate': challenge(cause, server, snapshot, scheme) }
   const { refused, invalidRequest } = ERROR_CODES
 
   switch (refusal.name) {
@@ -107,8 +108,27 @@ export function answerRefusal(
         401,
         refused,
         'The access token is expired, revoked or not valid here',
-        challenged({ kind: 'tokenInvalid' }),
+        challenged({ kind: 'tokenInvalid' }, refusal.scheme),
       )
+    case 'senderUnproven':
+      return say(
+        401,
+        refused,
+        'The access token works only together with the key or certificate that it is bound to',
+        challenged({ kind: 'senderUnproven' }, CERTIFICATE_REASONS.has(refusal.reason) ? 'bearer' : 'dpop'),
+      )
+    case 'proofInvalid':
+      return say(
+        401,
+        refused,
+        'The DPoP proof is missing or not valid for this request',
+        challenged({ kind: 'proofInvalid' }, 'dpop'),
+      )
+    case 'proofNonceNeeded':
+      return say(401, refused, 'The DPoP proof has to repeat the nonce of this answer', {
+        ...challenged({ kind: 'proofNonceNeeded' }, 'dpop'),
+        'dpop-nonce': refusal.nonce,
+      })
     case 'tokenInQuery':
     case 'authorizationMalformed':
       return say(
@@ -135,7 +155,7 @@ export function answerRefusal(
         403,
         refused,
         `More scopes are needed: ${refusal.scopes.join(' ')}`,
-        challenged({ kind: 'scopeInsufficient', scopes: refusal.scopes }),
+        challenged({ kind: 'scopeInsufficient', scopes: refusal.scopes }, refusal.scheme),
       )
     case 'roleForbids':
       return say(403, refused, 'Your role does not allow this')
@@ -186,6 +206,9 @@ export function answerRefusal(
       })
   }
 }
+
+/** RFC 8705 has no scheme of its own: a token bound to a certificate is shown as a bearer token. */
+const CERTIFICATE_REASONS: ReadonlySet<string> = new Set(['certificateMissing', 'certificateMismatch', 'mtlsRequired'])
 
 /** The rest of the body is not read, so the connection cannot carry another request. */
 const CLOSE = { connection: 'close' } as const

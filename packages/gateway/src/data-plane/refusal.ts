@@ -1,3 +1,5 @@
+import type { TokenScheme } from '#wire/oauth/credential.ts'
+
 /**
  * Every way the data plane says no. Closed: `respond.ts` maps each to HTTP status, WWW-Authenticate and JSON-RPC code, exhaustively.
  * The name and `reason` go to the audit record; the caller learns the category only.
@@ -27,8 +29,13 @@ export type Refusal =
   | { readonly name: 'metaInvalid'; readonly reason: string; readonly id: string | number | null }
   // authentication
   | { readonly name: 'tokenMissing' }
-  | { readonly name: 'tokenInvalid'; readonly reason: string }
+  | { readonly name: 'tokenInvalid'; readonly reason: string; readonly scheme?: TokenScheme }
   | { readonly name: 'tokenInQuery' }
+  /** The token is good, but not for whoever merely holds it: it is bound, has to be, or was shown as what it is not. */
+  | { readonly name: 'senderUnproven'; readonly reason: string }
+  | { readonly name: 'proofInvalid'; readonly reason: string }
+  /** RFC 9449 §9: the proof has to be made again, with this nonce. */
+  | { readonly name: 'proofNonceNeeded'; readonly reason: string; readonly nonce: string }
   | { readonly name: 'authorizationMalformed' }
   | { readonly name: 'verifierUnavailable'; readonly reason: string }
   // sessions
@@ -36,7 +43,13 @@ export type Refusal =
   | { readonly name: 'sessionUnknown'; readonly reason: string }
   | { readonly name: 'sessionsExhausted' }
   // authorization
-  | { readonly name: 'scopeInsufficient'; readonly scopes: readonly string[]; readonly id: string | number | null }
+  | {
+      readonly name: 'scopeInsufficient'
+      readonly scopes: readonly string[]
+      /** How the token was shown; absent: as a bearer token. */
+      readonly scheme?: TokenScheme
+      readonly id: string | number | null
+    }
   | { readonly name: 'roleForbids'; readonly id: string | number | null }
   | { readonly name: 'methodUnmapped'; readonly method: string; readonly id: string | number | null }
   /** The same in 2026-07-28, which has another status for it. */

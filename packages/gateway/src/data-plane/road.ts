@@ -5,6 +5,7 @@ import type { Random } from '#core/random.ts'
 import type { SnapshotSource } from '#core/snapshot.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { LiveMemberships, Revocations } from '#identity/live-ports.ts'
+import type { SenderCheck } from '#identity/sender/sender-check.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import type { FirstUses } from './authentication/first-uses.ts'
 import type { DataPlaneLimits } from './limits.ts'
@@ -20,6 +21,7 @@ import type { Connector } from './upstream/connect.ts'
 export interface Road {
   readonly snapshots: SnapshotSource
   readonly verifier: AccessTokenVerifier
+  readonly senders: SenderCheck
   readonly memberships: LiveMemberships
   readonly revocations: Revocations
   readonly audit: CallAuditTrail

@@ -4,8 +4,8 @@ import { sendEmpty } from './respond.ts'
 
 /** What a browser client may send and read. Credentials are never allowed: there is no Access-Control-Allow-Credentials here. */
 const ALLOW_HEADERS =
-  'authorization, content-type, mcp-protocol-version, mcp-session-id, last-event-id, mcp-method, mcp-name'
-const EXPOSE_HEADERS = 'www-authenticate, mcp-session-id, mcp-protocol-version, retry-after'
+  'authorization, dpop, content-type, mcp-protocol-version, mcp-session-id, last-event-id, mcp-method, mcp-name'
+const EXPOSE_HEADERS = 'www-authenticate, dpop-nonce, mcp-session-id, mcp-protocol-version, retry-after'
 const PREFLIGHT_SECONDS = '600'
 
 /** Whether a browser page of this origin may use us. P itself may; everyone else must be configured. `null` never. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestId } from '#core/ids.ts'
+import type { PresentedCertificate } from '#core/presented-certificate.ts'
 
 /** One HTTP request and its response, after the listener has checked Host and named the caller's address. */
 export interface HttpExchange {
@@ -11,6 +12,10 @@ export interface HttpExchange {
   readonly query: URLSearchParams
   /** The peer's address, or the one a trusted proxy names. */
   readonly clientAddress: string
+  /** The origin at which it arrived, where that is not P: the one for client certificates. */
+  readonly otherOrigin?: string | null
+  /** The client's certificate, by TLS or from a proxy that is believed. */
+  readonly certificate?: PresentedCertificate | null
 }
 
 export interface Route {

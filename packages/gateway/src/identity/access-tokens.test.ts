@@ -81,6 +81,7 @@ describe('access tokens', () => {
         grantNumber: expect.any(Number),
         tokenId: 'j',
         expiresAt: clock.nowSeconds() + 900,
+        confirmation: null,
       },
     })
   })
@@ -110,7 +111,8 @@ describe('access tokens', () => {
     ['expiry this very second', { iat: 1_799_999_100, exp: 1_800_000_000 }, 'expired'],
     ['issue in six seconds', { iat: 1_800_000_006 }, 'issuedInFuture'],
     ['validity in six seconds', { nbf: 1_800_000_006 }, 'notYetValid'],
-    ['a key it is bound to', { cnf: { jkt: 'x' } }, 'boundToKey'],
+    ['a key that is no thumbprint', { cnf: { jkt: 'x' } }, 'confirmationUnknown'],
+    ['a binding that nobody here can check', { cnf: { kid: 'x' } }, 'confirmationUnknown'],
     ['a numeric acr', { acr: 1 }, 'claimMalformed'],
     ['an unknown grant', { gid: 'grant-2' }, 'grantUnknown'],
     ['another subject than its grant', { sub: 'subject-2' }, 'grantMismatch'],

@@ -17,4 +17,16 @@ export interface Principal {
   readonly tokenId: TokenId
   /** Seconds since the epoch. */
   readonly expiresAt: number
+  /** What the token is bound to; null for one that whoever holds it may use. */
+  readonly confirmation: Confirmation | null
+  /** Thumbprint of the certificate of the machine that sent this request, vouched for by an authority of ours; null without one. */
+  readonly machine?: string | null
+}
+
+/** `cnf` of RFC 7800. At least one of both is there. */
+export interface Confirmation {
+  /** RFC 9449 §6.1: thumbprint of the key that signs the sender's proofs. */
+  readonly jkt: string | null
+  /** RFC 8705 §3.1: thumbprint of the sender's certificate. */
+  readonly x5t: string | null
 }

@@ -9,6 +9,7 @@ import {
   type TokenId,
 } from '#core/ids.ts'
 import { ok, type Result, refused } from '#core/result.ts'
+import type { Confirmation } from './principal.ts'
 import { ACCESS_TOKEN_SECONDS_MAX } from './token-lifetime.ts'
 
 /** Our own clocks may differ a little between the process that signed and this one. Never applied to `exp`. */
@@ -25,6 +26,7 @@ export interface TokenClaims {
   readonly acr: string | null
   readonly authTime: number | null
   readonly expiresAt: number
+  readonly confirmation: Confirmation | null
 }
 
 /** Pure. `payload` is the parsed claims set; `issuer` is compared byte for byte. Refuses with a camelCase reason for the audit record. */
@@ -44,8 +46,9 @@ export function readClaims(
   if (nbf !== undefined && (!isTime(nbf) || nbf > nowSeconds + ISSUED_AT_SKEW_SECONDS)) return refused('notYetValid')
   if (exp <= nowSeconds) return refused('expired')
   if (exp - iat > ACCESS_TOKEN_SECONDS_MAX) return refused('livesTooLong')
-  // RFC 7800: a token bound to a key must not work as a bearer token, and no proof is checked here.
-  if (cnf !== undefined) return refused('boundToKey')
+  const confirmation = cnf === undefined ? null : readConfirmation(cnf)
+  // RFC 7800: a token bound in a way that nobody here can check must not work at all.
+  if (confirmation === undefined) return refused('confirmationUnknown')
   if (acr !== undefined && typeof acr !== 'string') return refused('claimMalformed')
   if (auth_time !== undefined && !isTime(auth_time)) return refused('claimMalformed')
   return ok({
@@ -58,7 +61,21 @@ export function readClaims(
     acr: acr ?? null,
     authTime: auth_time ?? null,
     expiresAt: exp,
+    confirmation,
   })
+}
+
+const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/
+
+/** Undefined unless it names a key, a certificate or both, and nothing else. */
+function readConfirmation(cnf: unknown): Confirmation | undefined {
+  if (typeof cnf !== 'object' || cnf === null) return undefined
+  const members = Object.entries(cnf)
+  const isKnown = ([name, value]: [string, unknown]) =>
+    (name === 'jkt' || name === 'x5t#S256') && typeof value === 'string' && THUMBPRINT.test(value)
+  if (members.length === 0 || !members.every(isKnown)) return undefined
+  const { jkt = null, 'x5t#S256': x5t = null } = Object.fromEntries<string>(members)
+  return { jkt, x5t }
 }
 
 function isText(value: unknown): value is string {

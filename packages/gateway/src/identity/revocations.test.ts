@@ -36,6 +36,7 @@ function principal(changes: Partial<Principal> = {}): Principal {
     authTime: null,
     grantId: asGrantId('g'),
     grantNumber: 5,
+    confirmation: null,
     tokenId: asTokenId('t'),
     expiresAt: clock.nowSeconds() + 60,
     ...changes,

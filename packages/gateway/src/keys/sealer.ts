@@ -16,6 +16,8 @@ export interface Sealer {
   seal(plaintext: Uint8Array, associatedData: string): Uint8Array
   /** @throws SealBroken when the value is not what was sealed for this place with this key. */
   open(sealed: Uint8Array, associatedData: string): Uint8Array
+  /** 32 secret bytes for one purpose: the same on every replica and after every restart. Nothing is sealed under them. */
+  deriveKey(purpose: string): Uint8Array
 }
 
 /** Tampered, moved to another place, or sealed under another key: they are not told apart. */
@@ -63,6 +65,7 @@ export function createSealer(key: Uint8Array, random: Random): Sealer {
         throw new SealBroken()
       }
     },
+    deriveKey: (purpose) => new Uint8Array(derive(key, 'derived', purpose)),
   }
 }
 
@@ -70,6 +73,6 @@ export function createSealer(key: Uint8Array, random: Random): Sealer {
  * A key per place. NIST SP 800-38D §8.3 allows 2^32 random nonces under one key, which a busy log would reach within a year; the
  * values of one place are few.
  */
-function derive(key: Uint8Array, purpose: 'id' | 'value', associatedData: string): Buffer {
+function derive(key: Uint8Array, purpose: 'id' | 'value' | 'derived', associatedData: string): Buffer {
   return createHmac('sha256', key).update(`sallyport seal 1|${purpose}|`).update(associatedData).digest()
 }

@@ -15,6 +15,7 @@ import { ok, refused } from '#core/result.ts'
 import { createRouter } from '#http/router.ts'
 import type { Principal } from '#identity/principal.ts'
 import { openTestAdminApi, type TestAdminApi } from '../support/admin-api.ts'
+import { testSenders } from '../support/sender-rules.ts'
 
 const API = 'http://127.0.0.1:8700/api/v1'
 /** RFC 6750 §3, RFC 9728 §5.1. */
@@ -38,6 +39,7 @@ function principal(tenant: typeof DEFAULT_TENANT = DEFAULT_TENANT): Principal {
     authTime: null,
     grantId: asGrantId('grant'),
     grantNumber: 1,
+    confirmation: null,
     tokenId: asTokenId('token'),
     expiresAt: 0,
   }
@@ -54,6 +56,7 @@ const door: TokenDoor = {
         : refused({ kind: 'invalid', reason: 'audienceMismatch' })
     },
   },
+  senders: testSenders(),
   memberships: { rolesOf: async () => ({ roles: liveRoles, version: 1 }) },
 }
 

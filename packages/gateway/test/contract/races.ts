@@ -333,6 +333,14 @@ export const RACES: Readonly<Record<string, Race>> = {
       expect(await recorded(store, tenant)).toBe(1)
     },
   },
+  'usedProofs.use': {
+    step: (store, tenant) => store.usedProofs.use(tenant, 'proof', NOW + 60),
+    answers: { fresh: 1, used: 7 },
+  },
+  'usedProofs.collectExpired': {
+    step: async (store) => typeof (await store.usedProofs.collectExpired(NOW - 1_000_000, 10)),
+    answers: { number: 8 },
+  },
 }
 
 export function tenantOf(race: string): TenantId {

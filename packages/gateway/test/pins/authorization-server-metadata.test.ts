@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { authorizationServerMetadata, openidConfiguration } from '#authorization-server/metadata.ts'
 import { asServerId, DEFAULT_TENANT } from '#core/ids.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import { NO_SENDER_RULES } from '../support/sender-rules.ts'
 
 const server = (id: string, baselineClasses: ServerEntry['baselineClasses']): [ServerEntry['id'], ServerEntry] => [
   asServerId(id),
@@ -36,6 +37,7 @@ const snapshot: Snapshot = {
   servers: new Map([server('files', ['read']), server('notes', ['read', 'write'])]),
   roles: new Map(),
   lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
+  senders: NO_SENDER_RULES,
   dangerousOptions: [],
 }
 
@@ -62,6 +64,7 @@ describe('metadata documents, as clients have read them before', () => {
       ],
       revocation_endpoint_auth_signing_alg_values_supported: ['ES256', 'RS256', 'PS256', 'Ed25519', 'EdDSA'],
       code_challenge_methods_supported: ['S256'],
+      dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'Ed25519'],
       authorization_response_iss_parameter_supported: true,
       client_id_metadata_document_supported: true,
     })

@@ -6,6 +6,7 @@ import type { Snapshot } from '#core/snapshot.ts'
 import { createProtectedResourceMetadata } from '#data-plane/protected-resource-metadata.ts'
 import { createListener, type Listener } from '#http/listener.ts'
 import { createRouter } from '#http/router.ts'
+import { NO_SENDER_RULES } from '../support/sender-rules.ts'
 import { testServer, testSnapshot } from '../support/snapshot.ts'
 
 describe('protected-resource metadata (RFC 9728)', () => {
@@ -48,7 +49,8 @@ describe('protected-resource metadata (RFC 9728)', () => {
     expect(answer.headers.get('cache-control')).toBe('public, max-age=300')
     expect(await answer.text()).toBe(
       `{"resource":"${origin}/mcp/files","authorization_servers":["${origin}"],"scopes_supported":["files:read","files:write"],` +
-        '"bearer_methods_supported":["header"],"resource_name":"Title of files"}',
+        '"bearer_methods_supported":["header"],"dpop_signing_alg_values_supported":["ES256","EdDSA","Ed25519"],' +
+        '"dpop_bound_access_tokens_required":false,"resource_name":"Title of files"}',
     )
   })
 
@@ -58,8 +60,19 @@ describe('protected-resource metadata (RFC 9728)', () => {
     expect(answer.headers.get('cache-control')).toBe('public, max-age=300')
     expect(await answer.text()).toBe(
       `{"resource":"${origin}/api/v1","authorization_servers":["${origin}"],"scopes_supported":["api:read"],` +
-        '"bearer_methods_supported":["header"],"resource_name":"Sallyport admin API"}',
+        '"bearer_methods_supported":["header"],"dpop_signing_alg_values_supported":["ES256","EdDSA","Ed25519"],' +
+        '"dpop_bound_access_tokens_required":false,"resource_name":"Sallyport admin API"}',
     )
+  })
+
+  it('says of a server whose tokens have to be bound to a key that they have, and of no other', async () => {
+    const usual = snapshot
+    const servers = new Map([[asServerId('files'), 'dpop' as const]])
+    snapshot = { ...snapshot, senders: { ...NO_SENDER_RULES, everywhere: 'any', servers } }
+    const required = async (path: string) =>
+      ((await (await get(path)).json()) as Record<string, unknown>)['dpop_bound_access_tokens_required']
+    expect([await required('/mcp/files'), await required('/mcp/notes')]).toEqual([true, false])
+    snapshot = usual
   })
 
   it('does not listen to what a request says about hosts', async () => {

@@ -142,6 +142,34 @@ const PINS: { readonly [Name in Refusal['name']]: Pin } = {
       'www-authenticate': `Bearer ${REALM}, error="invalid_token", error_description="The access token is expired, revoked or not valid here", ${METADATA}, scope="files:read"`,
     },
   },
+  senderUnproven: {
+    refusal: { name: 'senderUnproven', reason: 'boundTokenAsBearer' },
+    status: 401,
+    code: -32000,
+    message: 'The access token works only together with the key or certificate that it is bound to',
+    headers: {
+      'www-authenticate': `DPoP ${REALM}, error="invalid_token", error_description="The access token works only together with the key or certificate that it is bound to", ${METADATA}, scope="files:read", algs="ES256 EdDSA Ed25519"`,
+    },
+  },
+  proofInvalid: {
+    refusal: { name: 'proofInvalid', reason: 'proofReplayed' },
+    status: 401,
+    code: -32000,
+    message: 'The DPoP proof is missing or not valid for this request',
+    headers: {
+      'www-authenticate': `DPoP ${REALM}, error="invalid_dpop_proof", error_description="The DPoP proof is missing or not valid for this request", ${METADATA}, scope="files:read", algs="ES256 EdDSA Ed25519"`,
+    },
+  },
+  proofNonceNeeded: {
+    refusal: { name: 'proofNonceNeeded', reason: 'proofNonceMissing', nonce: 'n0nce' },
+    status: 401,
+    code: -32000,
+    message: 'The DPoP proof has to repeat the nonce of this answer',
+    headers: {
+      'www-authenticate': `DPoP ${REALM}, error="use_dpop_nonce", error_description="Make the DPoP proof again, with the nonce of this answer", ${METADATA}, scope="files:read", algs="ES256 EdDSA Ed25519"`,
+      'dpop-nonce': 'n0nce',
+    },
+  },
   tokenInQuery: {
     refusal: { name: 'tokenInQuery' },
     status: 400,

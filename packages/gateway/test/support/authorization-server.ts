@@ -19,6 +19,7 @@ import { openSealer, type Sealer } from '#keys/sealer.ts'
 import { loadSigningKeys, type SigningKeys } from '#keys/signing-keys.ts'
 import type { Store } from '#store/ports/store.ts'
 import { OAuthBrowser, postForm } from './oauth-browser.ts'
+import { NO_SENDER_RULES } from './sender-rules.ts'
 import { openTestStore } from './store.ts'
 import { REDIRECT, TestRegistry } from './test-registry.ts'
 
@@ -306,6 +307,7 @@ function snapshotFor(publicUrl: string, ids: readonly string[]): Snapshot {
       ['nobody', { name: 'nobody', admin: null, allow: new Map() }],
     ]),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
+    senders: NO_SENDER_RULES,
     dangerousOptions: [],
   }
 }

@@ -9,6 +9,7 @@ import type { RegistrationPolicy, Snapshot } from '#core/snapshot.ts'
 import { createSealer } from '#keys/sealer.ts'
 import { type FetchDocumentOptions, fetchDocument } from '#net/fetch-document.ts'
 import type { Store } from '#store/ports/store.ts'
+import { NO_SENDER_RULES } from './sender-rules.ts'
 import { openTestStore } from './store.ts'
 
 /** A clock that moves only when told. */
@@ -98,6 +99,7 @@ function testSnapshot(policy: Partial<RegistrationPolicy> = {}, more: Partial<Sn
     servers: new Map(),
     roles: new Map(),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
+    senders: NO_SENDER_RULES,
     dangerousOptions: [],
     ...more,
     registration: { mode: 'approval', clientsMax: 100, perAddressPerHour: 50, metadataDocuments: true, ...policy },

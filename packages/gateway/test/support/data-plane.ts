@@ -26,6 +26,7 @@ import type { TokenProblem } from '#identity/access-tokens.ts'
 import type { LiveMemberships } from '#identity/live-ports.ts'
 import type { Principal } from '#identity/principal.ts'
 import { createSealer } from '#keys/sealer.ts'
+import { NO_SENDER_RULES, testSenders } from './sender-rules.ts'
 
 export interface TestServer {
   readonly upstream: UpstreamSpec
@@ -109,6 +110,7 @@ export async function startDataPlane(options: GatewayOptions): Promise<DataPlane
       },
       judge: async (principal) => judge(principal),
     },
+    senders: testSenders(),
     memberships: {
       rolesOf: async (_tenant, subject) => ({ roles: roles.get(subject) ?? ['tester'], version: 1 + roles.size }),
       onChange: subscribe(roleListeners),
@@ -215,6 +217,7 @@ function snapshotOf(origin: string, options: GatewayOptions): Snapshot {
       ],
     ]),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 14_400 },
+    senders: NO_SENDER_RULES,
     dangerousOptions: [],
   }
 }
@@ -237,6 +240,7 @@ function principalOf(token: string, resource: string): Principal | null {
     authTime: null,
     grantId: asGrantId(options.get('grant') ?? `grant-${subject}`),
     grantNumber: 1,
+    confirmation: null,
     tokenId: asTokenId(token),
     expiresAt: expiryOf(token, Number(options.get('ttl') ?? 900)),
   }

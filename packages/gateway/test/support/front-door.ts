@@ -17,6 +17,7 @@ import { createMemberships } from '#identity/memberships.ts'
 import { type LiveRevocations, startRevocations } from '#identity/revocations.ts'
 import { createSealer } from '#keys/sealer.ts'
 import type { Store } from '#store/ports/store.ts'
+import { testSenders } from './sender-rules.ts'
 import { testServer, testSnapshot } from './snapshot.ts'
 import { openTestStore } from './store.ts'
 import { createMint, type FakeClock, fakeClock, openGrant, type TokenMint, testGrant } from './tokens.ts'
@@ -37,6 +38,7 @@ export interface FrontDoor {
   readonly mint: TokenMint
   /** While true, reading the change feed fails. */
   breakFeed(isBroken: boolean): void
+  setSnapshot(change: Partial<Snapshot>): void
   url(server?: string): string
   /** A POST of `initialize`, or of `body`, with a token or none. */
   post(options?: PostOptions): Promise<Answer>
@@ -129,6 +131,11 @@ export async function startFrontDoor(): Promise<FrontDoor> {
   const endpoint = createMcpEndpoint({
     snapshots,
     verifier,
+    senders: testSenders({
+      usedProofs: store.usedProofs,
+      clock,
+      requiresNonce: () => snapshot.senders.requiresNonce,
+    }),
     memberships,
     revocations,
     audit: {
@@ -175,6 +182,9 @@ export async function startFrontDoor(): Promise<FrontDoor> {
     records,
     failures,
     mint,
+    setSnapshot: (change) => {
+      snapshot = { ...snapshot, ...change }
+    },
     breakFeed: (isBroken) => {
       isFeedBroken = isBroken
     },

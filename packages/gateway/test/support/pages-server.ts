@@ -18,6 +18,7 @@ import { newSetupLink } from '#identity/setup-link.ts'
 import { openSealer } from '#keys/sealer.ts'
 import type { Account } from '#store/ports/accounts.ts'
 import type { Store } from '#store/ports/store.ts'
+import { NO_SENDER_RULES } from './sender-rules.ts'
 import { openTestStore } from './store.ts'
 import { TestInteractions } from './test-interactions.ts'
 
@@ -190,6 +191,7 @@ function snapshotFor(publicUrl: string): Snapshot {
       ['chief', { name: 'chief', admin: 'operator', allow: new Map() }],
     ]),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
+    senders: NO_SENDER_RULES,
     dangerousOptions: [],
   }
 }

@@ -1,6 +1,7 @@
 import { asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
 import type { RolePolicy, ServerEntry, Snapshot } from '#core/snapshot.ts'
 import type { ToolClass } from '#core/tool-classes.ts'
+import { NO_SENDER_RULES } from './sender-rules.ts'
 
 const PUBLIC_URL = 'http://127.0.0.1:8700'
 
@@ -46,6 +47,7 @@ export function testSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     servers: new Map(servers.map((server) => [server.id, server])),
     roles: new Map(roles.map((role) => [role.name, role])),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
+    senders: NO_SENDER_RULES,
     dangerousOptions: [],
     ...changes,
   }

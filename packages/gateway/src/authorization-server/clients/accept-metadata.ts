@@ -60,6 +60,7 @@ export function acceptMetadata(
     ...(contacts === undefined || contacts.length === 0 ? {} : { contacts }),
     ...(wish.software_id === undefined ? {} : { software_id: wish.software_id }),
     ...(wish.software_version === undefined ? {} : { software_version: wish.software_version }),
+    ...(wish.dpop_bound_access_tokens === true ? { dpop_bound_access_tokens: true } : {}),
     ...keys.value,
   }
   return ok({ metadata, scope: wish.scope ?? null })

@@ -68,6 +68,7 @@ export const sentMetadata = z.preprocess(
     contacts: z.array(text).max(LIST_MAX).optional(),
     software_id: text.optional(),
     software_version: text.optional(),
+    dpop_bound_access_tokens: z.boolean().optional(),
     jwks_uri: fetchable.optional(),
     jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(KEYS_MAX) }).optional(),
   }),
@@ -95,6 +96,7 @@ export const storedMetadata = z.object({
   contacts: z.array(z.string()).optional(),
   software_id: z.string().optional(),
   software_version: z.string().optional(),
+  dpop_bound_access_tokens: z.boolean().optional(),
   jwks_uri: z.string().optional(),
   jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
 })

@@ -17,6 +17,8 @@ export interface ClientMetadataWire {
   readonly contacts?: readonly string[]
   readonly software_id?: string
   readonly software_version?: string
+  /** RFC 9449 §5.2: no token without a proof, whatever the rules of servers say. */
+  readonly dpop_bound_access_tokens?: boolean
   readonly jwks_uri?: string
   readonly jwks?: { readonly keys: readonly Record<string, unknown>[] }
 }

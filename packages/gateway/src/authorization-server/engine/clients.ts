@@ -16,6 +16,7 @@ export function engineClient(resolution: ClientResolution, id: string): Payload 
     grant_types: metadata.grant_types,
     response_types: metadata.response_types,
     token_endpoint_auth_method: metadata.token_endpoint_auth_method,
+    dpop_bound_access_tokens: metadata.dpop_bound_access_tokens ?? false,
     ...(secret === null ? {} : { client_secret: secret.reveal() }),
     ...(metadata.jwks === undefined ? {} : { jwks: metadata.jwks }),
     ...(metadata.jwks_uri === undefined ? {} : { jwks_uri: metadata.jwks_uri }),

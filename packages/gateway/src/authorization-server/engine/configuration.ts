@@ -1,6 +1,9 @@
 import { type Client, type Context, errors, type Grant, type Session, type TokenSource } from 'oidc-provider'
 import type { Clock } from '#core/clock.ts'
 import { asSubjectId } from '#core/ids.ts'
+import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
+import { DPOP_NONCES } from '#identity/sender/proof-nonces.ts'
+import type { Sealer } from '#keys/sealer.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
 import { findProtectedResource } from '#policy/admin-api.ts'
 import { splitScopes } from '#policy/scopes.ts'
@@ -13,6 +16,7 @@ import { createAdapter } from './adapter.ts'
 import { renderAuthorizationError } from './error-pages.ts'
 import { fetchKeys, JWKS_BYTES_MAX } from './fetch-keys.ts'
 import { prompts } from './prompts.ts'
+import { requireBinding } from './require-binding.ts'
 import { currentUnit } from './unit-of-work.ts'
 
 /** RFC 6749 §4.1.2 recommends at most ten minutes; the client has the code within seconds. */
@@ -26,12 +30,13 @@ const COOKIE = { httpOnly: true, sameSite: 'lax', secure: true, signed: true, ov
 
 export interface ConfigurationDependencies {
   readonly keys: SigningKeys
+  readonly sealer: Sealer
   readonly store: Store
   readonly clock: Clock
 }
 
 /** The whole of what we tell the engine. Anything that could change while we run is read from the request's own snapshot. */
-export function engineConfiguration({ keys, store, clock }: ConfigurationDependencies): object {
+export function engineConfiguration({ keys, sealer, store, clock }: ConfigurationDependencies): object {
   return {
     adapter: createAdapter,
     jwks: { keys: [keys.active.privateJwk] },
@@ -44,7 +49,10 @@ export function engineConfiguration({ keys, store, clock }: ConfigurationDepende
     extraParams: [SCOPES_UNKNOWN_PARAMETER],
     clientAuthMethods: [...CLIENT_AUTH_METHODS],
     clientDefaults: { response_types: ['code'], id_token_signed_response_alg: keys.active.alg },
-    enabledJWA: { clientAuthSigningAlgValues: [...CLIENT_ASSERTION_ALGORITHMS] },
+    enabledJWA: {
+      clientAuthSigningAlgValues: [...CLIENT_ASSERTION_ALGORITHMS],
+      dPoPSigningAlgValues: [...DPOP_ALGORITHMS],
+    },
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
 
     cookies: {
@@ -61,7 +69,13 @@ export function engineConfiguration({ keys, store, clock }: ConfigurationDepende
 
     features: {
       devInteractions: { enabled: false },
-      dPoP: { enabled: false },
+      dPoP: {
+        enabled: true,
+        // Nonces are made of this and the time: every replica knows those of the others, and a restart forgets none.
+        nonceSecret: Buffer.from(sealer.deriveKey(DPOP_NONCES)),
+        requireNonce: () => currentUnit().snapshot.senders.requiresNonce,
+        allowReplay: false,
+      },
       pushedAuthorizationRequests: { enabled: false },
       rpInitiatedLogout: { enabled: false },
       userinfo: { enabled: false },
@@ -156,6 +170,7 @@ function resourceServerInfo(context: Context, resource: string): object {
 
 /** Claims besides RFC 9068's: the grant (so that revoking it reaches the token), and how and when the person logged in. */
 function extraTokenClaims(context: Context, token: TokenSource): Record<string, unknown> {
+  requireBinding(token)
   const entities = context.oidc?.entities
   const source = entities?.AuthorizationCode ?? entities?.RefreshToken
   if (token.grantId === undefined || source === undefined) throw new Error('an access token has no grant to come from')

@@ -34,10 +34,7 @@ export interface EngineDependencies extends UnitDependencies {
 }
 
 export function createEngine(issuer: string, keys: SigningKeys, dependencies: EngineDependencies): Engine {
-  const provider = new SecureProvider(
-    issuer,
-    engineConfiguration({ keys, store: dependencies.store, clock: dependencies.clock }),
-  )
+  const provider = new SecureProvider(issuer, engineConfiguration({ ...dependencies, keys }))
   // Host and scheme come from the request that `engineRequest` makes, which says what P is.
   provider.proxy = true
   provider.silent = true
@@ -61,6 +58,7 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: En
           publicUrl: unit.snapshot.publicUrl,
           cookie: request.headers.cookie,
           authorization: form === null ? undefined : request.headers.authorization,
+          dpop: unit.proof?.text,
           form,
         })
         await runUnit(unit, () => run(made, response))

@@ -41,6 +41,9 @@ declare module 'oidc-provider' {
     scope?: string
     resource?: string
     aud?: string
+    /** Thumbprints of what the token is bound to. */
+    jkt?: string
+    'x5t#S256'?: string
   }
 
   export interface Session extends Model {
@@ -105,6 +108,7 @@ declare module 'oidc-provider' {
 
   export const errors: {
     readonly InvalidTarget: DescribedError
+    readonly InvalidRequest: DescribedError
     readonly InvalidGrant: typeof OIDCProviderError
     readonly SessionNotFound: DescribedError
   }

@@ -1,5 +1,8 @@
 import type { EngineRefusal } from './unit-of-work.ts'
 
+/** Its words for a DPoP proof that came before. */
+export const PROOF_REPLAYED = 'DPoP proof JWT Replay detected'
+
 /**
  * The engine's words for why it refused, as the reasons of our audit log. Its words may quote the request, so a phrase that is not listed
  * here is recorded by its OAuth error code alone.
@@ -24,6 +27,14 @@ const REASONS: Readonly<Record<string, string>> = {
   'the provided authentication mechanism does not match the registered client authentication method':
     'clientAuthMethodWrong',
   'client assertion tokens must only be used once': 'clientAssertionReplayed',
+  [PROOF_REPLAYED]: 'proofReplayed',
+  'failed jkt verification': 'proofKeyMismatch',
+  'DPoP proof key thumbprint does not match dpop_jkt': 'proofKeyMismatch',
+  'missing DPoP proof JWT': 'proofMissing',
+  'DPoP proof JWT not provided': 'proofMissing',
+  dpopRequired: 'dpopRequired',
+  mtlsRequired: 'mtlsRequired',
+  bindingRequired: 'bindingRequired',
 }
 
 /** Descriptions are looked at too: the engine puts some reasons only there. */
@@ -31,6 +42,11 @@ const REASONS_BY_DESCRIPTION: Readonly<Record<string, string>> = {
   'Authorization Server policy requires PKCE to be used for this request': 'pkceMissing',
   'code_challenge_method must be provided': 'pkceMethodMissing',
   'not supported value of code_challenge_method': 'pkceMethodWrong',
+  'DPoP proof htm mismatch': 'proofForOtherMethod',
+  'DPoP proof htu mismatch': 'proofForOtherUrl',
+  'invalid DPoP key binding': 'proofSignatureInvalid',
+  'nonce is required in the DPoP proof': 'proofNonceMissing',
+  'invalid nonce in DPoP proof': 'proofNonceStale',
 }
 
 export function reasonOf(refusal: EngineRefusal): string {

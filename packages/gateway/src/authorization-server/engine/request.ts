@@ -9,13 +9,15 @@ export interface EngineRequest {
   readonly publicUrl: string
   readonly cookie: string | undefined
   readonly authorization: string | undefined
+  /** A DPoP proof that has been read and found well-formed. */
+  readonly dpop: string | undefined
   /** Form parameters of a POST. */
   readonly form: URLSearchParams | null
 }
 
 /**
  * The request that the engine sees: made by us from what we have read and checked, with the host and scheme of P. The engine builds URLs
- * from the Host header, and knows headers (DPoP, client attestation, Origin, X-Forwarded-Host) that must not reach it unchecked; a header
+ * from the Host header, and knows headers (client attestation, Origin, X-Forwarded-Host) that must not reach it unchecked; a header
  * that is not named here does not exist for it. It has a socket of its own that leads nowhere.
  */
 export function engineRequest(of: EngineRequest): IncomingMessage {
@@ -35,6 +37,7 @@ export function engineRequest(of: EngineRequest): IncomingMessage {
     accept: 'application/json',
     cookie: of.cookie,
     authorization: of.authorization,
+    dpop: of.dpop,
     'content-type': body === null ? undefined : 'application/x-www-form-urlencoded',
     'content-length': body === null ? undefined : String(body.length),
   }

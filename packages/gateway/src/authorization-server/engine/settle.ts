@@ -1,4 +1,5 @@
-import type { Context } from 'oidc-provider'
+import { createHash } from 'node:crypto'
+import type { Context, TokenSource } from 'oidc-provider'
 import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
 import { asClientId, asGrantId, asSubjectId } from '#core/ids.ts'
 import { pageHeaders } from '#http/page-headers.ts'
@@ -10,7 +11,7 @@ import type { Store } from '#store/ports/store.ts'
 import { errorPage } from '../pages/error-page.ts'
 import { readRevocableToken } from '../revocation/read-revocable-token.ts'
 import { STARTED_ELSEWHERE } from './error-pages.ts'
-import { reasonOf } from './reasons.ts'
+import { PROOF_REPLAYED, reasonOf } from './reasons.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
 export interface SettleDependencies {
@@ -51,7 +52,7 @@ async function settleToken(context: Context, unit: UnitOfWork): Promise<void> {
       ...(token.accountId === undefined ? {} : { subject: asSubjectId(token.accountId) }),
       ...serverOf(unit, token),
       scopesGranted: splitScopes(token.scope),
-      detail: { tokenId: token.jti, withRefreshToken: entities?.RefreshToken !== undefined },
+      detail: { tokenId: token.jti, withRefreshToken: entities?.RefreshToken !== undefined, ...bindingOf(token) },
     },
   ])
   if (committed.outcome !== 'committed') await refuseLostRace(context, unit, committed)
@@ -70,6 +71,8 @@ async function settleRefusal(context: Context, unit: UnitOfWork, activity: Audit
     ...(revoked === undefined ? {} : { grantId: revoked.grantId }),
   }
   await recordRefusal(unit, kept, event)
+  // The engine says `invalid_grant`, at which clients throw away a good token; here only the proof is no good any more.
+  if (unit.refusal?.detail === PROOF_REPLAYED) return refuse(context, unit, 400, 'invalid_dpop_proof')
   nameRequest(context, unit)
 }
 
@@ -171,9 +174,20 @@ async function refuseLostRace(
     refuse(context, unit, 400, 'invalid_grant')
     return
   }
-  // Only client assertions are inserted: somebody else used this one first.
+  if (lost.outcome === 'duplicate' && isMarkOfProof(lost.id, context, unit)) {
+    await unit.recordRefusal({ ...base_, reason: 'proofReplayed' })
+    refuse(context, unit, 400, 'invalid_dpop_proof')
+    return
+  }
+  // Besides them only client assertions are inserted: somebody else used this one first.
   await unit.recordRefusal({ ...base_, reason: 'clientAssertionReplayed' })
   refuse(context, unit, 401, 'invalid_client')
+}
+
+/** Whether this is the id under which the engine keeps that the proof of this request was used. */
+function isMarkOfProof(id: string, context: Context, { proof }: UnitOfWork): boolean {
+  const issuer = context.oidc?.client?.clientId
+  return proof !== null && id === createHash('sha256').update(`${issuer}${proof.jti}`).digest('base64url')
 }
 
 /** Refusals that change something are committed with it; all others are coalesced, so that a flood cannot fill the log. */
@@ -204,6 +218,15 @@ function base(
 
 function tokenActivity(context: Context): AuditEvent['activity'] {
   return context.oidc?.params?.['grant_type'] === 'refresh_token' ? 'token.refresh' : 'token.issue'
+}
+
+/** What the token is bound to, if it is. */
+function bindingOf(token: TokenSource): Readonly<Record<string, string>> {
+  const x5t = token['x5t#S256']
+  return {
+    ...(token.jkt === undefined ? {} : { boundToKey: token.jkt }),
+    ...(x5t === undefined ? {} : { boundToCertificate: x5t }),
+  }
 }
 
 function serverOf(unit: UnitOfWork, token: { readonly aud?: unknown }): Pick<AuditEvent, 'server'> {

@@ -4,6 +4,7 @@ import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
 import { asClientId, asGrantId, type ClientId, type GrantId, type RequestId, type SubjectId } from '#core/ids.ts'
 import type { Snapshot } from '#core/snapshot.ts'
+import type { DpopProof } from '#identity/sender/dpop-proof.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import type { EngineCommit, EngineOperation } from '#store/ports/engine.ts'
 import type { NewGrant } from '#store/ports/grants.ts'
@@ -50,6 +51,8 @@ export class UnitOfWork {
   readonly requestId: RequestId
   readonly clientAddress: string
   readonly isRepeat: boolean
+  /** The DPoP proof of a token request; well-formed, and verified by nobody yet. */
+  readonly proof: DpopProof | null
   readonly operations: EngineOperation[] = []
   /** Set when the store could not be used: the answer is 503, whatever the engine makes of it. */
   storeFailure: unknown = null
@@ -74,6 +77,7 @@ export class UnitOfWork {
       readonly endpoint: Endpoint
       readonly requestId: RequestId
       readonly clientAddress: string
+      readonly proof?: DpopProof | null
     },
     /** The second and last attempt at a request that was overtaken. */
     isRepeat = false,
@@ -84,6 +88,7 @@ export class UnitOfWork {
     this.endpoint = request.endpoint
     this.requestId = request.requestId
     this.clientAddress = request.clientAddress
+    this.proof = request.proof ?? null
   }
 
   get now(): number {

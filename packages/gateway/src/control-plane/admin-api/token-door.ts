@@ -5,10 +5,14 @@ import type { HttpExchange } from '#http/exchange.ts'
 import { headerCount } from '#http/header-count.ts'
 import type { Memberships } from '#identity/live-ports.ts'
 import type { Principal } from '#identity/principal.ts'
+import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
+import type { SenderCheck, SenderEvidence } from '#identity/sender/sender-check.ts'
 import { ADMIN_API_PATH, adminApi } from '#policy/admin-api.ts'
 import { baselineScopes, type Decision, decide } from '#policy/decide.ts'
+import { senderRequirement } from '#policy/sender-rules.ts'
+import { parseCredential, type TokenCredential } from '#wire/oauth/credential.ts'
 import { resourceMetadataUrl } from '#wire/oauth/metadata-url.ts'
-import { type BearerChallenge, printBearerChallenge } from '#wire/oauth/www-authenticate.ts'
+import { type DpopChallenge, printBearerChallenge, printDpopChallenge } from '#wire/oauth/www-authenticate.ts'
 import { type AdminError, adminError } from './errors.ts'
 import { type AdminDependencies, type Caller, classOf, type Operation } from './operation.ts'
 import { accessOf } from './permissions.ts'
@@ -24,6 +28,7 @@ export interface TokenVerifier {
 
 export interface TokenDoor {
   readonly verifier: TokenVerifier
+  readonly senders: SenderCheck
   readonly memberships: Memberships
 }
 
@@ -34,14 +39,14 @@ export interface DoorRefusal {
 }
 
 /**
- * Lets callers of `P/api/v1` in: a bearer token of that audience and with the operation's scope, of a subject whose live roles hold an
+ * Lets callers of `P/api/v1` in: an access token of that audience, shown by whom it was given to, with the operation's scope, of a subject whose live roles hold an
  * admin role that allows the operation. Every refusal is recorded. A token for an MCP server does not open this door, nor the other way
  * round.
  */
 export async function enterByToken(
   exchange: HttpExchange,
   operation: Operation,
-  { verifier, memberships }: TokenDoor,
+  { verifier, senders, memberships }: TokenDoor,
   { snapshots, audit }: AdminDependencies,
 ): Promise<Result<Caller, DoorRefusal>> {
   const snapshot = snapshots.current()
@@ -69,15 +74,17 @@ export async function enterByToken(
     )
     return refused({ error, challenge })
   }
-  const challenged = (error: BearerChallenge['error'] = null, scopes: readonly string[] = baselineScopes(api)) =>
-    printBearerChallenge({
-      realm: api.resource,
-      resourceMetadata: resourceMetadataUrl(snapshot.publicUrl, ADMIN_API_PATH),
-      scopes,
-      error,
-      errorDescription: error === null ? null : DESCRIPTIONS[error],
-    })
-  const unauthenticated = (reason: string, message: string, error: BearerChallenge['error'] = null) =>
+  const credential = credentialOf(exchange)
+  const scheme = credential.kind === 'token' ? credential.scheme : 'bearer'
+  const challenged = (error: DpopChallenge['error'] = null, scopes: readonly string[] = baselineScopes(api)) => {
+    const resourceMetadata = resourceMetadataUrl(snapshot.publicUrl, ADMIN_API_PATH)
+    const errorDescription = error === null ? null : DESCRIPTIONS[error]
+    const common = { realm: api.resource, resourceMetadata, scopes, errorDescription }
+    return scheme === 'dpop' || error === 'invalid_dpop_proof' || error === 'use_dpop_nonce'
+      ? printDpopChallenge({ ...common, error, algorithms: DPOP_ALGORITHMS })
+      : printBearerChallenge({ ...common, error })
+  }
+  const unauthenticated = (reason: string, message: string, error: DpopChallenge['error'] = null) =>
     refuse(reason, adminError('unauthenticated', message), challenged(error))
 
   const { origin } = exchange.request.headers
@@ -86,8 +93,8 @@ export async function enterByToken(
   // RFC 9700 §4.3.2: a URL is seen by logs and proxies.
   if (exchange.query.has('access_token'))
     return unauthenticated('tokenInQuery', 'Send the token in the Authorization header.')
-  const token = bearerToken(exchange)
-  if (token === null) return unauthenticated('tokenMissing', 'An access token is needed.')
+  if (credential.kind !== 'token') return unauthenticated('tokenMissing', 'An access token is needed.')
+  const token = credential.token.reveal()
   const verified = await verifier.verify(token, api.resource, exchange.clientAddress)
   if (!verified.ok && verified.refusal.kind === 'unavailable')
     return refuse('verifierUnavailable', adminError('unavailable', 'Tokens cannot be checked now. Try again soon.'))
@@ -95,6 +102,25 @@ export async function enterByToken(
   const principal = verified.value
   if (principal.tenant !== snapshot.tenant)
     return unauthenticated('tenantMismatch', 'The access token is not valid here.', 'invalid_token')
+
+  const requirement = senderRequirement({ ...principal, resource: api }, snapshot)
+  const proved = await senders.check(principal, evidenceOf(exchange, credential, snapshot.publicUrl), requirement)
+  if (!proved.ok) {
+    const problem = proved.refusal
+    switch (problem.kind) {
+      case 'unproven':
+        return unauthenticated(problem.reason, BOUND_ELSEWHERE, 'invalid_token')
+      case 'proofInvalid':
+        return unauthenticated(problem.reason, DESCRIPTIONS.invalid_dpop_proof, 'invalid_dpop_proof')
+      case 'nonceNeeded':
+        exchange.response.setHeader('dpop-nonce', problem.nonce)
+        return unauthenticated(problem.reason, DESCRIPTIONS.use_dpop_nonce, 'use_dpop_nonce')
+      case 'tooMany':
+      case 'unavailable':
+        return refuse(problem.kind, adminError('unavailable', 'Tokens cannot be checked now. Try again soon.'))
+    }
+  }
+  if (proved.value.nextNonce !== null) exchange.response.setHeader('dpop-nonce', proved.value.nextNonce)
 
   const membership = await memberships.rolesOf(principal.tenant, principal.subject)
   const roles = membership?.roles ?? []
@@ -117,16 +143,36 @@ export async function enterByToken(
   }
 }
 
-const DESCRIPTIONS: Readonly<Record<NonNullable<BearerChallenge['error']>, string>> = {
+const BOUND_ELSEWHERE = 'The access token works only together with the key or certificate that it is bound to.'
+const DESCRIPTIONS: Readonly<Record<NonNullable<DpopChallenge['error']>, string>> = {
   invalid_request: 'Send one access token, in the Authorization header',
   invalid_token: 'The access token is expired, revoked or not valid here',
   insufficient_scope: 'This call needs more scopes than the access token has',
+  invalid_dpop_proof: 'The DPoP proof is missing or not valid for this request',
+  use_dpop_nonce: 'Make the DPoP proof again, with the nonce of this answer',
 }
 
-/** RFC 6750 §2.1, once. */
-function bearerToken({ request }: HttpExchange): string | null {
-  const match = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i.exec(request.headers.authorization ?? '')
-  return headerCount(request, 'authorization') === 1 && match !== null ? (match[1] ?? null) : null
+/** RFC 6750 §2.1, RFC 9449 §4.3: one token, and at most one proof. */
+function credentialOf({ request }: HttpExchange): TokenCredential {
+  const isSingle = headerCount(request, 'authorization') === 1 && headerCount(request, 'dpop') <= 1
+  return isSingle ? parseCredential(request.headers.authorization) : { kind: 'missing' }
+}
+
+function evidenceOf(
+  { request, path, certificate, otherOrigin }: HttpExchange,
+  { scheme, token }: Extract<TokenCredential, { kind: 'token' }>,
+  publicUrl: string,
+): SenderEvidence {
+  const { dpop } = request.headers
+  return {
+    scheme,
+    token: token.reveal(),
+    proof: typeof dpop === 'string' ? dpop : null,
+    method: request.method ?? '',
+    // The path was checked to have one spelling; the origin is ours.
+    url: `${otherOrigin ?? publicUrl}${path}`,
+    certificate: certificate ?? null,
+  }
 }
 
 function adminRoles(names: readonly string[], snapshot: Snapshot): ReadonlySet<AdminRole> {

@@ -1,5 +1,13 @@
 import { asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
-import type { RolePolicy, ServerEntry, Snapshot, UpstreamSpec } from '#core/snapshot.ts'
+import {
+  type RolePolicy,
+  SENDER_TIERS,
+  type SenderPolicy,
+  type SenderRule,
+  type ServerEntry,
+  type Snapshot,
+  type UpstreamSpec,
+} from '#core/snapshot.ts'
 import { DEFAULT_ROLES } from './default-roles.ts'
 import type { EffectiveGateway } from './effective.ts'
 import type { Configuration, RoleSection, ServerSection } from './schema.ts'
@@ -31,6 +39,7 @@ export function buildSnapshot(
       Object.entries(configuration.roles ?? DEFAULT_ROLES).map(([name, role]) => [name, buildRole(name, role)]),
     ),
     lifetimes,
+    senders: buildSenders(configuration),
     dangerousOptions: [
       ...(gateway.dangerouslyListenBeyondLoopbackWithoutTls
         ? ['gateway.dangerouslyListenBeyondLoopbackWithoutTls']
@@ -55,6 +64,25 @@ function buildServer(id: string, section: ServerSection, upstream: UpstreamSpec,
     toolScopes: new Set(tools.filter(([, tool]) => tool.scope).map(([name]) => name)),
     limits: section.limits,
   }
+}
+
+/** Rules that ask for nothing are left out, except where a server's takes back the one for all. */
+function buildSenders({ senderConstraint, servers }: Configuration): SenderPolicy {
+  const { require, tiers, clients, nonces } = senderConstraint
+  const ruled = Object.entries(servers).flatMap(([id, { senderConstraint: rule }]) =>
+    rule === undefined || rule === require ? [] : [[asServerId(id), rule] as const],
+  )
+  return {
+    requiresNonce: nonces === 'required',
+    everywhere: require,
+    servers: new Map(ruled),
+    tiers: new Map(SENDER_TIERS.flatMap((tier) => asking(tier, tiers[tier]))),
+    clients: new Map(Object.entries(clients).flatMap(([id, rule]) => asking(id, rule))),
+  }
+}
+
+function asking<K>(key: K, rule: SenderRule | undefined): readonly (readonly [K, SenderRule])[] {
+  return rule === undefined || rule === 'none' ? [] : [[key, rule]]
 }
 
 function buildRole(name: string, role: RoleSection): RolePolicy {

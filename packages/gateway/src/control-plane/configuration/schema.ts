@@ -12,6 +12,7 @@ const SERVERS_MAX = 500
 const ROLES_MAX = 100
 const LIST_MAX = 100
 const TOOLS_MAX = 2_000
+const SENDER_CLIENTS_MAX = 1_000
 const TEXT_CHARS_MAX = 4_096
 const MIB = 1024 * 1024
 
@@ -152,6 +153,36 @@ const postgres = z
   })
   .describe('A PostgreSQL server, version 14 or newer, for one gateway or several.')
 
+const senderRule = (description: string) => z.enum(['none', 'any', 'dpop', 'mtls']).describe(description)
+
+const senderConstraint = z
+  .strictObject({
+    require: senderRule(
+      'How tokens have to be bound at servers that say nothing themselves: `dpop` to a key (RFC 9449), `mtls` to a client certificate (RFC 8705), `any` to either.',
+    ).default('none'),
+    tiers: z
+      .strictObject({
+        low: senderRule('Tokens with a `read` scope.').optional(),
+        standard: senderRule('Tokens with a `write` or `send` scope.').optional(),
+        sensitive: senderRule('Tokens with a `financial` scope.').optional(),
+        privileged: senderRule('Tokens with a `destructive`, `execute` or `admin` scope.').optional(),
+      })
+      .prefault({})
+      .describe('The same by what a token may do, at every server.'),
+    clients: z
+      .record(z.string().min(1).max(TEXT_CHARS_MAX), senderRule('How its tokens have to be bound.'))
+      .refine((clients) => Object.keys(clients).length <= SENDER_CLIENTS_MAX, `at most ${SENDER_CLIENTS_MAX} clients`)
+      .default({})
+      .describe('The same by client id. The rules of server, tier and client hold together.'),
+    nonces: z
+      .enum(['required', 'optional'])
+      .default('required')
+      .describe(
+        'Whether DPoP proofs have to repeat a nonce of ours, so that none can be made long before it is used (RFC 9449 §8). `optional` for clients that cannot.',
+      ),
+  })
+  .describe('Tokens that work only together with a key or certificate of the client. Clients may always ask for them.')
+
 const store = z
   .strictObject({ postgres: postgres.optional() })
   .describe('Where the state is kept. Absent: SQLite, in the state folder.')
@@ -236,6 +267,9 @@ const server = z
       .refine((tools) => Object.keys(tools).length <= TOOLS_MAX, `at most ${TOOLS_MAX} tools`)
       .default({})
       .describe('Your word on single tools, by exact name.'),
+    senderConstraint: senderRule(
+      'How tokens of this server have to be bound. Absent: as `senderConstraint.require` says.',
+    ).optional(),
     limits: limits.prefault({}),
   })
   .describe('One MCP server behind the gateway: exactly one of `stdio` and `http`.')
@@ -247,6 +281,7 @@ export const configurationSchema = z
     gateway: gateway.prefault({}),
     registration: registration.prefault({}),
     lifetimes: lifetimes.prefault({}),
+    senderConstraint: senderConstraint.prefault({}),
     store: store.prefault({}),
     roles: z
       .record(z.string().regex(ROLE_NAME_PATTERN), role)

@@ -6,7 +6,7 @@ import { originIsAllowed } from '#http/cors.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import { isLegacyRevision, isModernRevision } from '#wire/mcp/revisions.ts'
 import { isSessionIdSyntax } from '#wire/mcp/session-id.ts'
-import { parseBearer } from '#wire/oauth/bearer.ts'
+import { parseCredential } from '#wire/oauth/credential.ts'
 import type { Refusal } from '../refusal.ts'
 import { accepts, isJsonContentType } from './media-types.ts'
 import { mirrorHeaders, type RequestHead, repeatedHeader, singleHeader } from './request-head.ts'
@@ -48,7 +48,10 @@ export function admitHead(exchange: HttpExchange, snapshot: Snapshot): Result<Re
     method,
     server,
     snapshot,
-    credential: parseBearer(authorization ?? undefined),
+    credential: parseCredential(authorization ?? undefined),
+    proof: singleHeader(request, 'dpop'),
+    certificate: exchange.certificate ?? null,
+    target: exchange.otherOrigin == null ? server.resource : `${exchange.otherOrigin}${PATH_PREFIX}${server.id}`,
     hasSecondCredential:
       authorization !== null && OTHER_CREDENTIAL_HEADERS.some((name) => request.headers[name] !== undefined),
     sessionId,

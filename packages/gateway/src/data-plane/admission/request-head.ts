@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { RequestId } from '#core/ids.ts'
+import type { PresentedCertificate } from '#core/presented-certificate.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import { PARAM_HEADER_PREFIX } from '#wire/mcp/mirrored-headers.ts'
-import type { BearerCredential } from '#wire/oauth/bearer.ts'
+import type { TokenCredential } from '#wire/oauth/credential.ts'
 import type { Refusal } from '../refusal.ts'
 
 /** What admission learned from the request line and headers. The body has not been touched. */
@@ -14,7 +15,12 @@ export interface RequestHead {
   /** The snapshot that judged the head and judges the rest of this request. */
   readonly snapshot: Snapshot
   /** What the Authorization header shows. */
-  readonly credential: BearerCredential
+  readonly credential: TokenCredential
+  /** The DPoP header as sent; null if absent. */
+  readonly proof: string | null
+  readonly certificate: PresentedCertificate | null
+  /** The address of the endpoint where the request arrived: what a DPoP proof must name. Made from the configuration alone. */
+  readonly target: string
   /** Whether another header carries a credential beside the Authorization header. */
   readonly hasSecondCredential: boolean
   /** `Mcp-Session-Id`, syntax checked only. */
@@ -41,6 +47,7 @@ export interface MirrorHeaders {
 /** Headers that mean one thing only: two of them, and two readers may each believe another. */
 const SINGLE_HEADERS: ReadonlySet<string> = new Set([
   'authorization',
+  'dpop',
   'content-type',
   'content-length',
   'transfer-encoding',

@@ -1,7 +1,10 @@
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { baselineScopes } from '#policy/decide.ts'
+import { senderRuleOf } from '#policy/sender-rules.ts'
+import type { TokenScheme } from '#wire/oauth/credential.ts'
 import { resourceMetadataUrl } from '#wire/oauth/metadata-url.ts'
-import { printBearerChallenge } from '#wire/oauth/www-authenticate.ts'
+import { type DpopError, printBearerChallenge, printDpopChallenge } from '#wire/oauth/www-authenticate.ts'
 
 export function metadataUrl(server: ServerEntry, snapshot: Snapshot): string {
   return resourceMetadataUrl(snapshot.publicUrl, `/mcp/${server.id}`)
@@ -11,36 +14,74 @@ export type ChallengeCause =
   /** RFC 6750 §3.1: no credential, so no error code either. */
   | { readonly kind: 'tokenMissing' }
   | { readonly kind: 'tokenInvalid' }
+  /** A good token that is not for whoever merely holds it. */
+  | { readonly kind: 'senderUnproven' }
+  | { readonly kind: 'proofInvalid' }
+  | { readonly kind: 'proofNonceNeeded' }
   | { readonly kind: 'requestInvalid' }
   /** `scopes`: everything the call needs and the token has. */
   | { readonly kind: 'scopeInsufficient'; readonly scopes: readonly string[] }
 
-/** The one challenge of a refusal. The same sentence for every invalid token: what is wrong with it is for the audit record. */
-export function challenge(cause: ChallengeCause, server: ServerEntry, snapshot: Snapshot): string {
-  const common = { realm: server.resource, resourceMetadata: metadataUrl(server, snapshot) }
+/**
+ * The one challenge of a refusal, in the scheme that the token came by; at a server whose tokens have to be bound it is DPoP (RFC 9449 §7.1).
+ * The same sentence for every invalid token: what is wrong with it is for the audit record.
+ */
+export function challenge(
+  cause: ChallengeCause,
+  server: ServerEntry,
+  snapshot: Snapshot,
+  scheme: TokenScheme = 'bearer',
+): string {
+  const { error, errorDescription, scopes = baselineScopes(server) } = sentenceOf(cause)
+  const common = { realm: server.resource, resourceMetadata: metadataUrl(server, snapshot), scopes, errorDescription }
+  const rule = senderRuleOf(server, snapshot)
+  if (
+    scheme === 'dpop' ||
+    rule === 'dpop' ||
+    rule === 'any' ||
+    error === 'invalid_dpop_proof' ||
+    error === 'use_dpop_nonce'
+  )
+    return printDpopChallenge({ ...common, error, algorithms: DPOP_ALGORITHMS })
+  return printBearerChallenge({ ...common, error })
+}
+
+interface Sentence {
+  readonly error: DpopError | null
+  readonly errorDescription: string | null
+  /** Absent: the baseline of the server. */
+  readonly scopes?: readonly string[]
+}
+
+function sentenceOf(cause: ChallengeCause): Sentence {
   switch (cause.kind) {
     case 'tokenMissing':
-      return printBearerChallenge({ ...common, scopes: baselineScopes(server), error: null, errorDescription: null })
+      return { error: null, errorDescription: null }
     case 'tokenInvalid':
-      return printBearerChallenge({
-        ...common,
-        scopes: baselineScopes(server),
+      return { error: 'invalid_token', errorDescription: 'The access token is expired, revoked or not valid here' }
+    case 'senderUnproven':
+      return {
         error: 'invalid_token',
-        errorDescription: 'The access token is expired, revoked or not valid here',
-      })
+        errorDescription: 'The access token works only together with the key or certificate that it is bound to',
+      }
+    case 'proofInvalid':
+      return {
+        error: 'invalid_dpop_proof',
+        errorDescription: 'The DPoP proof is missing or not valid for this request',
+      }
+    case 'proofNonceNeeded':
+      return { error: 'use_dpop_nonce', errorDescription: 'Make the DPoP proof again, with the nonce of this answer' }
     case 'requestInvalid':
-      return printBearerChallenge({
-        ...common,
-        scopes: [],
+      return {
         error: 'invalid_request',
         errorDescription: 'Send one access token, in the Authorization header',
-      })
+        scopes: [],
+      }
     case 'scopeInsufficient':
-      return printBearerChallenge({
-        ...common,
-        scopes: cause.scopes,
+      return {
         error: 'insufficient_scope',
         errorDescription: 'This call needs more scopes than the access token has',
-      })
+        scopes: cause.scopes,
+      }
   }
 }

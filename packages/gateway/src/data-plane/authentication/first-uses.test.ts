@@ -14,6 +14,7 @@ const holder = (tokenId: string, expiresAt = 900): Principal => ({
   authTime: null,
   grantId: asGrantId('grant'),
   grantNumber: 1,
+  confirmation: null,
   tokenId: asTokenId(tokenId),
   expiresAt,
 })

@@ -7,6 +7,7 @@ import type { Principal } from '#identity/principal.ts'
 import type { JsonObject, JsonRpcMessage } from '#wire/jsonrpc/message.ts'
 import { readMessage } from '#wire/jsonrpc/read-message.ts'
 import { allMethods } from '#wire/mcp/methods.ts'
+import { testSenders } from '../../../test/support/sender-rules.ts'
 import { testRole, testServer, testSnapshot } from '../../../test/support/snapshot.ts'
 import type { RequestHead } from '../admission/request-head.ts'
 import { type Authenticated, authenticate, isAuthenticated } from '../authentication/authenticate.ts'
@@ -41,7 +42,10 @@ async function caller(scopes: readonly string[]): Promise<Authenticated> {
     method: 'POST',
     server,
     snapshot,
-    credential: { kind: 'token', token: new Secret('x') },
+    credential: { kind: 'token', scheme: 'bearer', token: new Secret('x') },
+    proof: null,
+    certificate: null,
+    target: server.resource,
     hasSecondCredential: false,
     sessionId: null,
     revisionHeader: null,
@@ -60,10 +64,12 @@ async function caller(scopes: readonly string[]): Promise<Authenticated> {
     authTime: null,
     grantId: asGrantId('g'),
     grantNumber: 1,
+    confirmation: null,
     tokenId: asTokenId('t'),
     expiresAt: 0,
   }
-  const result = await authenticate(head, { verify: async () => ok(principal), judge: async () => ok(principal) })
+  const verifier = { verify: async () => ok(principal), judge: async () => ok(principal) }
+  const result = await authenticate(head, verifier, testSenders())
   if (!result.ok) throw new Error(result.refusal.name)
   return result.value
 }
@@ -164,6 +170,7 @@ describe('tools/call', () => {
     expect(await outcome(['all'], ['files:read'], call('put'))).toEqual({
       name: 'scopeInsufficient',
       scopes: ['files:read', 'files:write'],
+      scheme: 'bearer',
       id: 1,
     })
     expect(await outcome(['all'], ['files:read'], call('wipe'))).toEqual({

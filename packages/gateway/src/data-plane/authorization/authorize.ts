@@ -102,7 +102,7 @@ export async function authorize(
     case 'permit':
       return permit(toolClass, tool)
     case 'scopesMissing':
-      return refused({ name: 'scopeInsufficient', scopes: decided.scopes, id })
+      return refused({ name: 'scopeInsufficient', scopes: decided.scopes, scheme: authenticated.scheme, id })
     case 'roleForbids':
       return refused({ name: 'roleForbids', id })
   }

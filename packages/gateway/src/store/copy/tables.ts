@@ -16,6 +16,7 @@ export const TABLE_KEYS = {
   counters: ['tenant', 'name'],
   replicas: ['tenant', 'id'],
   key_claims: ['tenant', 'purpose'],
+  used_proofs: ['tenant', 'id'],
 } as const satisfies { readonly [T in keyof Database]: readonly (keyof Database[T])[] }
 
 export type TableName = keyof Database

@@ -12,6 +12,7 @@ import type { LimitsPort } from './limits.ts'
 import type { ReplicasPort } from './replicas.ts'
 import type { SigningKeysPort } from './signing-keys.ts'
 import type { TurnsPort } from './turns.ts'
+import type { UsedProofsPort } from './used-proofs.ts'
 
 /**
  * Everything that is kept, each port named for its state machine and moving in one atomic step.
@@ -32,6 +33,7 @@ export interface Store {
   readonly replicas: ReplicasPort
   readonly signingKeys: SigningKeysPort
   readonly turns: TurnsPort
+  readonly usedProofs: UsedProofsPort
   /** Resolves when the store is gone for good though nobody closed it. Never rejects. */
   readonly lost: Promise<StoreFailure>
   close(): Promise<void>

@@ -11,6 +11,7 @@ import { createLimits } from './limits.ts'
 import { createReplicas } from './replicas.ts'
 import type { Database } from './schema.ts'
 import { createSigningKeys } from './signing-keys.ts'
+import { createUsedProofs } from './used-proofs.ts'
 
 /** What is the same on every engine: transactions over tables. */
 export type Ports = Omit<Store, 'close' | 'lost' | 'hints' | 'leads' | 'turns'>
@@ -31,6 +32,7 @@ export function createPorts(transaction: Kysely<Database>): Ports {
     limits: createLimits(transaction),
     replicas: createReplicas(transaction),
     signingKeys: createSigningKeys(transaction),
+    usedProofs: createUsedProofs(transaction),
   }
 }
 
@@ -84,4 +86,5 @@ export const PORT_METHODS = {
   limits: { draw: 'writes', reset: 'writes', collectIdle: 'writes' },
   replicas: { join: 'writes', beat: 'writes', end: 'writes', list: 'looks', settle: 'writes' },
   signingKeys: { list: 'looks', addFirst: 'writes' },
+  usedProofs: { use: 'writes', collectExpired: 'writes' },
 } as const satisfies { readonly [P in keyof Ports]: { readonly [M in keyof Ports[P]]: 'looks' | 'writes' } }

@@ -17,6 +17,7 @@ export interface Database {
   counters: CountersTable
   replicas: ReplicasTable
   key_claims: KeyClaimsTable
+  used_proofs: UsedProofsTable
 }
 
 export interface AccountsTable {
@@ -149,4 +150,10 @@ export interface KeyClaimsTable {
   purpose: 'sealing' | 'checkpoint'
   key_id: string
   claimed_at: number
+}
+
+export interface UsedProofsTable {
+  tenant: string
+  id: string
+  expires_at: number
 }

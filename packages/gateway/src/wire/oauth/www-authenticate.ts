@@ -1,5 +1,7 @@
 /** RFC 6750 §3.1. */
 export type BearerError = 'invalid_request' | 'invalid_token' | 'insufficient_scope'
+/** RFC 9449 §7.1. */
+export type DpopError = BearerError | 'invalid_dpop_proof' | 'use_dpop_nonce'
 
 export interface BearerChallenge {
   readonly realm: string
@@ -12,14 +14,29 @@ export interface BearerChallenge {
   readonly errorDescription: string | null
 }
 
+export interface DpopChallenge extends Omit<BearerChallenge, 'error'> {
+  readonly error: DpopError | null
+  /** Algorithms that proofs may be signed with. */
+  readonly algorithms: readonly string[]
+}
+
 /** Prints a `WWW-Authenticate` value with the Bearer scheme (RFC 9110 §11.6.1, RFC 6750 §3, RFC 9728 §5.1). */
 export function printBearerChallenge(challenge: BearerChallenge): string {
+  return `Bearer ${parametersOf(challenge).join(', ')}`
+}
+
+/** The same with the DPoP scheme (RFC 9449 §7.1). */
+export function printDpopChallenge(challenge: DpopChallenge): string {
+  return `DPoP ${[...parametersOf(challenge), `algs=${quoted(challenge.algorithms.join(' '))}`].join(', ')}`
+}
+
+function parametersOf(challenge: Omit<DpopChallenge, 'algorithms'>): string[] {
   const parameters = [`realm=${quoted(challenge.realm)}`]
   if (challenge.error !== null) parameters.push(`error=${quoted(challenge.error)}`)
   if (challenge.errorDescription !== null) parameters.push(`error_description=${quoted(challenge.errorDescription)}`)
   parameters.push(`resource_metadata=${quoted(challenge.resourceMetadata)}`)
   if (challenge.scopes.length > 0) parameters.push(`scope=${quoted(challenge.scopes.join(' '))}`)
-  return `Bearer ${parameters.join(', ')}`
+  return parameters
 }
 
 /**
