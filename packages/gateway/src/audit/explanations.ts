@@ -24,6 +24,44 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     meaning: 'The access token was refused: wrong signature, issuer, audience or form, or it is expired or revoked.',
     action: 'The client should refresh or log in again. Repeated refusals from one client mean it keeps a stale token.',
   },
+  senderUnproven: {
+    meaning:
+      'A good access token was shown without what it is bound to, or is not bound where a rule wants it. What follows the colon says which.',
+    action:
+      'boundTokenAsBearer or another certificate: somebody may hold a copy of the token; revoke its grant if the client is not known to do so. dpopRequired, mtlsRequired, bindingRequired: the client has to connect again, and to know DPoP or mutual TLS.',
+  },
+  proofInvalid: {
+    meaning:
+      'The DPoP proof beside a good access token is missing, of another key, about another request, too old, or was used before.',
+    action:
+      'proofReplayed: a proxy that repeats requests, or somebody who saw one. proofForOtherUrl: the client uses another address than gateway.publicUrl. proofTooOld, proofFromFuture: a clock. proofKeyMismatch: a copy of the token without its key.',
+  },
+  proofNonceNeeded: {
+    meaning: 'The DPoP proof did not repeat the current nonce; the client was told which one.',
+    action:
+      'Nothing, if the client then gets through. If it never does, it cannot use nonces: see senderConstraint.nonces.',
+  },
+  dpopRequired: {
+    meaning: 'A client asked for an access token without a DPoP proof, and a rule wants it bound to a key.',
+    action: 'Use a client that knows DPoP (RFC 9449), or change senderConstraint.',
+  },
+  mtlsRequired: {
+    meaning: 'A client asked for an access token without a client certificate, and a rule wants it bound to one.',
+    action: 'Send the client to the mutual TLS endpoint with its certificate, or change senderConstraint.',
+  },
+  bindingRequired: {
+    meaning:
+      'A client asked for an access token without a DPoP proof or client certificate, and a rule wants one of them.',
+    action: 'Use a client that knows either, or change senderConstraint.',
+  },
+  proofReplayed: {
+    meaning: 'A DPoP proof was sent to the token endpoint a second time. Nothing was given out for it.',
+    action: 'A proxy that repeats requests, or somebody who saw one. The client goes on with a new proof.',
+  },
+  proofKeyMismatch: {
+    meaning: 'A code or refresh token that is bound to a key was used with another key, or with none.',
+    action: 'Somebody may hold a copy of it. It is worth nothing without the key; revoke the grant if in doubt.',
+  },
   tokenInQuery: {
     meaning: 'The access token was sent in the URL, where logs and proxies see it (RFC 9700 §4.3.2).',
     action: 'Fix the client; treat that token as leaked and revoke its grant with `sallyport grant revoke`.',

@@ -139,7 +139,7 @@ describe('requests that two readers could read differently, or that are too much
     const answer = await postForm(
       `${server.url}/oauth/token`,
       { grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: REDIRECT, client_id: CLIENT },
-      { dpop: 'not-a-proof', 'oauth-client-attestation': 'x', accept: 'text/html', 'x-forwarded-proto': 'https' },
+      { 'oauth-client-attestation': 'x', accept: 'text/html', 'x-forwarded-proto': 'https' },
     )
     expect(answer.status).toBe(200)
     expect(JSON.parse(answer.text)).toMatchObject({ token_type: 'Bearer' })

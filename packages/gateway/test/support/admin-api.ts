@@ -17,6 +17,7 @@ import {
 import { systemRandom, uuidv7 } from '#core/random.ts'
 import type { AdminRole, RolePolicy, Snapshot } from '#core/snapshot.ts'
 import type { Store } from '#store/ports/store.ts'
+import { NO_SENDER_RULES } from './sender-rules.ts'
 import { openTestStore } from './store.ts'
 
 export interface TestAdminApi {
@@ -92,6 +93,7 @@ export const TEST_SNAPSHOT = {
   ]),
   servers: new Map(),
   dangerousOptions: [],
+  senders: NO_SENDER_RULES,
 } as unknown as Snapshot
 
 const RECORD = {

@@ -176,6 +176,7 @@ describe('tools/call', () => {
     expect(await outcome(['all'], ['files:read'], call('wipe'))).toEqual({
       name: 'scopeInsufficient',
       scopes: ['files:read', 'files:tool:wipe'],
+      scheme: 'bearer',
       id: 1,
     })
   })
