@@ -16,7 +16,7 @@ import type { Snapshot } from '#core/snapshot.ts'
 import { createMcpEndpoint } from '#data-plane/endpoint.ts'
 import { createProtectedResourceMetadata } from '#data-plane/protected-resource-metadata.ts'
 import { withCors } from '#http/cors.ts'
-import { createListener, type Listener } from '#http/listener.ts'
+import type { Listener } from '#http/listener.ts'
 import { createRouter } from '#http/router.ts'
 import { createAccessTokenVerifier } from '#identity/access-tokens.ts'
 import { createMemberships } from '#identity/memberships.ts'
@@ -29,6 +29,7 @@ import { Closers } from './serve/closers.ts'
 import { healthRoutes } from './serve/health.ts'
 import { heedOwnWrites } from './serve/heed-own-writes.ts'
 import { startHousekeeping } from './serve/housekeeping.ts'
+import { createListeners } from './serve/listeners.ts'
 import { openStoreSealer } from './serve/open-keys.ts'
 import { openStore } from './serve/open-store.ts'
 import { recordRefusals } from './serve/record-refusals.ts'
@@ -206,18 +207,19 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     path === '/oauth/authorize' || path.startsWith('/oauth/authorize/') || path === '/authorize'
   const browserReadable = authorization.routes.filter(({ path }) => !isPage(path))
   const refusals = recordRefusals(audit, snapshots, onFailure)
-  const routes = [
+  const forPrograms = [
     ...withCors([...browserReadable, ...createProtectedResourceMetadata({ snapshots }).routes, ...mcp.routes], current),
-    ...authorization.routes.filter(({ path }) => isPage(path)),
-    ...pages.routes,
     ...admin.routes,
     ...health,
   ]
-  const router = createRouter(routes, refusals.ofMethod)
-  const loaded = snapshots.loaded()
-  const { tls } = loaded
+  const forPeople = [...authorization.routes.filter(({ path }) => isPage(path)), ...pages.routes]
+  const router = createRouter([...forPrograms, ...forPeople], refusals.ofMethod)
+  // A browser that is asked for a certificate asks its user.
+  const certificateRouter = createRouter(forPrograms, refusals.ofMethod)
   const onRefused = refusals.ofListener
-  const listener = createListener({ current, router, clock, random, tls, onFailure, onRefused })
+  const listener = createListeners({ current, router, certificateRouter, clock, random, onFailure, onRefused }, () =>
+    snapshots.loaded(),
+  )
   await audit.record({
     tenant: DEFAULT_TENANT,
     activity: 'system.start',
@@ -235,7 +237,8 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   closers.add('admin socket', await listenOnSocket(socket))
   closers.add('listener', listener)
   closers.add('MCP endpoint', mcp)
-  await listener.listen(loaded.listen.host, loaded.listen.port)
+  const { host, port } = snapshots.loaded().listen
+  await listener.listen(host, port)
   followCertificates(snapshots, listener)
   const stopHousekeeping = startHousekeeping({ store, tenant: snapshot.tenant, audit, clock, log })
   closers.add('housekeeping', { close: async () => stopHousekeeping() })
@@ -281,7 +284,7 @@ async function loadSnapshots(
 /** Certificates are files; a swap of the configuration has read them anew. */
 function followCertificates(snapshots: SnapshotHolder, listener: Listener): void {
   snapshots.onSwap(() => {
-    const { tls } = snapshots.loaded()
-    if (tls !== null) listener.replaceCertificate(tls)
+    const { tls, snapshot } = snapshots.loaded()
+    if (tls !== null) listener.replaceCertificate(tls, snapshot.mutualTls?.authorities ?? null)
   })
 }

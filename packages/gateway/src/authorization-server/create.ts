@@ -72,6 +72,7 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
       requestId: exchange.requestId,
       clientAddress: exchange.clientAddress,
       proof,
+      certificate: exchange.certificate ?? null,
     })
 
   const authorize = async (exchange: HttpExchange) => {

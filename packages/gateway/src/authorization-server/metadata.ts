@@ -4,6 +4,8 @@ import { baselineScopes } from '#policy/decide.ts'
 
 /** How clients may authenticate at the token and revocation endpoints. */
 export const CLIENT_AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
+/** With client certificates (RFC 8705 §2), where they reach us. */
+export const CERTIFICATE_AUTH_METHODS = ['tls_client_auth', 'self_signed_tls_client_auth'] as const
 /** Algorithms accepted for `private_key_jwt`; none and HMAC are not among them. */
 export const CLIENT_ASSERTION_ALGORITHMS = ['ES256', 'RS256', 'PS256', 'Ed25519', 'EdDSA'] as const
 
@@ -26,14 +28,36 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
     grant_types_supported: ['authorization_code', 'refresh_token'],
-    token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS,
+    token_endpoint_auth_methods_supported: authMethods(snapshot),
     token_endpoint_auth_signing_alg_values_supported: CLIENT_ASSERTION_ALGORITHMS,
-    revocation_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS,
+    revocation_endpoint_auth_methods_supported: authMethods(snapshot),
     revocation_endpoint_auth_signing_alg_values_supported: CLIENT_ASSERTION_ALGORITHMS,
     code_challenge_methods_supported: ['S256'],
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
+    ...certificates(snapshot),
     authorization_response_iss_parameter_supported: true,
     client_id_metadata_document_supported: snapshot.registration.metadataDocuments,
+  }
+}
+
+function authMethods({ mutualTls }: Snapshot): readonly string[] {
+  if (mutualTls === null) return CLIENT_AUTH_METHODS
+  // Without authorities nobody vouches for a name in a certificate.
+  const methods = CERTIFICATE_AUTH_METHODS.filter(
+    (name) => name !== 'tls_client_auth' || mutualTls.authorities !== null,
+  )
+  return [...CLIENT_AUTH_METHODS, ...methods]
+}
+
+/** RFC 8705 §3.3, and §5: where clients are asked for a certificate, if that is another origin. */
+function certificates({ mutualTls, publicUrl }: Snapshot): Record<string, unknown> {
+  if (mutualTls === null) return {}
+  const bound = { tls_client_certificate_bound_access_tokens: true }
+  if (mutualTls.publicUrl === publicUrl) return bound
+  const at = (path: string) => `${mutualTls.publicUrl}${path}`
+  return {
+    ...bound,
+    mtls_endpoint_aliases: { token_endpoint: at('/oauth/token'), revocation_endpoint: at('/oauth/revoke') },
   }
 }
 

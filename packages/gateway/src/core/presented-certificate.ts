@@ -9,3 +9,8 @@ export interface PresentedCertificate {
   /** Whether a configured authority vouches for it. A certificate that signs itself can still be what a token is bound to. */
   readonly isVouchedFor: boolean
 }
+
+/** A connection may outlive the certificate that it began with. */
+export function certificateIsInForce({ validFrom, validTo }: PresentedCertificate, nowSeconds: number): boolean {
+  return validFrom <= nowSeconds && nowSeconds <= validTo
+}

@@ -23,6 +23,8 @@ export interface Snapshot {
   readonly roles: ReadonlyMap<string, RolePolicy>
   readonly lifetimes: Lifetimes
   readonly senders: SenderPolicy
+  /** How client certificates reach us; null: they do not. */
+  readonly mutualTls: MutualTls | null
   /** Names of `dangerously…` options in force, for the log and the console. */
   readonly dangerousOptions: readonly string[]
 }
@@ -36,6 +38,15 @@ export interface RegistrationPolicy {
   readonly perAddressPerHour: number
   /** Whether https URLs are accepted as client ids (Client ID Metadata Documents). */
   readonly metadataDocuments: boolean
+}
+
+export interface MutualTls {
+  /** The origin at which clients are asked for a certificate; P where that is the same. */
+  readonly publicUrl: string
+  /** PEM certificates of who vouches for clients; null: nobody, and certificates are only what tokens are bound to. */
+  readonly authorities: string | null
+  /** The proxy whose Client-Cert header is believed (RFC 9440); null: our own listener asks for certificates. */
+  readonly proxy: { readonly addresses: readonly string[]; readonly secret: Secret } | null
 }
 
 /** How tokens have to be bound to who sends them. `any`: to a key or to a certificate, whichever the client can. */

@@ -19,6 +19,7 @@ export interface ProtectedResourceMetadataWire {
   readonly bearer_methods_supported: readonly ['header']
   readonly dpop_signing_alg_values_supported: readonly string[]
   readonly dpop_bound_access_tokens_required: boolean
+  readonly tls_client_certificate_bound_access_tokens?: true
   readonly resource_name: string
 }
 
@@ -71,6 +72,7 @@ export function protectedResourceMetadata(
     bearer_methods_supported: ['header'],
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     dpop_bound_access_tokens_required: senderRuleOf(server, snapshot) === 'dpop',
+    ...(snapshot.mutualTls === null ? {} : { tls_client_certificate_bound_access_tokens: true }),
     resource_name: server.title,
   }
 }

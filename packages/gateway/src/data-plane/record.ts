@@ -56,7 +56,11 @@ export function describeEvent(context: RecordContext, subject: RecordSubject): A
     ...(subject.method === undefined ? {} : { method: subject.method.slice(0, NAME_CHARS_MAX) }),
     ...(subject.tool == null ? {} : { tool: subject.tool.slice(0, NAME_CHARS_MAX) }),
     ...(subject.scopesAsked === undefined ? {} : { scopesAsked: subject.scopesAsked }),
-    detail: { ...subject.detail, ...(context.session === null ? {} : { session: context.session }) },
+    detail: {
+      ...subject.detail,
+      ...(context.session === null ? {} : { session: context.session }),
+      ...(principal.machine == null ? {} : { machine: principal.machine }),
+    },
   }
 }
 

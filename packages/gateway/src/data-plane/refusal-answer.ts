@@ -208,7 +208,12 @@ export function answerRefusal(
 }
 
 /** RFC 8705 has no scheme of its own: a token bound to a certificate is shown as a bearer token. */
-const CERTIFICATE_REASONS: ReadonlySet<string> = new Set(['certificateMissing', 'certificateMismatch', 'mtlsRequired'])
+const CERTIFICATE_REASONS: ReadonlySet<string> = new Set([
+  'certificateMissing',
+  'certificateMismatch',
+  'certificateExpired',
+  'mtlsRequired',
+])
 
 /** The rest of the body is not read, so the connection cannot carry another request. */
 const CLOSE = { connection: 'close' } as const

@@ -66,7 +66,12 @@ beforeEach(async () => {
   ])
   // Only what the listener reads; the port is known after listening.
   const snapshot = () =>
-    ({ publicUrl: `http://127.0.0.1:${port}`, isLoopback: true, trustedProxies: [] }) as unknown as Snapshot
+    ({
+      publicUrl: `http://127.0.0.1:${port}`,
+      isLoopback: true,
+      trustedProxies: [],
+      mutualTls: null,
+    }) as unknown as Snapshot
   options = {
     current: snapshot,
     router,

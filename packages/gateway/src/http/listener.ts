@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto'
 import {
   createServer as createHttpServer,
   type IncomingMessage,
@@ -9,12 +10,13 @@ import {
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { TLSSocket } from 'node:tls'
+import { TLSSocket, type TlsOptions } from 'node:tls'
 import type { Clock } from '#core/clock.ts'
 import { asRequestId, type RequestId } from '#core/ids.ts'
 import { type Random, uuidv7 } from '#core/random.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { clientAddress, type TrustedProxies, trustedProxies } from './client-address.ts'
+import { clientCertificate } from './client-certificate.ts'
 import { headerCount } from './header-count.ts'
 import { sendText } from './respond.ts'
 import type { Router } from './router.ts'
@@ -33,7 +35,14 @@ const DRAIN_MS = 3_000
 
 /** What the listener refuses before any route is looked for. */
 export interface ListenerRefusal {
-  readonly reason: 'httpMalformed' | 'targetMalformed' | 'hostForeign' | 'proxyBypassed' | 'methodNotAllowed'
+  readonly reason:
+    | 'httpMalformed'
+    | 'targetMalformed'
+    | 'hostForeign'
+    | 'proxyBypassed'
+    | 'methodNotAllowed'
+    | 'clientCertificateForged'
+    | 'clientCertificateMalformed'
   /** Null when the bytes were no HTTP request, or asked for a tunnel, so that nothing could be answered with an id. */
   readonly requestId: RequestId | null
   readonly clientAddress: string
@@ -51,6 +60,14 @@ export interface ListenerOptions {
     readonly certificate: string
     readonly privateKey: string
   } | null
+  /** Whether connections are asked for a client certificate: by TLS 1.3 alone, where it cannot change on the way. */
+  readonly asksForCertificate?: boolean
+  /** PEM certificates of who vouches for clients. */
+  readonly clientAuthorities?: string | null
+  /** The one origin that this listener answers at; absent: P, and the origin for certificates where a proxy asks for them. */
+  readonly onlyOrigin?: (snapshot: Snapshot) => string
+  /** What is served at the origin for certificates, where that is not P: no pages for people. */
+  readonly certificateRouter?: Router
   /** A handler that threw: a bug or a broken machine. Gets the request id that the caller was shown. */
   readonly onFailure: (requestId: string, cause: unknown) => void
   /** Told of each refusal before it is answered. It must not reject. */
@@ -62,7 +79,10 @@ export interface ListenerOptions {
 export interface Listener {
   listen(host: string, port: number): Promise<{ readonly host: string; readonly port: number }>
   /** New connections use the new certificate; old ones keep theirs. */
-  replaceCertificate(tls: { readonly certificate: string; readonly privateKey: string }): void
+  replaceCertificate(
+    tls: { readonly certificate: string; readonly privateKey: string },
+    clientAuthorities?: string | null,
+  ): void
   close(): Promise<void>
 }
 
@@ -100,7 +120,7 @@ export function createListener(options: ListenerOptions): Listener {
           ...limits,
           cert: options.tls.certificate,
           key: options.tls.privateKey,
-          minVersion: 'TLSv1.2',
+          ...clientTls(options),
           handshakeTimeout: waits.headersMs,
         },
         onRequest,
@@ -152,8 +172,13 @@ export function createListener(options: ListenerOptions): Listener {
           })
         })
       }),
-    replaceCertificate: (tls) => {
-      if ('setSecureContext' in server) server.setSecureContext({ cert: tls.certificate, key: tls.privateKey })
+    replaceCertificate: (tls, clientAuthorities = null) => {
+      if ('setSecureContext' in server)
+        server.setSecureContext({
+          cert: tls.certificate,
+          key: tls.privateKey,
+          ...clientTls({ ...options, clientAuthorities }),
+        })
     },
     close: () =>
       new Promise((resolve) => {
@@ -167,6 +192,23 @@ export function createListener(options: ListenerOptions): Listener {
         })
         server.closeIdleConnections()
       }),
+  }
+}
+
+/**
+ * TLS 1.3 has no renegotiation, so who was at the other end at the handshake still is. Without tickets no connection goes on from an earlier
+ * one, whose certificate was judged by authorities that may have been removed. A certificate that nobody vouches for is no reason to hang up:
+ * it can still be what a token is bound to.
+ */
+function clientTls({ asksForCertificate = false, clientAuthorities = null }: Partial<ListenerOptions>): TlsOptions {
+  if (!asksForCertificate) return { minVersion: 'TLSv1.2' }
+  return {
+    minVersion: 'TLSv1.3',
+    requestCert: true,
+    rejectUnauthorized: false,
+    secureOptions: constants.SSL_OP_NO_TICKET,
+    // Never those of Node.js or of the machine.
+    ca: clientAuthorities === null ? [] : [clientAuthorities],
   }
 }
 
@@ -211,12 +253,28 @@ async function answer(
       return
     }
     const { path, query } = target.value
-    if (!HOST_FREE_PATHS.has(path) && !hostIsOurs(request, snapshot)) {
-      await refused('hostForeign')
-      // RFC 9110 §15.5.20. Also the defence against DNS rebinding: a page of another name cannot speak to us.
-      sendText(response, 421, `This gateway answers only at ${snapshot.publicUrl}. Request ${requestId}.\n`, {
+    const peer = clientAddress(request.socket.remoteAddress, undefined, proxies)
+    const certificates = clientCertificate(request, peer, snapshot, options.clock.nowSeconds())
+    if (!certificates.ok) {
+      await refused(certificates.refusal)
+      sendText(response, 400, `A client certificate is not taken from you in a header. Request ${requestId}.\n`, {
         connection: 'close',
       })
+      return
+    }
+    const { certificate, isFromProxy } = certificates.value
+    const origin = originOf(request, snapshot, options, isFromProxy)
+    if (!HOST_FREE_PATHS.has(path) && origin === null) {
+      await refused('hostForeign')
+      // RFC 9110 §15.5.20. Also the defence against DNS rebinding: a page of another name cannot speak to us.
+      sendText(
+        response,
+        421,
+        `This gateway answers only at ${options.onlyOrigin?.(snapshot) ?? snapshot.publicUrl}. Request ${requestId}.\n`,
+        {
+          connection: 'close',
+        },
+      )
       return
     }
     if (!HOST_FREE_PATHS.has(path) && bypassesProxy(request, snapshot, proxies)) {
@@ -227,13 +285,17 @@ async function answer(
       })
       return
     }
-    await options.router({
+    const otherOrigin = origin === null || origin === snapshot.publicUrl ? null : origin
+    const router = otherOrigin === null ? options.router : (options.certificateRouter ?? options.router)
+    await router({
       request,
       response,
       requestId,
       path,
       query,
       clientAddress: address,
+      otherOrigin,
+      certificate,
     })
   } catch (cause) {
     options.onFailure(requestId, cause)
@@ -259,9 +321,24 @@ function malformation(request: IncomingMessage): { readonly status: number; read
   return null
 }
 
-/** The Host header is the host of P, in any case (RFC 9110 §4.2.3), with its port only where that is not the default. */
-function hostIsOurs(request: IncomingMessage, snapshot: Snapshot): boolean {
-  return request.headers.host?.toLowerCase() === hostOf(snapshot)
+/**
+ * The origin of ours at which a request arrived; null when it names another. The Host header is the host of P, in any case
+ * (RFC 9110 §4.2.3), with its port only where that is not the default; or that of the origin for certificates, from where they are asked for.
+ */
+function originOf(
+  { headers }: IncomingMessage,
+  snapshot: Snapshot,
+  { onlyOrigin }: ListenerOptions,
+  isFromProxy: boolean,
+): string | null {
+  const host = headers.host?.toLowerCase()
+  if (onlyOrigin !== undefined) {
+    const origin = onlyOrigin(snapshot)
+    return host === new URL(origin).host ? origin : null
+  }
+  if (host === hostOf(snapshot)) return snapshot.publicUrl
+  const other = isFromProxy ? snapshot.mutualTls?.publicUrl : undefined
+  return other !== undefined && host === new URL(other).host ? other : null
 }
 
 /** P is https and a proxy ends TLS: whoever comes in plain text and is not that proxy has gone around it. */

@@ -38,6 +38,7 @@ const snapshot: Snapshot = {
   roles: new Map(),
   lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
   senders: NO_SENDER_RULES,
+  mutualTls: null,
   dangerousOptions: [],
 }
 
@@ -68,6 +69,30 @@ describe('metadata documents, as clients have read them before', () => {
       authorization_response_iss_parameter_supported: true,
       client_id_metadata_document_supported: true,
     })
+  })
+
+  it('with client certificates at an origin of their own (RFC 8705 §3.3, §5)', () => {
+    const mutualTls = { publicUrl: 'https://mtls.gateway.example', authorities: 'PEM', proxy: null }
+    expect(authorizationServerMetadata({ ...snapshot, mutualTls })).toMatchObject({
+      tls_client_certificate_bound_access_tokens: true,
+      mtls_endpoint_aliases: {
+        token_endpoint: 'https://mtls.gateway.example/oauth/token',
+        revocation_endpoint: 'https://mtls.gateway.example/oauth/revoke',
+      },
+      token_endpoint_auth_methods_supported: [
+        'none',
+        'client_secret_basic',
+        'client_secret_post',
+        'private_key_jwt',
+        'tls_client_auth',
+        'self_signed_tls_client_auth',
+      ],
+    })
+    const same = { ...mutualTls, publicUrl: 'https://gateway.example', authorities: null }
+    const document = authorizationServerMetadata({ ...snapshot, mutualTls: same })
+    expect(document['mtls_endpoint_aliases']).toBeUndefined()
+    // Nobody vouches for a name.
+    expect(document['token_endpoint_auth_methods_supported']).not.toContain('tls_client_auth')
   })
 
   it('OpenID Connect Discovery adds what it demands', () => {

@@ -75,6 +75,14 @@ describe('protected-resource metadata (RFC 9728)', () => {
     snapshot = usual
   })
 
+  it('says that tokens can be bound to client certificates where they reach us', async () => {
+    const usual = snapshot
+    snapshot = { ...snapshot, mutualTls: { publicUrl: 'https://mtls.example', authorities: null, proxy: null } }
+    const answer = await get('/mcp/files')
+    expect(await answer.json()).toMatchObject({ tls_client_certificate_bound_access_tokens: true })
+    snapshot = usual
+  })
+
   it('does not listen to what a request says about hosts', async () => {
     const poison = {
       'x-forwarded-host': 'attacker.example',

@@ -94,6 +94,7 @@ export const TEST_SNAPSHOT = {
   servers: new Map(),
   dangerousOptions: [],
   senders: NO_SENDER_RULES,
+  mutualTls: null,
 } as unknown as Snapshot
 
 const RECORD = {

@@ -308,6 +308,7 @@ function snapshotFor(publicUrl: string, ids: readonly string[]): Snapshot {
     ]),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
     senders: NO_SENDER_RULES,
+    mutualTls: null,
     dangerousOptions: [],
   }
 }

@@ -100,6 +100,7 @@ function testSnapshot(policy: Partial<RegistrationPolicy> = {}, more: Partial<Sn
     roles: new Map(),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
     senders: NO_SENDER_RULES,
+    mutualTls: null,
     dangerousOptions: [],
     ...more,
     registration: { mode: 'approval', clientsMax: 100, perAddressPerHour: 50, metadataDocuments: true, ...policy },

@@ -218,6 +218,7 @@ function snapshotOf(origin: string, options: GatewayOptions): Snapshot {
     ]),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 14_400 },
     senders: NO_SENDER_RULES,
+    mutualTls: null,
     dangerousOptions: [],
   }
 }

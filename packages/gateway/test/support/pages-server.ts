@@ -192,6 +192,7 @@ function snapshotFor(publicUrl: string): Snapshot {
     ]),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
     senders: NO_SENDER_RULES,
+    mutualTls: null,
     dangerousOptions: [],
   }
 }

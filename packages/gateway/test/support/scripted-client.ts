@@ -10,6 +10,8 @@ export interface Route {
   /** PEM of the certificate to believe; null: no TLS on this hop. */
   readonly ca: string | null
   readonly headers?: Readonly<Record<string, string>>
+  /** What the client shows when it is asked for a certificate. */
+  readonly certificate?: { readonly key: string; readonly cert: string }
 }
 
 /** A `fetch` whose connections all go to one loopback port, with the Host of the URL: DNS and a proxy, as a test needs them. */
@@ -37,7 +39,12 @@ export function fetchThrough(route: Route): typeof fetch {
       const sent =
         route.ca === null
           ? httpRequest(options)
-          : httpsRequest({ ...options, ca: route.ca, servername: url.hostname.replace(/^\d.*$/, '') })
+          : httpsRequest({
+              ...options,
+              ...route.certificate,
+              ca: route.ca,
+              servername: url.hostname.replace(/^\d.*$/, ''),
+            })
       sent.on('error', reject)
       sent.on('response', (answer) => void readResponse(answer).then(resolve, reject))
       sent.end(body)

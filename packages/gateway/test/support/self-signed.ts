@@ -26,18 +26,18 @@ export function selfSignedCertificate(names: readonly string[]): { readonly key:
   }
 }
 
-function generalName(name: string): Buffer {
+export function generalName(name: string): Buffer {
   const octets = name.split('.').map(Number)
   const isV4 = octets.length === 4 && octets.every((octet) => octet >= 0 && octet <= 255)
   return isV4 ? tagged(0x87, Buffer.from(octets)) : tagged(0x82, Buffer.from(name))
 }
 
-function time(ms: number): Buffer {
+export function time(ms: number): Buffer {
   const digits = new Date(ms).toISOString().replace(/[-:T]/g, '')
   return tagged(0x17, Buffer.from(`${digits.slice(2, 14)}Z`))
 }
 
-function oid(first: number, second: number, ...rest: number[]): Buffer {
+export function oid(first: number, second: number, ...rest: number[]): Buffer {
   const bytes = [first * 40 + second]
   for (const arc of rest) {
     const groups = [arc & 0x7f]
@@ -47,15 +47,15 @@ function oid(first: number, second: number, ...rest: number[]): Buffer {
   return tagged(0x06, Buffer.from(bytes))
 }
 
-function sequence(...parts: Buffer[]): Buffer {
+export function sequence(...parts: Buffer[]): Buffer {
   return tagged(0x30, Buffer.concat(parts))
 }
 
-function set(...parts: Buffer[]): Buffer {
+export function set(...parts: Buffer[]): Buffer {
   return tagged(0x31, Buffer.concat(parts))
 }
 
-function tagged(tag: number, content: Buffer): Buffer {
+export function tagged(tag: number, content: Buffer): Buffer {
   const length = content.length
   const head = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
   return Buffer.concat([Buffer.from([tag, ...head]), content])

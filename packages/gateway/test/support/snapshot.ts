@@ -48,6 +48,7 @@ export function testSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     roles: new Map(roles.map((role) => [role.name, role])),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
     senders: NO_SENDER_RULES,
+    mutualTls: null,
     dangerousOptions: [],
     ...changes,
   }

@@ -1,4 +1,5 @@
 import { ok, type Result, refused } from '#core/result.ts'
+import { acceptCertificateSubject, holdsCertificate } from '../sender/certificate-subject.ts'
 import { type SentMetadata, sentMetadata } from './metadata-schema.ts'
 import { type CheckedRedirect, checkRedirectUri, REDIRECT_URIS_MAX } from './redirect-uris.ts'
 import type { ClientMetadataWire } from './registry.ts'
@@ -43,6 +44,9 @@ export function acceptMetadata(
   const keys = acceptKeys(wish, method)
   if (!keys.ok) return keys
 
+  const subject = acceptCertificateSubject(wish, method)
+  if (!subject.ok) return invalid(subject.refusal)
+
   const contacts = wish.contacts?.filter((contact) => contact !== undefined)
   const metadata: ClientMetadataWire = {
     client_name: wish.client_name === undefined || wish.client_name === '' ? NAMELESS_CLIENT : wish.client_name,
@@ -61,6 +65,10 @@ export function acceptMetadata(
     ...(wish.software_id === undefined ? {} : { software_id: wish.software_id }),
     ...(wish.software_version === undefined ? {} : { software_version: wish.software_version }),
     ...(wish.dpop_bound_access_tokens === true ? { dpop_bound_access_tokens: true } : {}),
+    ...(wish.tls_client_certificate_bound_access_tokens === true
+      ? { tls_client_certificate_bound_access_tokens: true }
+      : {}),
+    ...subject.value,
     ...keys.value,
   }
   return ok({ metadata, scope: wish.scope ?? null })
@@ -105,7 +113,9 @@ function acceptKeys(
   // RFC 7591 §2: never both.
   if (wish.jwks !== undefined && wish.jwks_uri !== undefined) return invalid('jwks and jwks_uri exclude each other.')
   if (wish.jwks?.keys.some(isSecretKey)) return invalid('jwks holds public keys only.')
-  if (method !== 'private_key_jwt') {
+  if (method === 'self_signed_tls_client_auth' && !wish.jwks?.keys.every(holdsCertificate))
+    return invalid('self_signed_tls_client_auth needs jwks, each key with its certificate in x5c.')
+  if (method !== 'private_key_jwt' && method !== 'self_signed_tls_client_auth') {
     // Keys that nothing will ask for are not kept, and their URL is never fetched.
     return ok({})
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CERTIFICATE_SUBJECTS } from '../sender/certificate-subject.ts'
 import { cleanDisplayText } from './display-text.ts'
 
 /** Longest client name that is shown, in characters. */
@@ -69,6 +70,8 @@ export const sentMetadata = z.preprocess(
     software_id: text.optional(),
     software_version: text.optional(),
     dpop_bound_access_tokens: z.boolean().optional(),
+    tls_client_certificate_bound_access_tokens: z.boolean().optional(),
+    ...CERTIFICATE_SUBJECTS,
     jwks_uri: fetchable.optional(),
     jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(KEYS_MAX) }).optional(),
   }),
@@ -88,7 +91,14 @@ export const storedMetadata = z.object({
   application_type: z.enum(['native', 'web']),
   grant_types: z.array(z.enum(['authorization_code', 'refresh_token'])),
   response_types: z.tuple([z.literal('code')]),
-  token_endpoint_auth_method: z.enum(['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']),
+  token_endpoint_auth_method: z.enum([
+    'none',
+    'client_secret_basic',
+    'client_secret_post',
+    'private_key_jwt',
+    'tls_client_auth',
+    'self_signed_tls_client_auth',
+  ]),
   client_uri: z.string().optional(),
   logo_uri: z.string().optional(),
   tos_uri: z.string().optional(),
@@ -97,6 +107,8 @@ export const storedMetadata = z.object({
   software_id: z.string().optional(),
   software_version: z.string().optional(),
   dpop_bound_access_tokens: z.boolean().optional(),
+  tls_client_certificate_bound_access_tokens: z.boolean().optional(),
+  ...CERTIFICATE_SUBJECTS,
   jwks_uri: z.string().optional(),
   jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
 })

@@ -7,6 +7,7 @@ import type { Sealer } from '#keys/sealer.ts'
 import { addressGroup } from '#net/addresses.ts'
 import type { StoredClient } from '#store/ports/clients.ts'
 import type { Store } from '#store/ports/store.ts'
+import { CERTIFICATE_AUTH_METHODS } from '../metadata.ts'
 import { acceptMetadata } from './accept-metadata.ts'
 import { clientSecretContext } from './client-secret.ts'
 import type { ClientMetadataWire, RegistrationAnswer } from './registry.ts'
@@ -61,7 +62,12 @@ export async function registerClient(
 
   const accepted = acceptMetadata(body, {
     publicUrl: snapshot.publicUrl,
-    authMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    authMethods: [
+      'none',
+      'client_secret_basic',
+      'client_secret_post',
+      ...(snapshot.mutualTls === null ? [] : CERTIFICATE_AUTH_METHODS),
+    ],
     // RFC 7591 §2.
     defaultAuthMethod: 'client_secret_basic',
   })
@@ -102,7 +108,9 @@ function newClient(
   { clock, random, sealer }: RegistrationDependencies,
 ): { readonly client: StoredClient; readonly secret: string | null } {
   const clientId = asClientId(CLIENT_ID_PREFIX + randomToken(random, CLIENT_ID_BYTES))
-  const secret = metadata.token_endpoint_auth_method === 'none' ? null : randomToken(random, CLIENT_SECRET_BYTES)
+  const secret = metadata.token_endpoint_auth_method.startsWith('client_secret_')
+    ? randomToken(random, CLIENT_SECRET_BYTES)
+    : null
   const context = clientSecretContext(snapshot.tenant, clientId)
   const client: StoredClient = {
     tenant: snapshot.tenant,

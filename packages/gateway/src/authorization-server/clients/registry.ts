@@ -1,15 +1,22 @@
 import type { ClientId, RequestId } from '#core/ids.ts'
 import type { Secret } from '#core/secret.ts'
 import type { ClientDescription } from '../interactions.ts'
+import type { CertificateSubjectWire } from '../sender/certificate-subject.ts'
 
 /** RFC 7591 §2 metadata that we keep, validated. Names as on the wire, because the engine reads them so. */
-export interface ClientMetadataWire {
+export interface ClientMetadataWire extends CertificateSubjectWire {
   readonly client_name: string
   readonly redirect_uris: readonly string[]
   readonly application_type: 'native' | 'web'
   readonly grant_types: readonly ('authorization_code' | 'refresh_token')[]
   readonly response_types: readonly ['code']
-  readonly token_endpoint_auth_method: 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'
+  readonly token_endpoint_auth_method:
+    | 'none'
+    | 'client_secret_basic'
+    | 'client_secret_post'
+    | 'private_key_jwt'
+    | 'tls_client_auth'
+    | 'self_signed_tls_client_auth'
   readonly client_uri?: string
   readonly logo_uri?: string
   readonly tos_uri?: string
@@ -19,6 +26,8 @@ export interface ClientMetadataWire {
   readonly software_version?: string
   /** RFC 9449 §5.2: no token without a proof, whatever the rules of servers say. */
   readonly dpop_bound_access_tokens?: boolean
+  /** RFC 8705 §3.4: no token without a client certificate. */
+  readonly tls_client_certificate_bound_access_tokens?: boolean
   readonly jwks_uri?: string
   readonly jwks?: { readonly keys: readonly Record<string, unknown>[] }
 }

@@ -19,9 +19,8 @@ export function createAdapter(model: string): Adapter {
       else currentUnit().put('upsert', model, id, kept(model, payload), expiresIn)
     },
     async find(id) {
-      return model === 'Client'
-        ? engineClient(await currentUnit().resolveClient(id), id)
-        : currentUnit().find(model, id)
+      const unit = currentUnit()
+      return model === 'Client' ? engineClient(await unit.resolveClient(id), id) : unit.find(model, id)
     },
     async findByUid(uid) {
       return currentUnit().findByUid(model, uid)

@@ -1,5 +1,7 @@
 import type { Client, Payload } from 'oidc-provider'
 import type { ClientRegistry, ClientResolution } from '../clients/registry.ts'
+import { certificateSubject } from '../sender/certificate-subject.ts'
+import { bindsToCertificate } from './require-binding.ts'
 import { currentUnit } from './unit-of-work.ts'
 
 /**
@@ -17,6 +19,11 @@ export function engineClient(resolution: ClientResolution, id: string): Payload 
     response_types: metadata.response_types,
     token_endpoint_auth_method: metadata.token_endpoint_auth_method,
     dpop_bound_access_tokens: metadata.dpop_bound_access_tokens ?? false,
+    // Whoever shows a certificate gets tokens bound to it, and whoever registered for that gets no others (RFC 8705 §3.4).
+    tls_client_certificate_bound_access_tokens: bindsToCertificate(
+      metadata.tls_client_certificate_bound_access_tokens === true,
+    ),
+    ...certificateSubject(metadata),
     ...(secret === null ? {} : { client_secret: secret.reveal() }),
     ...(metadata.jwks === undefined ? {} : { jwks: metadata.jwks }),
     ...(metadata.jwks_uri === undefined ? {} : { jwks_uri: metadata.jwks_uri }),

@@ -10,13 +10,14 @@ import { splitScopes } from '#policy/scopes.ts'
 import type { Store } from '#store/ports/store.ts'
 import { SCOPES_UNKNOWN_PARAMETER } from '../authorize-parameters.ts'
 import { accessTokenSeconds, takesRefreshToken } from '../lifetimes.ts'
-import { CLIENT_ASSERTION_ALGORITHMS, CLIENT_AUTH_METHODS } from '../metadata.ts'
+import { CERTIFICATE_AUTH_METHODS, CLIENT_ASSERTION_ALGORITHMS, CLIENT_AUTH_METHODS } from '../metadata.ts'
 import { allScopesOf } from '../requested-scopes.ts'
+import { subjectMatches } from '../sender/subject-matches.ts'
 import { createAdapter } from './adapter.ts'
 import { renderAuthorizationError } from './error-pages.ts'
 import { fetchKeys, JWKS_BYTES_MAX } from './fetch-keys.ts'
 import { prompts } from './prompts.ts'
-import { requireBinding } from './require-binding.ts'
+import { bindToBoth, requireBinding } from './require-binding.ts'
 import { currentUnit } from './unit-of-work.ts'
 
 /** RFC 6749 §4.1.2 recommends at most ten minutes; the client has the code within seconds. */
@@ -47,7 +48,7 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
     allowOmittingSingleRegisteredRedirectUri: false,
     scopes: [],
     extraParams: [SCOPES_UNKNOWN_PARAMETER],
-    clientAuthMethods: [...CLIENT_AUTH_METHODS],
+    clientAuthMethods: [...CLIENT_AUTH_METHODS, ...CERTIFICATE_AUTH_METHODS],
     clientDefaults: { response_types: ['code'], id_token_signed_response_alg: keys.active.alg },
     enabledJWA: {
       clientAuthSigningAlgValues: [...CLIENT_ASSERTION_ALGORITHMS],
@@ -75,6 +76,18 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
         nonceSecret: Buffer.from(sealer.deriveKey(DPOP_NONCES)),
         requireNonce: () => currentUnit().snapshot.senders.requiresNonce,
         allowReplay: false,
+      },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        selfSignedTlsClientAuth: true,
+        tlsClientAuth: true,
+        getCertificate: () => currentUnit().certificate?.pem,
+        certificateAuthorized: () => currentUnit().certificate?.isVouchedFor === true,
+        certificateSubjectMatches: (_: Context, property: string, expected: string) => {
+          const { certificate } = currentUnit()
+          return certificate !== null && subjectMatches(certificate.pem, property, expected)
+        },
       },
       pushedAuthorizationRequests: { enabled: false },
       rpInitiatedLogout: { enabled: false },
@@ -108,6 +121,12 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
     rotateRefreshToken: true,
     revokeGrantPolicy: () => true,
     extraTokenClaims,
+    formats: {
+      customizers: {
+        jwt: (_: Context, token: TokenSource, { payload }: { readonly payload: Record<string, unknown> }) =>
+          bindToBoth(token, payload),
+      },
+    },
     findAccount: async (_: Context, subject: string) => {
       const account = await store.accounts.find(currentUnit().snapshot.tenant, asSubjectId(subject))
       if (account === null || account.status !== 'active') return undefined

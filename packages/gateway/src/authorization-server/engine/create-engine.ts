@@ -55,7 +55,7 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: En
         const made = engineRequest({
           method: form === null ? 'GET' : 'POST',
           url,
-          publicUrl: unit.snapshot.publicUrl,
+          publicUrl: exchange.otherOrigin ?? unit.snapshot.publicUrl,
           cookie: request.headers.cookie,
           authorization: form === null ? undefined : request.headers.authorization,
           dpop: unit.proof?.text,

@@ -5,7 +5,7 @@ export interface EngineRequest {
   readonly method: 'GET' | 'POST'
   /** Path and query on our own origin. */
   readonly url: string
-  /** `P`. */
+  /** `P`, or the origin for client certificates where the request came in there. */
   readonly publicUrl: string
   readonly cookie: string | undefined
   readonly authorization: string | undefined

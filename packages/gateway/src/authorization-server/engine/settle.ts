@@ -12,6 +12,7 @@ import { errorPage } from '../pages/error-page.ts'
 import { readRevocableToken } from '../revocation/read-revocable-token.ts'
 import { STARTED_ELSEWHERE } from './error-pages.ts'
 import { PROOF_REPLAYED, reasonOf } from './reasons.ts'
+import { bindingOf } from './require-binding.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
 export interface SettleDependencies {
@@ -52,7 +53,7 @@ async function settleToken(context: Context, unit: UnitOfWork): Promise<void> {
       ...(token.accountId === undefined ? {} : { subject: asSubjectId(token.accountId) }),
       ...serverOf(unit, token),
       scopesGranted: splitScopes(token.scope),
-      detail: { tokenId: token.jti, withRefreshToken: entities?.RefreshToken !== undefined, ...bindingOf(token) },
+      detail: { tokenId: token.jti, withRefreshToken: entities?.RefreshToken !== undefined, ...describeBinding(token) },
     },
   ])
   if (committed.outcome !== 'committed') await refuseLostRace(context, unit, committed)
@@ -221,11 +222,11 @@ function tokenActivity(context: Context): AuditEvent['activity'] {
 }
 
 /** What the token is bound to, if it is. */
-function bindingOf(token: TokenSource): Readonly<Record<string, string>> {
-  const x5t = token['x5t#S256']
+function describeBinding(token: TokenSource): Readonly<Record<string, string>> {
+  const { jkt, x5t } = bindingOf(token)
   return {
-    ...(token.jkt === undefined ? {} : { boundToKey: token.jkt }),
-    ...(x5t === undefined ? {} : { boundToCertificate: x5t }),
+    ...(jkt === null ? {} : { boundToKey: jkt }),
+    ...(x5t === null ? {} : { boundToCertificate: x5t }),
   }
 }
 

@@ -3,6 +3,7 @@ import type { Payload } from 'oidc-provider'
 import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
 import { asClientId, asGrantId, type ClientId, type GrantId, type RequestId, type SubjectId } from '#core/ids.ts'
+import { certificateIsInForce, type PresentedCertificate } from '#core/presented-certificate.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import type { DpopProof } from '#identity/sender/dpop-proof.ts'
 import type { Sealer } from '#keys/sealer.ts'
@@ -53,6 +54,8 @@ export class UnitOfWork {
   readonly isRepeat: boolean
   /** The DPoP proof of a token request; well-formed, and verified by nobody yet. */
   readonly proof: DpopProof | null
+  /** The certificate of the client's connection, if it is in force now. */
+  readonly certificate: PresentedCertificate | null
   readonly operations: EngineOperation[] = []
   /** Set when the store could not be used: the answer is 503, whatever the engine makes of it. */
   storeFailure: unknown = null
@@ -78,6 +81,7 @@ export class UnitOfWork {
       readonly requestId: RequestId
       readonly clientAddress: string
       readonly proof?: DpopProof | null
+      readonly certificate?: PresentedCertificate | null
     },
     /** The second and last attempt at a request that was overtaken. */
     isRepeat = false,
@@ -89,6 +93,8 @@ export class UnitOfWork {
     this.requestId = request.requestId
     this.clientAddress = request.clientAddress
     this.proof = request.proof ?? null
+    const certificate = request.certificate ?? null
+    this.certificate = certificate !== null && certificateIsInForce(certificate, this.now) ? certificate : null
   }
 
   get now(): number {

@@ -1,5 +1,6 @@
 import { asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
 import {
+  type MutualTls,
   type RolePolicy,
   SENDER_TIERS,
   type SenderPolicy,
@@ -17,6 +18,7 @@ export function buildSnapshot(
   configuration: Configuration,
   effective: EffectiveGateway,
   upstreams: ReadonlyMap<string, UpstreamSpec>,
+  mutualTls: MutualTls | null,
   version: string,
 ): Snapshot {
   const { gateway, registration, lifetimes, store } = configuration
@@ -40,6 +42,7 @@ export function buildSnapshot(
     ),
     lifetimes,
     senders: buildSenders(configuration),
+    mutualTls,
     dangerousOptions: [
       ...(gateway.dangerouslyListenBeyondLoopbackWithoutTls
         ? ['gateway.dangerouslyListenBeyondLoopbackWithoutTls']

@@ -24,6 +24,7 @@ export function crossCheck(configuration: Configuration, effective: EffectiveGat
   checkPublicUrl(configuration, effective, into)
   checkListen(configuration, effective, into)
   checkProxiesAndOrigins(configuration, into)
+  checkMutualTls(configuration, effective, into)
   checkRegistration(configuration, effective, into)
   checkLifetimes(configuration, into)
   checkRoles(configuration, into)
@@ -123,6 +124,66 @@ function checkProxiesAndOrigins({ gateway }: Configuration, into: Collector): vo
     else if (origin.url.protocol === 'http:' && !origin.isLoopback)
       into.wrong(path, 'Anybody on the network path can be a plain http origin.', 'Write its https origin.')
   }
+}
+
+/** Either our own TLS asks for certificates, or a proxy hands them on; and whoever demands them has to be able to get them. */
+function checkMutualTls(configuration: Configuration, effective: EffectiveGateway, into: Collector): void {
+  const { mutualTls, trustedProxies } = configuration.gateway
+  const path = ['gateway', 'mutualTls']
+  if (mutualTls === undefined) {
+    const { require, tiers, clients } = configuration.senderConstraint
+    const rules = [
+      require,
+      ...Object.values(tiers),
+      ...Object.values(clients),
+      ...Object.values(configuration.servers).map(({ senderConstraint }) => senderConstraint),
+    ]
+    if (rules.includes('mtls'))
+      into.wrong(
+        ['senderConstraint'],
+        'A rule asks for client certificates, and nobody asks clients for them.',
+        'Configure `gateway.mutualTls`.',
+        'key',
+      )
+    return
+  }
+  const { publicUrl, listen, proxy } = mutualTls
+  if (publicUrl !== undefined) {
+    const origin = readOrigin(publicUrl)
+    if (origin === null || origin.url.origin !== publicUrl || origin.url.protocol !== 'https:')
+      into.wrong([...path, 'publicUrl'], 'This is not an https origin.', 'Write https://mtls.example.com.')
+    else if (publicUrl === effective.publicUrl)
+      into.wrong([...path, 'publicUrl'], 'This is `gateway.publicUrl` itself.', 'Leave it out.')
+  }
+  if (proxy === undefined && !effective.hasTls)
+    into.wrong(path, 'Nobody asks clients for certificates.', 'Configure `gateway.tls`, or `mutualTls.proxy`.', 'key')
+  if (proxy !== undefined && listen !== undefined)
+    into.wrong(
+      [...path, 'listen'],
+      'Certificates come from a proxy, or from a listener.',
+      'Keep one of the two.',
+      'key',
+    )
+  if ((listen === undefined) !== (publicUrl === undefined) && proxy === undefined)
+    into.wrong(
+      path,
+      'A second listener and its origin go together.',
+      'Write `listen` and `publicUrl`, or neither.',
+      'key',
+    )
+  if (listen !== undefined && isIP(listen.host) === 0 && listen.host !== 'localhost')
+    into.wrong(
+      [...path, 'listen', 'host'],
+      'This is not an IP address.',
+      'Write 0.0.0.0 or the address of one interface.',
+    )
+  for (const [index, address] of (proxy?.addresses ?? []).entries())
+    if (!trustedProxies.includes(address))
+      into.wrong(
+        [...path, 'proxy', 'addresses', index],
+        'This is not one of `gateway.trustedProxies`.',
+        'Write the address there too.',
+      )
 }
 
 function checkRegistration({ registration }: Configuration, effective: EffectiveGateway, into: Collector): void {

@@ -8,6 +8,7 @@ import { crossCheck } from './cross-checks.ts'
 import { describeIssue } from './describe-issue.ts'
 import { effectiveGateway, type FixedAtStart } from './effective.ts'
 import type { ConfigurationProblem } from './problem.ts'
+import { resolveMutualTls } from './resolve-mutual-tls.ts'
 import { type Resolving, resolveHttp, resolveStdio } from './resolve-server.ts'
 import { describeStore, resolveStore } from './resolve-store.ts'
 import { resolveTls, type TlsMaterial } from './resolve-tls.ts'
@@ -30,6 +31,8 @@ export interface LoadedConfiguration {
   readonly snapshot: Snapshot
   readonly listen: { readonly host: string; readonly port: number }
   readonly tls: TlsMaterial | null
+  /** Where clients are asked for certificates: by the one listener, by a second one, or by nobody here. */
+  readonly certificateListener: 'none' | 'same' | { readonly host: string; readonly port: number }
   readonly store: StoreSettings
   readonly warnings: readonly ConfigurationProblem[]
   /** Absolute paths of the file and of every file it refers to: a change of one is a change of the configuration. */
@@ -73,6 +76,7 @@ async function complete(
       upstreams.set(id, await resolveHttp(section.http, [...path, 'http'], resolving))
   }
   const tls = await resolveTls(configuration.gateway, resolving)
+  const mutualTls = await resolveMutualTls(configuration.gateway, effective.gateway.publicUrl, resolving)
   const store = await resolveStore(configuration.store, resolving)
   if (resolving.problems.length > 0 || store === null) return refused(inFileOrder(resolving.problems))
   const placeInForce = options.fixed?.storePlace ?? describeStore(store)
@@ -86,14 +90,21 @@ async function complete(
   }
   const version = createHash('sha256').update(source.bytes).digest('hex')
   return ok({
-    snapshot: buildSnapshot(configuration, effective.gateway, upstreams, version),
+    snapshot: buildSnapshot(configuration, effective.gateway, upstreams, mutualTls, version),
     listen: { host: effective.gateway.listenHost, port: effective.gateway.listenPort },
     // Whether the listener speaks TLS is fixed since the start.
     tls: effective.gateway.hasTls ? tls : null,
+    certificateListener: certificateListenerOf(configuration),
     store,
     warnings: inFileOrder(resolving.warnings),
     files: [...resolving.files],
   })
+}
+
+function certificateListenerOf({ gateway }: Configuration): LoadedConfiguration['certificateListener'] {
+  const { mutualTls } = gateway
+  if (mutualTls === undefined || mutualTls.proxy !== undefined) return 'none'
+  return mutualTls.listen ?? 'same'
 }
 
 function inFileOrder(problems: readonly ConfigurationProblem[]): ConfigurationProblem[] {

@@ -50,6 +50,37 @@ const tls = z
   })
   .describe('TLS ends here. Leave out when a proxy listed in `trustedProxies` ends it.')
 
+const mutualTls = z
+  .strictObject({
+    publicUrl: text(
+      'Origin at which clients are asked for a certificate: https, another than `gateway.publicUrl`. Absent: that one asks.',
+    ).optional(),
+    listen: z
+      .strictObject({
+        host: text('Address to listen on.').default('127.0.0.1'),
+        port: z.int().min(1).max(65_535).describe('Port to listen on.'),
+      })
+      .optional()
+      .describe('A second TLS listener, with the certificate of `gateway.tls`, for `mutualTls.publicUrl`.'),
+    authorityFile: text(
+      'PEM certificates of who vouches for clients (`tls_client_auth`). Relative to this file. Reloaded when it changes.',
+    ).optional(),
+    proxy: z
+      .strictObject({
+        addresses: z
+          .array(text('An IP address or CIDR block.'))
+          .min(1)
+          .max(LIST_MAX)
+          .describe('Where the proxy speaks from. Each is in `gateway.trustedProxies` too.'),
+        secret: text(
+          'What the proxy sends as `Sallyport-Proxy-Secret`, as one reference, `${file:path}` or `${env:NAME}`; 32 characters or more.',
+        ),
+      })
+      .optional()
+      .describe('The proxy that asks clients for certificates and hands them on as `Client-Cert` (RFC 9440).'),
+  })
+  .describe('Client certificates (RFC 8705): by TLS here, or by a proxy.')
+
 const gateway = z
   .strictObject({
     publicUrl: text(
@@ -57,6 +88,7 @@ const gateway = z
     ).default('http://127.0.0.1:8700'),
     listen: listen.prefault({}),
     tls: tls.optional(),
+    mutualTls: mutualTls.optional(),
     trustedProxies: z
       .array(text('An IP address or CIDR block.'))
       .max(LIST_MAX)

@@ -60,13 +60,27 @@ export async function authenticate(
   if (credential.kind === 'missing') return refused({ name: 'tokenMissing' })
   const verified = await verifier.verify(credential.token.reveal(), head.server.resource, head.clientAddress)
   if (!verified.ok) return refused(toRefusal(verified.refusal, credential.scheme))
-  const principal = verified.value
+  const principal = withMachine(verified.value, head)
   if (!mustProveSender(head, credential, principal))
     return ok(new AuthenticatedRequest(head, credential, principal, null))
   const proved = await proveSender(head, credential, principal, senders)
   if (proved.refusal !== null) return refused(proved.refusal)
   return ok(new AuthenticatedRequest(head, credential, principal, proved.nextNonce))
 }
+
+/** Who asks, and from which machine, where an authority of ours vouches for that one. */
+function withMachine(principal: Principal, { certificate, snapshot }: RequestHead): Principal {
+  // Whether it is vouched for was judged with the request; a certificate without authorities names nobody.
+  if (certificate?.isVouchedFor !== true || snapshot.mutualTls === null) return principal
+  const known = fromMachines.get(principal)
+  if (known?.machine === certificate.x5t) return known
+  const both = { ...principal, machine: certificate.x5t }
+  fromMachines.set(principal, both)
+  return both
+}
+
+/** The same object for the same token and machine, so that what is kept beside it is found again. */
+const fromMachines = new WeakMap<Principal, Principal>()
 
 /**
  * Judges again what time can change: a body may drip for longer than a revoked or expired token may live. Null while the token stands.

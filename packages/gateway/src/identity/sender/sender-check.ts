@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '#core/clock.ts'
-import type { PresentedCertificate } from '#core/presented-certificate.ts'
+import { certificateIsInForce, type PresentedCertificate } from '#core/presented-certificate.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { SenderRequirement } from '#policy/sender-rules.ts'
 import type { UsedProofsPort } from '#store/ports/used-proofs.ts'
@@ -110,6 +110,7 @@ export function createSenderCheck({ usedProofs, nonces, requiresNonce, clock }: 
       if (confirmation?.x5t != null) {
         if (certificate === null) return unproven('certificateMissing')
         if (certificate.x5t !== confirmation.x5t) return unproven('certificateMismatch')
+        if (!certificateIsInForce(certificate, clock.nowSeconds())) return unproven('certificateExpired')
       }
       if (confirmation?.jkt == null) {
         // RFC 9449 §7.1: the scheme says that the token is bound, and it is not.
