@@ -1,5 +1,8 @@
 import { createPublicKey } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { Agent, request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -11,7 +14,9 @@ import { newPlace, removePlace, storeYaml } from '../support/postgres/place.ts'
 import {
   authorizeClient,
   fetchThrough,
+  type IssuedTokens,
   initialize,
+  logInScripted,
   post,
   REDIRECT_URI,
   requestToken,
@@ -140,21 +145,12 @@ const serversYaml = (upstream: ScriptedUpstream) =>
     '',
   ].join('\n')
 
-describe.each([
-  ['by our own TLS', direct],
-  ['by a proxy', proxied],
-])('certificates that come %s', (how, open) => {
-  let world: World
-  beforeAll(async () => {
-    world = await open()
-  })
-  afterAll(() => world.close())
-  beforeEach(() => {
-    world.upstream.seen.length = 0
-  })
+const TLS_CLIENT = { token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_san_uri: SPIFFE }
 
+/** What clients do in the world that is there by then. */
+function helpersOf(world: () => World) {
   async function register(metadata: Record<string, unknown>): Promise<{ status: number; id: string; body: string }> {
-    const answer = await world.plain(`${P}/oauth/register`, {
+    const answer = await world().plain(`${P}/oauth/register`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
@@ -166,16 +162,14 @@ describe.each([
     })
     const body = await answer.text()
     const id = String((JSON.parse(body) as Record<string, unknown>)['client_id'])
-    if (answer.status === 201) await world.gateway.admin('POST', `/clients/${id}/approve`)
+    if (answer.status === 201) await world().gateway.admin('POST', `/clients/${id}/approve`)
     return { status: answer.status, id, body }
   }
-
-  const TLS_CLIENT = { token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_san_uri: SPIFFE }
 
   async function code(clientId: string, resource = `${P}/mcp/notes`) {
     const scope = `${resource.split('/').at(-1)}:read`
     const parameters = { resource, scope }
-    const done = await authorizeClient(world.plain, `${P}/oauth/authorize`, clientId, world.person, parameters)
+    const done = await authorizeClient(world().plain, `${P}/oauth/authorize`, clientId, world().person, parameters)
     return {
       grant_type: 'authorization_code',
       code: done.callback.searchParams.get('code') ?? '',
@@ -199,7 +193,25 @@ describe.each([
   }
 
   const reasons = async (activity: string) =>
-    (await world.gateway.log(`&activity=${activity}`)).map(({ reason }) => reason)
+    (await world().gateway.log(`&activity=${activity}`)).map(({ reason }) => reason)
+
+  return { register, code, redeem, knock, reasons }
+}
+
+describe.each([
+  ['by our own TLS', direct],
+  ['by a proxy', proxied],
+])('certificates that come %s', (_, open) => {
+  let world: World
+  beforeAll(async () => {
+    world = await open()
+  })
+  afterAll(() => world.close())
+  beforeEach(() => {
+    world.upstream.seen.length = 0
+  })
+
+  const { register, code, redeem, knock, reasons } = helpersOf(() => world)
 
   it('metadata says where certificates are asked for', async () => {
     const answer = await world.plain(`${P}/.well-known/oauth-authorization-server`)
@@ -420,117 +432,226 @@ describe.each([
     expect(refused).toContain('clientCertificateForged')
     expect((await redeem(world.with(ours), fields)).status).toBe(200)
   })
+})
 
-  if (how === 'by our own TLS') {
-    it('nobody can put another certificate into a connection: no older TLS, so no renegotiation, and no resumption', async () => {
-      const url = new URL(M)
-      const port = world.certificatePort ?? 0
-      const old = new Promise((resolve, reject) => {
-        const socket = connectTls(
-          {
-            host: '127.0.0.1',
-            port,
-            servername: url.hostname,
-            ca: server.cert,
-            maxVersion: 'TLSv1.2',
-            ...pairOf(ours),
-          },
-          () => resolve(socket.getProtocol()),
-        )
-        socket.on('error', reject)
-      })
-      await expect(old).rejects.toThrow()
-      const sessions: Buffer[] = []
-      const socket = connectTls({ host: '127.0.0.1', port, servername: url.hostname, ca: server.cert, ...pairOf(ours) })
-      socket.on('session', (session) => sessions.push(session))
-      socket.resume()
+describe('our own TLS', () => {
+  let world: World
+  beforeAll(async () => {
+    world = await direct()
+  })
+  afterAll(() => world.close())
+
+  it('nobody can put another certificate into a connection: no older TLS, so no renegotiation, and no resumption', async () => {
+    const url = new URL(M)
+    const port = world.certificatePort ?? 0
+    const old = new Promise((resolve, reject) => {
+      const socket = connectTls(
+        {
+          host: '127.0.0.1',
+          port,
+          servername: url.hostname,
+          ca: server.cert,
+          maxVersion: 'TLSv1.2',
+          ...pairOf(ours),
+        },
+        () => resolve(socket.getProtocol()),
+      )
+      socket.on('error', reject)
+    })
+    await expect(old).rejects.toThrow()
+    const sessions: Buffer[] = []
+    const socket = connectTls({ host: '127.0.0.1', port, servername: url.hostname, ca: server.cert, ...pairOf(ours) })
+    socket.on('session', (session) => sessions.push(session))
+    socket.resume()
+    await new Promise<void>((resolve, reject) => {
+      socket.once('secureConnect', resolve)
+      socket.once('error', reject)
+    })
+    expect(socket.getProtocol()).toBe('TLSv1.3')
+    expect(socket.renegotiate({ rejectUnauthorized: false }, () => undefined)).not.toBe(true)
+    socket.write('GET /healthz HTTP/1.1\r\nHost: mtls.example.com\r\nConnection: close\r\n\r\n')
+    await new Promise((resolve) => socket.once('close', resolve))
+    for (const session of sessions) {
+      const again = connectTls({ host: '127.0.0.1', port, servername: url.hostname, ca: server.cert, session })
       await new Promise<void>((resolve, reject) => {
-        socket.once('secureConnect', resolve)
-        socket.once('error', reject)
+        again.once('secureConnect', resolve)
+        again.once('error', reject)
       })
-      expect(socket.getProtocol()).toBe('TLSv1.3')
-      expect(socket.renegotiate({ rejectUnauthorized: false }, () => undefined)).not.toBe(true)
-      socket.write('GET /healthz HTTP/1.1\r\nHost: mtls.example.com\r\nConnection: close\r\n\r\n')
-      await new Promise((resolve) => socket.once('close', resolve))
-      for (const session of sessions) {
-        const again = connectTls({ host: '127.0.0.1', port, servername: url.hostname, ca: server.cert, session })
-        await new Promise<void>((resolve, reject) => {
-          again.once('secureConnect', resolve)
-          again.once('error', reject)
-        })
-        expect(again.isSessionReused()).toBe(false)
-        again.destroy()
-      }
-    })
+      expect(again.isSessionReused()).toBe(false)
+      again.destroy()
+    }
+  })
 
-    it('the other listener asks nobody for a certificate, and P is not served at the one that does', async () => {
-      expect(
-        (await fetchThrough({ port: world.certificatePort ?? 0, ca: server.cert })(`${P}/oauth/jwks`)).status,
-      ).toBe(421)
-      expect((await world.plain(`${M}/oauth/jwks`)).status).toBe(421)
-    })
-  } else {
-    it('malformed and doubled headers of the proxy itself are refused', async () => {
-      const base = { 'sallyport-proxy-secret': SECRET }
-      for (const value of [
-        ours.header.slice(1, -1),
-        `${ours.header},${another.header}`,
-        `${ours.header};x=1`,
-        `:${ours.header.slice(1, -9)}:`,
-        `:${Buffer.concat([Buffer.from(ours.header.slice(1, -1), 'base64'), Buffer.from([0])]).toString('base64')}:`,
-        `:${'A'.repeat(9_000)}:`,
-        '::',
-        'x',
-      ]) {
-        const send = fetchThrough({ port: world.gateway.port, ca: null, headers: { ...base, 'client-cert': value } })
-        expect((await send(`${M}/oauth/jwks`)).status).toBe(400)
-      }
-      const chain = { ...base, 'client-cert': ours.header, 'client-cert-chain': `${authority.header}, x` }
-      expect(
-        (await fetchThrough({ port: world.gateway.port, ca: null, headers: chain })(`${M}/oauth/jwks`)).status,
-      ).toBe(400)
-      const onlyChain = { ...base, 'client-cert-chain': authority.header }
-      expect(
-        (await fetchThrough({ port: world.gateway.port, ca: null, headers: onlyChain })(`${M}/oauth/jwks`)).status,
-      ).toBe(400)
-      const answer = await raw(world.gateway.port, [
-        'GET /oauth/jwks HTTP/1.1',
-        'Host: mtls.example.com',
-        `Sallyport-Proxy-Secret: ${SECRET}`,
-        `Client-Cert: ${ours.header}`,
-        `Client-Cert: ${ours.header}`,
-      ])
-      expect(answer).toMatch(/^HTTP\/1\.1 400 /)
-      const twoSecrets = await raw(world.gateway.port, [
-        'GET /oauth/jwks HTTP/1.1',
-        'Host: mtls.example.com',
-        `Sallyport-Proxy-Secret: ${SECRET}`,
-        `Sallyport-Proxy-Secret: ${SECRET}`,
-        `Client-Cert: ${ours.header}`,
-      ])
-      expect(twoSecrets).toMatch(/^HTTP\/1\.1 400 /)
-    })
+  it('the other listener asks nobody for a certificate, and P is not served at the one that does', async () => {
+    expect((await fetchThrough({ port: world.certificatePort ?? 0, ca: server.cert })(`${P}/oauth/jwks`)).status).toBe(
+      421,
+    )
+    expect((await world.plain(`${M}/oauth/jwks`)).status).toBe(421)
+  })
+})
 
-    it('an intermediate in the chain is believed as far as it leads to an authority', async () => {
-      const middle = authority.issue({ isAuthority: true, commonName: 'middle' })
-      const leaf = middle.issue({ uris: [SPIFFE] })
-      const { id } = await register(TLS_CLIENT)
-      const fields = await code(id)
-      const send = (chain: string) =>
-        fetchThrough({
-          port: world.gateway.port,
-          ca: null,
-          headers: { 'sallyport-proxy-secret': SECRET, 'client-cert': leaf.header, 'client-cert-chain': chain },
-        })
-      expect((await redeem(world.with(leaf), fields)).status).toBe(401)
-      expect((await redeem(send(stranger.header), fields)).status).toBe(401)
-      expect((await redeem(send(middle.header), fields)).status).toBe(200)
-    })
+describe('a proxy', () => {
+  let world: World
+  beforeAll(async () => {
+    world = await proxied()
+  })
+  afterAll(() => world.close())
+  const { register, code, redeem } = helpersOf(() => world)
 
-    it('the origin for certificates is reached through the proxy alone', async () => {
-      expect((await world.plain(`${M}/oauth/jwks`)).status).toBe(421)
-    })
+  it('malformed and doubled headers of the proxy itself are refused', async () => {
+    const base = { 'sallyport-proxy-secret': SECRET }
+    for (const value of [
+      ours.header.slice(1, -1),
+      `${ours.header},${another.header}`,
+      `${ours.header};x=1`,
+      `:${ours.header.slice(1, -9)}:`,
+      `:${Buffer.concat([Buffer.from(ours.header.slice(1, -1), 'base64'), Buffer.from([0])]).toString('base64')}:`,
+      `:${'A'.repeat(9_000)}:`,
+      '::',
+      'x',
+    ]) {
+      const send = fetchThrough({ port: world.gateway.port, ca: null, headers: { ...base, 'client-cert': value } })
+      expect((await send(`${M}/oauth/jwks`)).status).toBe(400)
+    }
+    const chain = { ...base, 'client-cert': ours.header, 'client-cert-chain': `${authority.header}, x` }
+    expect((await fetchThrough({ port: world.gateway.port, ca: null, headers: chain })(`${M}/oauth/jwks`)).status).toBe(
+      400,
+    )
+    const onlyChain = { ...base, 'client-cert-chain': authority.header }
+    expect(
+      (await fetchThrough({ port: world.gateway.port, ca: null, headers: onlyChain })(`${M}/oauth/jwks`)).status,
+    ).toBe(400)
+    const answer = await raw(world.gateway.port, [
+      'GET /oauth/jwks HTTP/1.1',
+      'Host: mtls.example.com',
+      `Sallyport-Proxy-Secret: ${SECRET}`,
+      `Client-Cert: ${ours.header}`,
+      `Client-Cert: ${ours.header}`,
+    ])
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+    const twoSecrets = await raw(world.gateway.port, [
+      'GET /oauth/jwks HTTP/1.1',
+      'Host: mtls.example.com',
+      `Sallyport-Proxy-Secret: ${SECRET}`,
+      `Sallyport-Proxy-Secret: ${SECRET}`,
+      `Client-Cert: ${ours.header}`,
+    ])
+    expect(twoSecrets).toMatch(/^HTTP\/1\.1 400 /)
+  })
+
+  it('an intermediate in the chain is believed as far as it leads to an authority', async () => {
+    const middle = authority.issue({ isAuthority: true, commonName: 'middle' })
+    const leaf = middle.issue({ uris: [SPIFFE] })
+    const { id } = await register(TLS_CLIENT)
+    const fields = await code(id)
+    const send = (chain: string) =>
+      fetchThrough({
+        port: world.gateway.port,
+        ca: null,
+        headers: { 'sallyport-proxy-secret': SECRET, 'client-cert': leaf.header, 'client-cert-chain': chain },
+      })
+    expect((await redeem(world.with(leaf), fields)).status).toBe(401)
+    expect((await redeem(send(stranger.header), fields)).status).toBe(401)
+    expect((await redeem(send(middle.header), fields)).status).toBe(200)
+  })
+
+  it('the origin for certificates is reached through the proxy alone', async () => {
+    expect((await world.plain(`${M}/oauth/jwks`)).status).toBe(421)
+  })
+})
+
+describe('P asks for certificates itself', () => {
+  let gateway: WholeGateway
+  let upstream: ScriptedUpstream
+  const send = (certificate: TestCertificate | null) =>
+    fetchThrough({ port: gateway.port, ca: server.cert, ...(certificate === null ? {} : { certificate }) })
+  beforeAll(async () => {
+    server = selfSignedCertificate(['mcp.example.com'])
+    upstream = await startScriptedUpstream(() => false)
+    gateway = await startWholeGateway(
+      (port) =>
+        [
+          'version: 1',
+          'gateway:',
+          `  publicUrl: '${P}'`,
+          `  listen: { port: ${port} }`,
+          '  tls: { certificateFile: cert.pem, privateKeyFile: key.pem }',
+          '  mutualTls: { authorityFile: clients.pem }',
+          serversYaml(upstream),
+        ].join('\n'),
+      { files: { 'cert.pem': server.cert, 'key.pem': server.key, 'clients.pem': authority.cert } },
+    )
+  })
+  afterAll(async () => {
+    await gateway.close()
+    await upstream.close()
+  })
+
+  async function tokensOf(certificate: TestCertificate): Promise<IssuedTokens> {
+    const person = await gateway.addUser('ada', ['user'])
+    const endpoints = { authorize: `${P}/oauth/authorize`, token: `${P}/oauth/token`, register: `${P}/oauth/register` }
+    return await logInScripted(send(certificate), endpoints, person, { resource: `${P}/mcp/notes` }, (id) =>
+      gateway.admin('POST', `/clients/${id}/approve`),
+    )
   }
+
+  it('whoever shows one gets tokens bound to it, everybody else goes in as before, and no other addresses are named', async () => {
+    const tokens = await tokensOf(ours)
+    expect(decodeJwt(tokens.access_token)).toMatchObject({ cnf: { 'x5t#S256': ours.x5t } })
+    expect((await initialize(send(ours), `${P}/mcp/notes`, tokens.access_token)).status).toBe(200)
+    for (const certificate of [null, another])
+      expect((await initialize(send(certificate), `${P}/mcp/notes`, tokens.access_token)).status).toBe(401)
+    const metadata = (await (await send(null)(`${P}/.well-known/oauth-authorization-server`)).json()) as object
+    expect(metadata).toMatchObject({ tls_client_certificate_bound_access_tokens: true })
+    expect(metadata).not.toHaveProperty('mtls_endpoint_aliases')
+  })
+
+  it('an authority that is taken away vouches no more, on open connections and on new ones', async () => {
+    const metadata = {
+      client_name: 'Machine',
+      redirect_uris: [REDIRECT_URI],
+      token_endpoint_auth_method: 'tls_client_auth',
+      tls_client_auth_san_uri: SPIFFE,
+    }
+    const registered = await send(null)(`${P}/oauth/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(metadata),
+    })
+    const { client_id } = (await registered.json()) as { client_id: string }
+    await gateway.admin('POST', `/clients/${client_id}/approve`)
+    const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: 'none', client_id }).toString()
+    const connection = (certificate: TestCertificate) =>
+      new Agent({
+        keepAlive: true,
+        maxSockets: 1,
+        ca: server.cert,
+        servername: 'mcp.example.com',
+        ...pairOf(certificate),
+      })
+    /** Whether the client was known, and over which connection it was asked. */
+    const isKnown = (agent: Agent) =>
+      new Promise<readonly [boolean, unknown]>((resolve, reject) => {
+        const headers = { host: 'mcp.example.com', 'content-type': 'application/x-www-form-urlencoded' }
+        const to = { host: '127.0.0.1', port: gateway.port, path: '/oauth/token', method: 'POST', agent, headers }
+        const request = httpsRequest(to, (answer) => {
+          const { socket, statusCode } = answer
+          answer.resume().on('end', () => resolve([statusCode !== 401, socket]))
+        })
+        request.on('error', reject)
+        request.end(body)
+      })
+    const open = connection(ours)
+    const [isKnownFirst, socket] = await isKnown(open)
+    expect(isKnownFirst).toBe(true)
+    await writeFile(join(gateway.folder, 'clients.pem'), stranger.cert)
+    await gateway.gateway.reload()
+    expect(await isKnown(open)).toEqual([false, socket])
+    const [fresh, strangers] = [connection(ours), connection(unknown)]
+    expect((await isKnown(fresh))[0]).toBe(false)
+    expect((await isKnown(strangers))[0]).toBe(true)
+    for (const agent of [open, fresh, strangers]) agent.destroy()
+  })
 })
 
 const INITIALIZE = {
