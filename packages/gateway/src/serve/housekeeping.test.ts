@@ -54,3 +54,18 @@ it('clients that nobody approved for a week are forgotten, on record', async () 
   expect(failed).toEqual([])
   stop()
 })
+
+it('used proofs are forgotten once their age refuses them, however many there are', async () => {
+  const { store } = opened
+  const { usedProofs } = store
+  for (let count = 0; count < 2_500; count += 1) await usedProofs.use(DEFAULT_TENANT, `old ${count}`, NOW - 1)
+  await usedProofs.use(DEFAULT_TENANT, 'young', NOW)
+  const clock: Clock = { ...systemClock, nowSeconds: () => NOW, nowMs: () => NOW * 1000 }
+  const audit = { record: () => Promise.resolve() }
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+  const stop = startHousekeeping({ store, tenant: DEFAULT_TENANT, audit, clock, log })
+  vi.advanceTimersByTime(30_000)
+  await vi.waitFor(async () => expect(await usedProofs.use(DEFAULT_TENANT, 'old 2499', NOW - 1)).toBe('fresh'))
+  expect(await usedProofs.use(DEFAULT_TENANT, 'young', NOW)).toBe('used')
+  stop()
+})

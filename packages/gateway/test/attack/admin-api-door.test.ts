@@ -3,6 +3,7 @@ import { decodeJwt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { logIn, type Person } from '../e2e/support/authorize.ts'
 import { formsOf, ScriptedBrowser } from '../e2e/support/browser.ts'
+import { type DpopKey, dpopKey } from '../support/dpop-key.ts'
 import { initialize, REDIRECT_URI, registerClient, requestToken } from '../support/scripted-client.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/upstream-http.ts'
 import { startWholeGateway, type WholeGateway } from '../support/whole-gateway.ts'
@@ -123,6 +124,42 @@ const reasonsOf = async (answer: Response) => {
   const { text } = await world.admin('GET', `/log/requests/${error.requestId}`)
   return (JSON.parse(text) as { records: { reason: string }[] }).records.map(({ reason }) => reason)
 }
+
+describe('a token that is bound to a key', () => {
+  it('administers nothing without it, and everything that its holder may with it', async () => {
+    const key = await dpopKey()
+    const tokenUrl = `${origin}/oauth/token`
+    const form = await codeFor(await person('operator'), { scope: 'api:read' })
+    const redeem = async (nonce?: string) => {
+      const dpop = await key.proof({ htu: tokenUrl, ...(nonce === undefined ? {} : { nonce }) })
+      const body = new URLSearchParams({ client_id: clientId, ...form }).toString()
+      const headers = { 'content-type': 'application/x-www-form-urlencoded', dpop }
+      return await fetch(tokenUrl, { method: 'POST', headers, body })
+    }
+    const nonce = (await redeem()).headers.get('dpop-nonce') ?? ''
+    const { access_token: token } = (await (await redeem(nonce)).json()) as { access_token: string }
+    const stolen = await ask(token, '/users')
+    expect([stolen.status, stolen.headers.get('www-authenticate')]).toEqual([
+      401,
+      expect.stringContaining('error="invalid_token"'),
+    ])
+    expect(await reasonsOf(stolen)).toEqual(['boundTokenAsBearer'])
+    const show = async (by: DpopKey, claims: Record<string, unknown> = {}) => {
+      const dpop = await by.proof({ htm: 'GET', htu: `${api}/users`, token, nonce, ...claims })
+      return await fetch(`${api}/users`, { headers: { authorization: `DPoP ${token}`, dpop } })
+    }
+    const thief = await show(await dpopKey())
+    expect([thief.status, thief.headers.get('www-authenticate')]).toEqual([
+      401,
+      expect.stringMatching(/^DPoP .*error="invalid_dpop_proof".*algs=/),
+    ])
+    const elsewhere = await show(key, { htu: `${api}/grants` })
+    expect(elsewhere.status).toBe(401)
+    const stale = await show(key, { nonce: 'A'.repeat(43) })
+    expect([stale.status, stale.headers.get('dpop-nonce')]).toEqual([401, nonce])
+    expect((await show(key)).status).toBe(200)
+  })
+})
 
 describe('a token for one door at the other', () => {
   it('an MCP token does not open the admin API, however much its owner may', async () => {

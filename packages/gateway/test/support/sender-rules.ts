@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '#core/clock.ts'
 import type { SenderPolicy } from '#core/snapshot.ts'
 import { createProofNonces } from '#identity/sender/proof-nonces.ts'
+import type { ProofRate } from '#identity/sender/proof-rate.ts'
 import { createSenderCheck, type SenderCheck } from '#identity/sender/sender-check.ts'
 import type { UsedProofsPort } from '#store/ports/used-proofs.ts'
 
@@ -20,9 +21,11 @@ export function testSenders(
     readonly clock?: Clock
     readonly requiresNonce?: () => boolean
     readonly nonceKey?: Uint8Array
+    readonly rate?: ProofRate
   } = {},
 ): SenderCheck {
   const { clock = systemClock, requiresNonce = () => true, nonceKey = new Uint8Array(32) } = options
   const usedProofs = options.usedProofs ?? { use: () => Promise.reject(new Error('this test keeps no proofs')) }
-  return createSenderCheck({ usedProofs, nonces: createProofNonces(nonceKey, clock), requiresNonce, clock })
+  const nonces = createProofNonces(nonceKey, clock)
+  return createSenderCheck({ usedProofs, nonces, requiresNonce, clock, rate: options.rate })
 }

@@ -9,7 +9,7 @@ import type { Principal } from '../principal.ts'
 import { type DpopProof, readDpopProof } from './dpop-proof.ts'
 import { judgeProof, PROOF_SECONDS } from './judge-proof.ts'
 import type { ProofNonces } from './proof-nonces.ts'
-import { createProofRate } from './proof-rate.ts'
+import { createProofRate, type ProofRate } from './proof-rate.ts'
 import { createProofSignatures } from './verify-signature.ts'
 
 /** What came with a request besides the token. */
@@ -52,12 +52,14 @@ export interface SenderCheckOptions {
   /** Read with each proof, because the configuration can change. */
   readonly requiresNonce: () => boolean
   readonly clock: Clock
+  /** Absent: the usual one. */
+  readonly rate?: ProofRate | undefined
 }
 
 /** RFC 9449 §7.1 and RFC 8705 §3, for every place that takes access tokens. */
-export function createSenderCheck({ usedProofs, nonces, requiresNonce, clock }: SenderCheckOptions): SenderCheck {
+export function createSenderCheck(options: SenderCheckOptions): SenderCheck {
+  const { usedProofs, nonces, requiresNonce, clock, rate = createProofRate(options.clock) } = options
   const signatures = createProofSignatures()
-  const rate = createProofRate(clock)
 
   const checkProof = async (
     { tenant }: Pick<Principal, 'tenant'>,
