@@ -331,6 +331,18 @@ describe.each([
     expect((await redeem(world.with(lonely), fields)).status).toBe(200)
   })
 
+  it('a certificate that is over is none, also where it was registered itself', async () => {
+    const over = rootCertificate({ isAuthority: false, notBeforeMs: 0, notAfterMs: Date.now() - DAY_MS })
+    const { id } = await register({
+      token_endpoint_auth_method: 'self_signed_tls_client_auth',
+      jwks: { keys: [{ ...jwkOf(over), x5c: [over.header.slice(1, -1)] }] },
+    })
+    expect((await redeem(world.with(over), await code(id))).body).toMatchObject({ error: 'invalid_client' })
+    const open = await register({ token_endpoint_auth_method: 'none' })
+    const { body } = await redeem(world.with(over), await code(open.id))
+    expect(decodeJwt(body['access_token'] ?? '')['cnf']).toBeUndefined()
+  })
+
   it('registration takes exactly one subject, and keys with their certificates', async () => {
     for (const metadata of [
       { token_endpoint_auth_method: 'tls_client_auth' },
@@ -368,7 +380,11 @@ describe.each([
     const { body } = await redeem(world.plain, await code(id), P)
     const token = body['access_token'] ?? ''
     expect((await knock(world.with(another), token)).status).toBe(200)
-    expect((await world.gateway.exportLog()).split('\n').some((line) => line.includes(another.x5t))).toBe(true)
+    // A name that nobody vouches for is nobody's.
+    const nameless = rootCertificate({ isAuthority: false })
+    expect((await knock(world.with(nameless), token)).status).toBe(200)
+    const log = await world.gateway.exportLog()
+    expect([log.includes(another.x5t), log.includes(nameless.x5t)]).toEqual([true, false])
   })
 
   it('the origin for certificates has no pages for people', async () => {
@@ -537,6 +553,29 @@ describe('a proxy', () => {
       `Client-Cert: ${ours.header}`,
     ])
     expect(twoSecrets).toMatch(/^HTTP\/1\.1 400 /)
+    const twoChains = await raw(world.gateway.port, [
+      'GET /oauth/jwks HTTP/1.1',
+      'Host: mtls.example.com',
+      `Sallyport-Proxy-Secret: ${SECRET}`,
+      `Client-Cert: ${ours.header}`,
+      `Client-Cert-Chain: ${authority.header}`,
+      `Client-Cert-Chain: ${authority.header}`,
+    ])
+    expect(twoChains).toMatch(/^HTTP\/1\.1 400 /)
+  })
+
+  it('the secret is worth nothing from another address', async () => {
+    const lines = [
+      'GET /oauth/jwks HTTP/1.1',
+      'Host: mtls.example.com',
+      `Sallyport-Proxy-Secret: ${SECRET}`,
+      `Client-Cert: ${ours.header}`,
+    ]
+    expect(await raw(world.gateway.port, lines)).toMatch(/^HTTP\/1\.1 200 /)
+    const elsewhere = await raw(world.gateway.port, lines, '127.0.0.2')
+    expect(elsewhere).toMatch(/^HTTP\/1\.1 400 /)
+    const claimed = await raw(world.gateway.port, [...lines, 'X-Forwarded-For: 127.0.0.1'], '127.0.0.2')
+    expect(claimed).toMatch(/^HTTP\/1\.1 400 /)
   })
 
   it('an intermediate in the chain is believed as far as it leads to an authority', async () => {
@@ -665,9 +704,11 @@ const pairOf = ({ key, cert }: TestCertificate) => ({ key, cert })
 const jwkOf = ({ key }: TestCertificate) => createPublicKey(key).export({ format: 'jwk' })
 
 /** A request without a body, with exactly these lines. */
-function raw(port: number, lines: readonly string[]): Promise<string> {
+function raw(port: number, lines: readonly string[], localAddress = '127.0.0.1'): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(`${lines.join('\r\n')}\r\nConnection: close\r\n\r\n`))
+    const socket = connect({ host: '127.0.0.1', port, localAddress }, () =>
+      socket.write(`${lines.join('\r\n')}\r\nConnection: close\r\n\r\n`),
+    )
     let answer = ''
     socket.on('data', (chunk) => {
       answer += chunk.toString('latin1')
