@@ -19,6 +19,8 @@ import { withCors } from '#http/cors.ts'
 import { createListener, type Listener } from '#http/listener.ts'
 import { createRouter } from '#http/router.ts'
 import { createAccessTokenVerifier } from '#identity/access-tokens.ts'
+import { createApiKeyVerifier } from '#identity/api-keys.ts'
+import { chooseVerifier } from '#identity/choose-verifier.ts'
 import { createMemberships } from '#identity/memberships.ts'
 import { startRevocations } from '#identity/revocations.ts'
 import { loadSigningKeys } from '#keys/signing-keys.ts'
@@ -27,6 +29,7 @@ import { Closers } from './serve/closers.ts'
 import { healthRoutes } from './serve/health.ts'
 import { heedOwnWrites } from './serve/heed-own-writes.ts'
 import { startHousekeeping } from './serve/housekeeping.ts'
+import { startNotingKeyUses } from './serve/note-key-uses.ts'
 import { openStoreSealer } from './serve/open-keys.ts'
 import { openStore } from './serve/open-store.ts'
 import { recordRefusals } from './serve/record-refusals.ts'
@@ -140,6 +143,9 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     revocations,
     clock,
   })
+  const keyUses = startNotingKeyUses(kept.apiKeys, tenant, clock, log)
+  closers.add('last uses of API keys', { close: () => keyUses.stop() })
+  const apiKeys = createApiKeyVerifier({ store, revocations, tokens: verifier, clock, uses: keyUses })
 
   const onFailure = (requestId: string, cause: unknown) =>
     log.error('a request failed on our side', { requestId, cause })
@@ -160,7 +166,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   })
   const mcp = createMcpEndpoint({
     snapshots,
-    verifier,
+    verifier: chooseVerifier(verifier, apiKeys),
     memberships,
     revocations,
     audit,

@@ -47,6 +47,18 @@ const EXAMPLES: Record<string, () => Example> = {
   'grants.show': () => ({ params: { grant: ids['grant'] ?? '' } }),
   'grants.revoke': () => ({ params: { grant: ids['grant'] ?? '' } }),
   'grants.revokeMany': () => ({ body: { clientId: ids['client'] ?? '' } }),
+  'keys.create': () => ({
+    body: {
+      user: 'alice',
+      name: 'nightly build',
+      servers: [{ server: 'files', scopes: ['files:read'] }],
+      expiresInSeconds: 3600,
+    },
+  }),
+  'keys.list': () => ({ query: 'all=true' }),
+  'keys.show': () => ({ params: { key: ids['key'] ?? '' } }),
+  'keys.rotate': () => ({ params: { key: ids['key'] ?? '' }, body: { overlapSeconds: 900 } }),
+  'keys.revoke': () => ({ params: { key: ids['key'] ?? '' } }),
   'clients.remove': () => ({ params: { client: ids['client'] ?? '' } }),
   'log.show': () => ({ query: 'limit=5&outcome=refused' }),
   'log.explain': () => ({ params: { request: ids['request'] ?? '' } }),
@@ -83,6 +95,13 @@ beforeAll(async () => {
   ids['pending'] = await registerClient(fetch, `${origin}/oauth/register`)
   ids['request'] = refused.headers.get('x-request-id') ?? ''
   const grants = JSON.parse((await world.admin('GET', '/grants')).text) as { items: { grantId: string }[] }
+  const made = await world.admin('POST', '/keys', {
+    user: 'alice',
+    name: 'another',
+    servers: [{ server: 'files', scopes: ['files:read'] }],
+    expiresInSeconds: 3600,
+  })
+  ids['key'] = (JSON.parse(made.text) as { keyId: string }).keyId
   ids['grant'] = grants.items[0]?.grantId ?? ''
 })
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { asClientId, asGrantId, asSubjectId, asTenantId, type TenantId } from '#core/ids.ts'
 import type { Store } from '#store/ports/store.ts'
-import { account, client, document, entry, FIRST_PAGE, grant, NOW } from './samples.ts'
+import { account, client, document, entry, FIRST_PAGE, grant, NOW, newKey } from './samples.ts'
 
 /**
  * One step that eight callers take at once on the same thing. Everything in it is named, so that callers in several processes mean the
@@ -38,6 +38,24 @@ const openGrant = (store: Store, tenant: TenantId) =>
       { kind: 'insert', document: document({ id: 'refresh', grantId: GRANT }) },
     ],
     [],
+  )
+const KEY = asClientId('key')
+const addKey = async (store: Store, tenant: TenantId) => [
+  await addAccount(store, tenant),
+  await store.apiKeys.create(newKey({ tenant, keyId: KEY, subject: SUBJECT }), 10, []),
+]
+const rotateKey = (store: Store, tenant: TenantId, name: string) =>
+  store.apiKeys.rotate(
+    tenant,
+    KEY,
+    {
+      seen: 0,
+      secret: { secretId: name, hash: name, createdAt: NOW, endsAt: NOW + 2000 },
+      previousEndsAt: NOW + 300,
+      expiresAt: NOW + 2000,
+    },
+    NOW,
+    auditOf(tenant),
   )
 const addClient = (store: Store, tenant: TenantId) =>
   store.clients.register(client({ tenant, clientId: CLIENT }), 10, [])
@@ -100,6 +118,80 @@ export const RACES: Readonly<Record<string, Race>> = {
       expect((await feedOf(store, tenant)).filter((kind) => kind === 'grant')).toHaveLength(1)
       expect((await store.grants.find(tenant, GRANT))?.revokedAt).toBe(NOW)
     },
+  },
+  'apiKeys.create': {
+    prepare: addAccount,
+    step: (store, tenant, caller) =>
+      store.apiKeys.create(
+        newKey({ tenant, keyId: asClientId(`key ${caller}`), subject: SUBJECT }),
+        3,
+        auditOf(tenant),
+      ),
+    answers: { created: 3, full: 5 },
+    afterwards: async (store, tenant) => {
+      const { items } = await store.grants.list(tenant, {}, FIRST_PAGE)
+      expect(items.map(({ number }) => number)).toEqual([6, 5, 4, 3, 2, 1])
+      expect(await recorded(store, tenant)).toBe(3)
+    },
+  },
+  'apiKeys.create: while others disable its subject': {
+    prepare: addAccount,
+    step: async (store, tenant, caller) => {
+      if (caller === 0) return store.accounts.setStatus(tenant, SUBJECT, 'disabled', NOW, [])
+      const key = newKey({ tenant, keyId: asClientId(`key ${caller}`), subject: SUBJECT })
+      return typeof (await store.apiKeys.create(key, 10, []))
+    },
+    answers: { changed: 1, string: 7 },
+    afterwards: async (store, tenant) =>
+      expect((await store.grants.list(tenant, { liveAt: NOW }, FIRST_PAGE)).items).toEqual([]),
+  },
+  'apiKeys.rotate': {
+    prepare: addKey,
+    step: (store, tenant, caller) => rotateKey(store, tenant, `secret ${caller}`),
+    answers: { rotated: 1, rotatedMeanwhile: 7 },
+    afterwards: async (store, tenant) => {
+      const key = await store.apiKeys.find(tenant, KEY)
+      expect(key?.secrets.map(({ endsAt }) => endsAt).sort()).toEqual([NOW + 2000, NOW + 300].sort())
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'apiKeys.rotate: while others revoke the key': {
+    prepare: addKey,
+    step: async (store, tenant, caller) => {
+      if (caller % 2 === 0) return store.apiKeys.revoke(tenant, KEY, 'operator', NOW, [])
+      return typeof (await rotateKey(store, tenant, `secret ${caller}`))
+    },
+    answers: { revoked: 1, notLive: 3, string: 4 },
+    afterwards: async (store, tenant) => {
+      const key = await store.apiKeys.find(tenant, KEY)
+      expect(key?.revokedAt).toBe(NOW)
+      expect(key?.grants.map(({ revokedAt }) => revokedAt)).toEqual([NOW, NOW])
+    },
+  },
+  'apiKeys.rotate: while others disable its subject': {
+    prepare: addKey,
+    step: async (store, tenant, caller) => {
+      if (caller % 2 === 0) return store.accounts.setStatus(tenant, SUBJECT, 'disabled', NOW, [])
+      return typeof (await rotateKey(store, tenant, `secret ${caller}`))
+    },
+    answers: { changed: 4, string: 4 },
+    afterwards: async (store, tenant) =>
+      expect((await store.grants.list(tenant, { liveAt: NOW }, FIRST_PAGE)).items).toEqual([]),
+  },
+  'apiKeys.revoke': {
+    prepare: addKey,
+    step: (store, tenant) => store.apiKeys.revoke(tenant, KEY, 'operator', NOW, auditOf(tenant)),
+    answers: { revoked: 1, notLive: 7 },
+    afterwards: async (store, tenant) => {
+      expect(await feedOf(store, tenant)).toEqual(['grant', 'grant', 'client'])
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'apiKeys.noteUses': {
+    prepare: addKey,
+    step: (store, tenant, caller) => store.apiKeys.noteUses(tenant, [{ keyId: KEY, at: NOW + caller }]),
+    answers: { undefined: 8 },
+    afterwards: async (store, tenant) => expect((await store.apiKeys.find(tenant, KEY))?.lastUsedAt).toBe(NOW + 7),
   },
   'audit.append': {
     step: (store, tenant) => store.audit.append([entry({ tenant, id: 'same' })]),

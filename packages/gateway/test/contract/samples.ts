@@ -10,6 +10,7 @@ import {
   type SubjectId,
 } from '#core/ids.ts'
 import type { Account } from '#store/ports/accounts.ts'
+import type { NewApiKey } from '#store/ports/api-keys.ts'
 import type { AuditEntry } from '#store/ports/audit.ts'
 import type { StoredClient } from '#store/ports/clients.ts'
 import type { EngineDocument } from '#store/ports/engine.ts'
@@ -80,6 +81,25 @@ export function grant(changes: Partial<NewGrant> = {}): NewGrant {
     scopes: ['files:read', 'files:write'],
     createdAt: NOW,
     expiresAt: NOW + 14_400,
+    ...changes,
+  }
+}
+
+/** Bound to the servers `files` and `notes`, of the subject `ada`. */
+export function newKey(changes: Partial<NewApiKey> = {}): NewApiKey {
+  const { tenant = ACME, keyId = asClientId('key_1'), subject = asSubjectId('ada'), expiresAt = NOW + 1000 } = changes
+  return {
+    tenant,
+    keyId,
+    name: 'nightly',
+    subject,
+    createdAt: NOW,
+    createdBy: 'localOperator',
+    expiresAt,
+    secret: { secretId: `first of ${keyId}`, hash: 'hash', createdAt: NOW, endsAt: expiresAt },
+    grants: ['files', 'notes'].map((server) =>
+      grant({ tenant, subject, clientId: keyId, server: asServerId(server), resource: `r/${server}`, expiresAt }),
+    ),
     ...changes,
   }
 }

@@ -17,6 +17,7 @@ import {
 import { systemRandom, uuidv7 } from '#core/random.ts'
 import type { AdminRole, RolePolicy, Snapshot } from '#core/snapshot.ts'
 import type { Store } from '#store/ports/store.ts'
+import { testServer } from './snapshot.ts'
 import { openTestStore } from './store.ts'
 
 export interface TestAdminApi {
@@ -72,7 +73,7 @@ export async function openTestAdminApi(door: TokenDoor | null = null): Promise<T
 }
 
 function role(name: string, admin: AdminRole | null): [string, RolePolicy] {
-  return [name, { name, admin, allow: new Map() }]
+  return [name, { name, admin, allow: new Map([['*', new Set(['read'] as const)]]) }]
 }
 
 /** Only what the admin API reads. */
@@ -90,7 +91,7 @@ export const TEST_SNAPSHOT = {
     role('user', 'user'),
     role('plain', null),
   ]),
-  servers: new Map(),
+  servers: new Map([[asServerId('files'), testServer('files')]]),
   dangerousOptions: [],
 } as unknown as Snapshot
 
@@ -194,4 +195,38 @@ export async function seed(store: Store, username: string): Promise<SeededUser> 
   }
   await store.engine.commit(DEFAULT_TENANT, [{ kind: 'openGrant', grant }], [])
   return { username, subject, clientId, grantId }
+}
+
+/** A live API key of the account; answers its id. */
+export async function seedKey(store: Store, { username, subject }: SeededUser): Promise<string> {
+  const now = systemClock.nowSeconds()
+  const keyId = asClientId(`key_of-${username}`)
+  await store.apiKeys.create(
+    {
+      tenant: DEFAULT_TENANT,
+      keyId,
+      name: 'a key',
+      subject,
+      createdAt: now,
+      createdBy: 'seed',
+      expiresAt: now + 3600,
+      secret: { secretId: `secret of ${username}`, hash: 'hash', createdAt: now, endsAt: now + 3600 },
+      grants: [
+        {
+          tenant: DEFAULT_TENANT,
+          grantId: asGrantId(`key-grant-of-${username}`),
+          subject,
+          clientId: keyId,
+          server: asServerId('files'),
+          resource: 'http://127.0.0.1:8700/mcp/files',
+          scopes: ['files:read'],
+          createdAt: now,
+          expiresAt: now + 3600,
+        },
+      ],
+    },
+    1_000,
+    [],
+  )
+  return keyId
 }

@@ -1,6 +1,7 @@
 import { clientOperations } from './clients.ts'
 import { configurationOperations } from './configuration.ts'
 import { grantOperations } from './grants.ts'
+import { keyOperations } from './keys.ts'
 import { logOperations } from './log.ts'
 import type { Operation } from './operation.ts'
 import { userOperations } from './users.ts'
@@ -10,6 +11,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...userOperations,
   ...clientOperations,
   ...grantOperations,
+  ...keyOperations,
   ...logOperations,
   ...configurationOperations,
 ]

@@ -16,6 +16,8 @@ export const TABLE_KEYS = {
   counters: ['tenant', 'name'],
   replicas: ['tenant', 'id'],
   key_claims: ['tenant', 'purpose'],
+  api_keys: ['tenant', 'key_id'],
+  api_key_secrets: ['tenant', 'secret_id'],
 } as const satisfies { readonly [T in keyof Database]: readonly (keyof Database[T])[] }
 
 export type TableName = keyof Database

@@ -1,5 +1,6 @@
 import type { StoreFailure } from '../errors.ts'
 import type { AccountsPort } from './accounts.ts'
+import type { ApiKeysPort } from './api-keys.ts'
 import type { AuditPort } from './audit.ts'
 import type { ClientsPort } from './clients.ts'
 import type { EnginePort } from './engine.ts'
@@ -20,6 +21,7 @@ import type { TurnsPort } from './turns.ts'
  */
 export interface Store {
   readonly accounts: AccountsPort
+  readonly apiKeys: ApiKeysPort
   readonly audit: AuditPort
   readonly clients: ClientsPort
   readonly engine: EnginePort

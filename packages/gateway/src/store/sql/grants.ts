@@ -51,7 +51,7 @@ export function createGrants(db: Kysely<Database>): GrantsPort {
   }
 }
 
-function toGrant(row: GrantsTable): StoredGrant {
+export function toGrant(row: GrantsTable): StoredGrant {
   return {
     tenant: asTenantId(row.tenant),
     grantId: asGrantId(row.grant_id),

@@ -3,6 +3,7 @@ import { StoreTooNew } from '../errors.ts'
 import { isPostgres } from './dialect.ts'
 import { up as firstTables } from './migrations/0001-first-tables.ts'
 import { up as replicas } from './migrations/0002-replicas.ts'
+import { up as apiKeys } from './migrations/0006-api-keys.ts'
 
 interface Migration {
   /** File name without extension; order is by the number in front. */
@@ -13,6 +14,7 @@ interface Migration {
 const MIGRATIONS: readonly Migration[] = [
   { name: '0001-first-tables', up: firstTables },
   { name: '0002-replicas', up: replicas },
+  { name: '0006-api-keys', up: apiKeys },
 ]
 
 export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name)

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Store } from '../ports/store.ts'
 import { createAccounts } from './accounts.ts'
+import { createApiKeys } from './api-keys.ts'
 import { createAudit } from './audit.ts'
 import { createClients } from './clients.ts'
 import { createEngine } from './engine.ts'
@@ -22,6 +23,7 @@ export type Ports = Omit<Store, 'close' | 'lost' | 'hints' | 'leads' | 'turns'>
 export function createPorts(transaction: Kysely<Database>): Ports {
   return {
     accounts: createAccounts(transaction),
+    apiKeys: createApiKeys(transaction),
     audit: createAudit(transaction),
     clients: createClients(transaction),
     engine: createEngine(transaction),
@@ -48,6 +50,15 @@ export const PORT_METHODS = {
     setPassword: 'writes',
     setRoles: 'writes',
     setStatus: 'writes',
+  },
+  apiKeys: {
+    create: 'writes',
+    find: 'looks',
+    findBySecret: 'looks',
+    list: 'looks',
+    rotate: 'writes',
+    revoke: 'writes',
+    noteUses: 'writes',
   },
   audit: {
     append: 'writes',

@@ -17,6 +17,8 @@ export interface Database {
   counters: CountersTable
   replicas: ReplicasTable
   key_claims: KeyClaimsTable
+  api_keys: ApiKeysTable
+  api_key_secrets: ApiKeySecretsTable
 }
 
 export interface AccountsTable {
@@ -149,4 +151,27 @@ export interface KeyClaimsTable {
   purpose: 'sealing' | 'checkpoint'
   key_id: string
   claimed_at: number
+}
+
+export interface ApiKeysTable {
+  tenant: string
+  key_id: string
+  name: string
+  subject: string
+  created_at: number
+  created_by: string
+  expires_at: number
+  revoked_at: number | null
+  revoked_cause: string | null
+  last_used_at: number | null
+  rotations: number
+}
+
+export interface ApiKeySecretsTable {
+  tenant: string
+  secret_id: string
+  key_id: string
+  hash: string
+  created_at: number
+  ends_at: number
 }
