@@ -1,4 +1,5 @@
-import type { ServerId, TenantId } from './ids.ts'
+import type { ClientAuthMethod, ClientGrantType } from './client-grant-types.ts'
+import type { ClientId, ServerId, TenantId } from './ids.ts'
 import type { Secret } from './secret.ts'
 import type { ToolClass } from './tool-classes.ts'
 
@@ -19,6 +20,8 @@ export interface Snapshot {
   /** Addresses whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[]
   readonly registration: RegistrationPolicy
+  /** Clients that the operator wrote down. */
+  readonly clients: ReadonlyMap<ClientId, PreregisteredClient>
   readonly servers: ReadonlyMap<ServerId, ServerEntry>
   readonly roles: ReadonlyMap<string, RolePolicy>
   readonly lifetimes: Lifetimes
@@ -35,6 +38,25 @@ export interface RegistrationPolicy {
   readonly perAddressPerHour: number
   /** Whether https URLs are accepted as client ids (Client ID Metadata Documents). */
   readonly metadataDocuments: boolean
+}
+
+/** A client of the configuration: known by the operator's word, so its name is no claim. */
+export interface PreregisteredClient {
+  readonly clientId: ClientId
+  readonly name: string
+  /** Empty without `authorization_code`. */
+  readonly redirectUris: readonly string[]
+  readonly grantTypes: readonly ClientGrantType[]
+  readonly authMethod: ClientAuthMethod
+  /** For the two `client_secret` methods, else null. */
+  readonly secret: Secret | null
+  /** For `private_key_jwt`, else null. */
+  readonly keys:
+    | { readonly kind: 'jwks'; readonly jwks: readonly Readonly<Record<string, unknown>>[] }
+    | { readonly kind: 'jwksUri'; readonly jwksUri: string }
+    | null
+  /** All that it may be given in grants that no person consents to. */
+  readonly scopes: readonly string[]
 }
 
 export interface Lifetimes {

@@ -33,6 +33,7 @@ const snapshot: Snapshot = {
   allowedOrigins: new Set(),
   trustedProxies: [],
   registration: { mode: 'approval', clientsMax: 1, perAddressPerHour: 1, metadataDocuments: true },
+  clients: new Map(),
   servers: new Map([server('files', ['read']), server('notes', ['read', 'write'])]),
   roles: new Map(),
   lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },

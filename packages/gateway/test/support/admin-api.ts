@@ -91,6 +91,7 @@ export const TEST_SNAPSHOT = {
     role('user', 'user'),
     role('plain', null),
   ]),
+  clients: new Map(),
   servers: new Map([[asServerId('files'), testServer('files')]]),
   dangerousOptions: [],
 } as unknown as Snapshot

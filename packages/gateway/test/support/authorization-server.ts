@@ -300,6 +300,7 @@ function snapshotFor(publicUrl: string, ids: readonly string[]): Snapshot {
     allowedOrigins: new Set(),
     trustedProxies: [],
     registration: { mode: 'open', clientsMax: 100, perAddressPerHour: 100, metadataDocuments: true },
+    clients: new Map(),
     servers,
     roles: new Map([
       ['member', { name: 'member', admin: null, allow: allowOfMember }],

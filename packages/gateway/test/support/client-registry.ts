@@ -95,6 +95,7 @@ function testSnapshot(policy: Partial<RegistrationPolicy> = {}, more: Partial<Sn
     isLoopback: false,
     allowedOrigins: new Set(),
     trustedProxies: [],
+    clients: new Map(),
     servers: new Map(),
     roles: new Map(),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },

@@ -207,6 +207,7 @@ function snapshotOf(origin: string, options: GatewayOptions): Snapshot {
     allowedOrigins: new Set(),
     trustedProxies: [],
     registration: { mode: 'open', clientsMax: 10, perAddressPerHour: 10, metadataDocuments: false },
+    clients: new Map(),
     servers: new Map(servers),
     roles: new Map([
       [

@@ -179,6 +179,7 @@ function snapshotFor(publicUrl: string): Snapshot {
     allowedOrigins: new Set(['https://listed.example']),
     trustedProxies: [],
     registration: { mode: 'open', clientsMax: 100, perAddressPerHour: 100, metadataDocuments: true },
+    clients: new Map(),
     servers: new Map([
       [notes.id, notes],
       [files.id, files],

@@ -43,6 +43,7 @@ export function testSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     allowedOrigins: new Set(['https://ide.example']),
     trustedProxies: [],
     registration: { mode: 'open', clientsMax: 10, perAddressPerHour: 10, metadataDocuments: true },
+    clients: new Map(),
     servers: new Map(servers.map((server) => [server.id, server])),
     roles: new Map(roles.map((role) => [role.name, role])),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },

@@ -14,6 +14,7 @@ import { fetchMetadataDocument } from './fetch-metadata-document.ts'
 import { clientIdHost, createKnownClients, type KnownClients, readStoredMetadata } from './known-clients.ts'
 import { findLookalikes } from './lookalike-names.ts'
 import { CLIENT_ID_URL_LENGTH_MAX, looksLikeUrl, parseMetadataDocumentUrl } from './metadata-document-url.ts'
+import { preregisteredNames, resolvePreregistered } from './preregistered.ts'
 import { isLocalhostOnly, redirectIsAllowed } from './redirect-uris.ts'
 import { registerClient } from './register-client.ts'
 import type { ClientMetadataWire, ClientRegistry, ClientResolution } from './registry.ts'
@@ -60,6 +61,8 @@ async function resolveClient(
 ): Promise<ClientResolution> {
   // Longer than any id we hand out or accept.
   if (clientId.length > CLIENT_ID_URL_LENGTH_MAX) return { kind: 'unknown' }
+  const preregistered = snapshot.clients.get(clientId)
+  if (preregistered !== undefined) return resolvePreregistered(preregistered)
   const stored = await context.store.clients.find(snapshot.tenant, clientId)
   if (stored !== null) return await resolveStored(stored, snapshot, context)
   if (!looksLikeUrl(clientId)) return { kind: 'unknown' }
@@ -98,7 +101,7 @@ async function activeClient(
   context: RegistryContext,
 ): Promise<ClientResolution> {
   const host = clientIdHost(client)
-  const known = await context.known.list(snapshot.tenant)
+  const known = [...(await context.known.list(snapshot.tenant)), ...preregisteredNames(snapshot)]
   // A name can only be mistaken for one that was there before.
   const earlier = known.filter((other) => other.clientId !== client.clientId && other.createdAt <= client.createdAt)
   return {

@@ -1,3 +1,4 @@
+import type { ClientAuthMethod, ClientGrantType } from '#core/client-grant-types.ts'
 import type { ClientId, RequestId } from '#core/ids.ts'
 import type { Secret } from '#core/secret.ts'
 import type { ClientDescription } from '../interactions.ts'
@@ -7,9 +8,10 @@ export interface ClientMetadataWire {
   readonly client_name: string
   readonly redirect_uris: readonly string[]
   readonly application_type: 'native' | 'web'
-  readonly grant_types: readonly ('authorization_code' | 'refresh_token')[]
-  readonly response_types: readonly ['code']
-  readonly token_endpoint_auth_method: 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'
+  readonly grant_types: readonly ClientGrantType[]
+  /** Empty for a client that never sends a browser here. */
+  readonly response_types: readonly 'code'[]
+  readonly token_endpoint_auth_method: ClientAuthMethod
   readonly client_uri?: string
   readonly logo_uri?: string
   readonly tos_uri?: string

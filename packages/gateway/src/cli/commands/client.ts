@@ -20,7 +20,7 @@ interface Client {
   readonly kind: string
   readonly status: string
   readonly redirectUris: readonly string[]
-  readonly createdAt: string
+  readonly createdAt: string | null
   readonly approvedAt: string | null
   readonly approvedBy: string | null
 }
@@ -45,7 +45,7 @@ export function clientCommand(command: Command, world: CommandWorld): Command {
           CLIENT: (client) => client.clientId,
           STATUS: (client) => client.status,
           KIND: (client) => client.kind,
-          CREATED: (client) => client.createdAt.slice(0, 10),
+          CREATED: (client) => client.createdAt?.slice(0, 10) ?? null,
           NAME: (client) => client.name,
         })
         return EXIT.ok

@@ -9,6 +9,7 @@ export const ERROR_STATUS = {
   notFound: 404,
   usernameTaken: 409,
   clientNotPending: 409,
+  clientInConfiguration: 409,
   keysFull: 409,
   keyNotLive: 409,
   keyRotatedMeanwhile: 409,

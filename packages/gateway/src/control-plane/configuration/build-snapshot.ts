@@ -1,5 +1,5 @@
-import { asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
-import type { RolePolicy, ServerEntry, Snapshot, UpstreamSpec } from '#core/snapshot.ts'
+import { asServerId, type ClientId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
+import type { PreregisteredClient, RolePolicy, ServerEntry, Snapshot, UpstreamSpec } from '#core/snapshot.ts'
 import { DEFAULT_ROLES } from './default-roles.ts'
 import type { EffectiveGateway } from './effective.ts'
 import type { Configuration, RoleSection, ServerSection } from './schema.ts'
@@ -9,6 +9,7 @@ export function buildSnapshot(
   configuration: Configuration,
   effective: EffectiveGateway,
   upstreams: ReadonlyMap<string, UpstreamSpec>,
+  clients: ReadonlyMap<ClientId, PreregisteredClient>,
   version: string,
 ): Snapshot {
   const { gateway, registration, lifetimes, store } = configuration
@@ -26,6 +27,7 @@ export function buildSnapshot(
     allowedOrigins: new Set(gateway.allowedOrigins),
     trustedProxies: gateway.trustedProxies,
     registration: { ...registration, mode: registration.mode ?? (effective.isLoopback ? 'open' : 'approval') },
+    clients,
     servers,
     roles: new Map(
       Object.entries(configuration.roles ?? DEFAULT_ROLES).map(([name, role]) => [name, buildRole(name, role)]),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CLIENT_AUTH_METHODS, CLIENT_GRANT_TYPES } from '#core/client-grant-types.ts'
 import { TOOL_CLASSES } from '#core/tool-classes.ts'
 import { SCHEMA_PATTERN } from '#store/ports/settings.ts'
 
@@ -9,6 +10,7 @@ import { SCHEMA_PATTERN } from '#store/ports/settings.ts'
  */
 
 const SERVERS_MAX = 500
+const CLIENTS_MAX = 200
 const ROLES_MAX = 100
 const LIST_MAX = 100
 const TOOLS_MAX = 2_000
@@ -16,6 +18,8 @@ const TEXT_CHARS_MAX = 4_096
 const MIB = 1024 * 1024
 
 export const SERVER_ID_PATTERN: RegExp = /^[a-z0-9-]{1,63}$/
+/** Not what we generate (`sp_`, `key_`), and no URL. */
+export const CLIENT_ID_PATTERN: RegExp = /^(?!sp_|key_)[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 export const ROLE_NAME_PATTERN: RegExp = /^[a-z][a-z0-9-]{0,62}$/
 export const ENVIRONMENT_NAME_PATTERN: RegExp = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
 /** RFC 9110 §5.1: a field name is a token. */
@@ -91,6 +95,40 @@ const registration = z
       .describe('Whether https URLs are accepted as client ids (Client ID Metadata Documents).'),
   })
   .describe('Who may become an OAuth client.')
+
+const client = z
+  .strictObject({
+    name: text('Shown on the consent page, as a name that you vouch for.').max(100),
+    redirectUris: z
+      .array(text('https, http on loopback, or a private-use scheme such as com.example.app:/callback.'))
+      .max(20)
+      .default([])
+      .describe('Where codes may be sent, compared exactly; the port of loopback is free.'),
+    grantTypes: z
+      .array(z.enum(CLIENT_GRANT_TYPES))
+      .min(1)
+      .max(CLIENT_GRANT_TYPES.length)
+      .default(['authorization_code', 'refresh_token'])
+      .describe('How it may get tokens.'),
+    authMethod: z
+      .enum(CLIENT_AUTH_METHODS)
+      .default('none')
+      .describe('How it proves who it is at the token endpoint. `none` is for programs that cannot keep a secret.'),
+    secret: text('The client secret as one reference, for the two `client_secret` methods.').optional(),
+    jwks: z
+      .array(z.record(z.string(), z.unknown()))
+      .min(1)
+      .max(10)
+      .optional()
+      .describe('Its public keys (JWK), for `private_key_jwt`.'),
+    jwksUri: text('https URL of its public keys, instead of `jwks`.').optional(),
+    scopes: z
+      .array(text('server:class'))
+      .max(LIST_MAX)
+      .default([])
+      .describe('All that it may be given where no person consents, as in `client_credentials`.'),
+  })
+  .describe('A client that you know. Other clients register themselves.')
 
 const lifetimes = z
   .strictObject({
@@ -246,6 +284,11 @@ export const configurationSchema = z
     version: z.literal(1).describe('Version of this format.'),
     gateway: gateway.prefault({}),
     registration: registration.prefault({}),
+    clients: z
+      .record(z.string().regex(CLIENT_ID_PATTERN), client)
+      .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} clients`)
+      .default({})
+      .describe('Clients that you know, by client id. They need no registration and no approval.'),
     lifetimes: lifetimes.prefault({}),
     store: store.prefault({}),
     roles: z
@@ -268,4 +311,5 @@ export type Configuration = z.output<typeof configurationSchema>
 export type GatewaySection = Configuration['gateway']
 export type ServerSection = Configuration['servers'][string]
 export type StoreSection = Configuration['store']
+export type ClientSection = Configuration['clients'][string]
 export type RoleSection = NonNullable<Configuration['roles']>[string]
