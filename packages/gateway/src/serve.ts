@@ -233,7 +233,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   closers.add('MCP endpoint', mcp)
   await listener.listen(loaded.listen.host, loaded.listen.port)
   followCertificates(snapshots, listener)
-  const stopHousekeeping = startHousekeeping({ store, tenant: snapshot.tenant, audit, clock, log })
+  const stopHousekeeping = startHousekeeping({ store, tenant: snapshot.tenant, snapshots, audit, clock, log })
   closers.add('housekeeping', { close: async () => stopHousekeeping() })
 
   return {

@@ -75,6 +75,8 @@ describe('docs/specs/audit-record.md', () => {
       'client.register': 3004,
       'client.approve': 3004,
       'client.remove': 3004,
+      'client.token.create': 3004,
+      'client.token.revoke': 3004,
       'system.start': 6002,
       'system.recover': 6002,
       'system.stop': 6002,

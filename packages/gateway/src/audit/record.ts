@@ -13,6 +13,8 @@ const CLASS_UID: Readonly<Record<AuditActivity, number>> = {
   'client.register': 3004,
   'client.approve': 3004,
   'client.remove': 3004,
+  'client.token.create': 3004,
+  'client.token.revoke': 3004,
   consent: 3003,
   'key.create': 3003,
   'key.rotate': 3003,

@@ -35,6 +35,8 @@ export type AuditActivity =
   | 'client.register'
   | 'client.approve'
   | 'client.remove'
+  | 'client.token.create'
+  | 'client.token.revoke'
   | 'consent'
   | 'key.create'
   | 'key.rotate'

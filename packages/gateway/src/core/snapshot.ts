@@ -30,14 +30,32 @@ export interface Snapshot {
 }
 
 export interface RegistrationPolicy {
-  /** `open` only while P is loopback. */
-  readonly mode: 'open' | 'approval' | 'closed'
+  /** `open` only while P is loopback. `statement`: with a software statement or an initial access token, else not at all. */
+  readonly mode: 'open' | 'approval' | 'statement' | 'closed'
   /** Most clients kept, all states together. */
   readonly clientsMax: number
   /** Registrations accepted per source address and hour. */
   readonly perAddressPerHour: number
   /** Whether https URLs are accepted as client ids (Client ID Metadata Documents). */
   readonly metadataDocuments: boolean
+  /** Registrations accepted per hour, from everywhere. */
+  readonly perHour: number
+  /** A client that nobody has used for so long is forgotten; 0: never. */
+  readonly unusedDays: number
+  /** Whose metadata documents: an empty `allow` means everybody's; `deny` is stronger. Hosts, or `*.` and a domain for all below it. */
+  readonly documentHosts: { readonly allow: readonly string[]; readonly deny: readonly string[] }
+  /** Whose software statements let a client in. */
+  readonly statements: readonly StatementIssuer[]
+}
+
+export interface StatementIssuer {
+  /** `iss`, byte for byte. */
+  readonly issuer: string
+  readonly keys:
+    | { readonly kind: 'jwks'; readonly jwks: readonly Readonly<Record<string, unknown>>[] }
+    | { readonly kind: 'jwksUri'; readonly jwksUri: string; readonly network: 'public' | 'private' | 'loopback' }
+  /** Clients that its statements may have let in at a time. */
+  readonly clientsMax: number
 }
 
 /** A client of the configuration: known by the operator's word, so its name is no claim. */

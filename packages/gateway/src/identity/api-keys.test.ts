@@ -54,6 +54,7 @@ beforeEach(() => {
         expiresAt: now + 90 * DAY,
         revokedAt: null,
         revokedCause: null,
+        clientDigest: null,
       },
     ],
   }

@@ -4,11 +4,14 @@ import { type Clock, systemClock } from '#core/clock.ts'
 import { asClientId, DEFAULT_TENANT } from '#core/ids.ts'
 import { systemRandom } from '#core/random.ts'
 import { createSealer } from '#keys/sealer.ts'
+import { testSnapshot } from '../../test/support/snapshot.ts'
 import { openTestStore } from '../../test/support/store.ts'
 import { startHousekeeping } from './housekeeping.ts'
 
 const DAY_SECONDS = 24 * 3600
 const NOW = 1_800_000_000
+
+const snapshots = { current: () => testSnapshot() }
 
 let opened: Awaited<ReturnType<typeof openTestStore>>
 
@@ -37,7 +40,7 @@ it('clients that nobody approved for a week are forgotten, on record', async () 
   const audit = createAuditTrail({ port: store.audit, sealer, clock, random: systemRandom })
   const failed: unknown[] = []
   const log = { debug: () => {}, info: () => {}, warn: (...args: unknown[]) => void failed.push(args), error: () => {} }
-  const stop = startHousekeeping({ store, tenant: DEFAULT_TENANT, audit, clock, log })
+  const stop = startHousekeeping({ store, tenant: DEFAULT_TENANT, snapshots, audit, clock, log })
   vi.advanceTimersByTime(30_000)
   await vi.waitFor(async () => expect(await store.audit.latest(DEFAULT_TENANT, 10)).toHaveLength(1))
   // Nothing more to forget: nothing more to say.

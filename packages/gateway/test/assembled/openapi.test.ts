@@ -47,6 +47,9 @@ const EXAMPLES: Record<string, () => Example> = {
   'grants.show': () => ({ params: { grant: ids['grant'] ?? '' } }),
   'grants.revoke': () => ({ params: { grant: ids['grant'] ?? '' } }),
   'grants.revokeMany': () => ({ body: { clientId: ids['client'] ?? '' } }),
+  'clientTokens.create': () => ({ body: { name: 'fleet', usesMax: 3, expiresInSeconds: 3600 } }),
+  'clientTokens.list': () => ({ query: 'all=true' }),
+  'clientTokens.revoke': () => ({ params: { token: ids['token'] ?? '' } }),
   'keys.create': () => ({
     body: {
       user: 'alice',
@@ -101,6 +104,8 @@ beforeAll(async () => {
     servers: [{ server: 'files', scopes: ['files:read'] }],
     expiresInSeconds: 3600,
   })
+  const token = await world.admin('POST', '/client-tokens', { name: 'another', expiresInSeconds: 3600 })
+  ids['token'] = (JSON.parse(token.text) as { tokenId: string }).tokenId
   ids['key'] = (JSON.parse(made.text) as { keyId: string }).keyId
   ids['grant'] = grants.items[0]?.grantId ?? ''
 })

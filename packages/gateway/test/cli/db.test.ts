@@ -38,7 +38,12 @@ it('migrate brings either store to this version, and says what was run', async (
   for (const config of ['sallyport.yaml', 'postgres.yaml']) {
     const first = await cli.run(['db', 'migrate', '--config', config, '--json'])
     expect(first, first.err).toMatchObject({ code: 0, err: '' })
-    expect(json(first.out).migrated).toEqual(['0001-first-tables', '0002-replicas', '0006-api-keys'])
+    expect(json(first.out).migrated).toEqual([
+      '0001-first-tables',
+      '0002-replicas',
+      '0006-api-keys',
+      '0007-registration',
+    ])
     const again = await cli.run(['db', 'migrate', '--config', config])
     expect(again).toMatchObject({
       code: 0,

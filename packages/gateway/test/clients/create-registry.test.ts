@@ -98,7 +98,7 @@ describe('a client that is a metadata document', () => {
     const t = await openApproved(notes)
     await t.store.clients.remove(DEFAULT_TENANT, ID, t.clock.nowSeconds(), [])
     const before = notes.asked.length
-    expect(await t.registry.resolve(ID, null)).toEqual({ kind: 'removed' })
+    expect(await t.registry.resolve(ID, null)).toEqual({ kind: 'removed', cause: 'operator' })
     expect(notes.asked).toHaveLength(before)
   })
 

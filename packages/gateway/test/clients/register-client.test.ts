@@ -163,7 +163,7 @@ describe('modes', () => {
     await store.clients.approve(DEFAULT_TENANT, clientId, 'operator', clock.nowSeconds(), [])
     expect((await registry.resolve(clientId, null)).kind).toBe('active')
     await store.clients.remove(DEFAULT_TENANT, clientId, clock.nowSeconds(), [])
-    expect(await registry.resolve(clientId, null)).toEqual({ kind: 'removed' })
+    expect(await registry.resolve(clientId, null)).toEqual({ kind: 'removed', cause: 'operator' })
   })
 
   test('closed: 403, nothing stored, one record', async () => {

@@ -14,6 +14,7 @@ import {
   raw,
   type SeededUser,
   seed,
+  seedClientToken,
   seedKey,
   type TestAdminApi,
   tokenCaller,
@@ -35,6 +36,9 @@ const MATRIX: Readonly<Record<OperationId, readonly [Expected, Expected, Expecte
   'clients.show': ['all', 'all', 'all', 'none', 'none'],
   'clients.approve': ['all', 'all', 'none', 'none', 'none'],
   'clients.remove': ['all', 'none', 'none', 'none', 'none'],
+  'clientTokens.list': ['all', 'all', 'all', 'none', 'none'],
+  'clientTokens.create': ['all', 'none', 'none', 'none', 'none'],
+  'clientTokens.revoke': ['all', 'none', 'none', 'none', 'none'],
   'grants.list': ['all', 'own', 'all', 'own', 'none'],
   'grants.show': ['all', 'own', 'all', 'own', 'none'],
   'grants.revoke': ['all', 'own', 'own', 'own', 'none'],
@@ -69,6 +73,8 @@ function request(id: OperationId, { username, subject, clientId, grantId }: Seed
     'clients.show': client,
     'clients.approve': client,
     'clients.remove': client,
+    'clientTokens.create': { body: { name: 'fleet', expiresInSeconds: 3600 } },
+    'clientTokens.revoke': { params: { token: `token-${username}` } },
     'grants.list': { query: { subject } },
     'grants.show': { params: { grant: grantId } },
     'grants.revoke': { params: { grant: grantId } },
@@ -111,6 +117,7 @@ describe.each(ROLES.map((role, column) => [role ?? 'nobody', role, column] as co
     const caller = tokenCaller(role, alice.subject)
     if (id.startsWith('keys.'))
       for (const user of [alice, bob]) expect(await seedKey(world.store, user)).toBe(keyOf(user.username))
+    if (id === 'clientTokens.revoke') await seedClientToken(world.store, bob)
     const anothers = await world.api.dispatch(id, raw(request(id, bob)), caller, REQUEST)
     if (expected === 'all') {
       expect(anothers).toMatchObject({ ok: true })
@@ -180,6 +187,7 @@ describe('the scopes of tokens', () => {
       'users.show',
       'clients.list',
       'clients.show',
+      'clientTokens.list',
       'grants.list',
       'grants.show',
       'keys.list',

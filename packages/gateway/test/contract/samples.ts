@@ -15,6 +15,7 @@ import type { AuditEntry } from '#store/ports/audit.ts'
 import type { StoredClient } from '#store/ports/clients.ts'
 import type { EngineDocument } from '#store/ports/engine.ts'
 import type { NewGrant } from '#store/ports/grants.ts'
+import type { InitialAccessToken } from '#store/ports/initial-access-tokens.ts'
 import type { Page, PageRequest } from '#store/ports/page.ts'
 import type { Store } from '#store/ports/store.ts'
 
@@ -66,11 +67,14 @@ export function client(changes: Partial<StoredClient> = {}): StoredClient {
     createdAt: NOW,
     approvedAt: null,
     approvedBy: null,
+    admittedBy: null,
+    lookalikes: [],
+    removedCause: null,
     ...changes,
   }
 }
 
-export function grant(changes: Partial<NewGrant> = {}): NewGrant {
+export function grant(changes: Partial<NewGrant> = {}): NewGrant & { readonly clientDigest: string | null } {
   return {
     tenant: ACME,
     grantId: newGrantId(),
@@ -81,6 +85,7 @@ export function grant(changes: Partial<NewGrant> = {}): NewGrant {
     scopes: ['files:read', 'files:write'],
     createdAt: NOW,
     expiresAt: NOW + 14_400,
+    clientDigest: null,
     ...changes,
   }
 }
@@ -100,6 +105,24 @@ export function newKey(changes: Partial<NewApiKey> = {}): NewApiKey {
     grants: ['files', 'notes'].map((server) =>
       grant({ tenant, subject, clientId: keyId, server: asServerId(server), resource: `r/${server}`, expiresAt }),
     ),
+    ...changes,
+  }
+}
+
+/** Good for ten clients, for an hour. */
+export function newInitialAccessToken(changes: Partial<InitialAccessToken> = {}): InitialAccessToken {
+  const { tokenId = 'token' } = changes
+  return {
+    tenant: ACME,
+    tokenId,
+    name: 'fleet',
+    hash: `hash of ${tokenId}`,
+    uses: 0,
+    usesMax: 10,
+    createdAt: NOW,
+    createdBy: 'localOperator',
+    expiresAt: NOW + 3600,
+    revokedAt: null,
     ...changes,
   }
 }

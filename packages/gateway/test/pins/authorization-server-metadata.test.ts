@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { authorizationServerMetadata, openidConfiguration } from '#authorization-server/metadata.ts'
 import { asServerId, DEFAULT_TENANT } from '#core/ids.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import { UNGOVERNED } from '../support/snapshot.ts'
 
 const server = (id: string, baselineClasses: ServerEntry['baselineClasses']): [ServerEntry['id'], ServerEntry] => [
   asServerId(id),
@@ -32,7 +33,7 @@ const snapshot: Snapshot = {
   isLoopback: false,
   allowedOrigins: new Set(),
   trustedProxies: [],
-  registration: { mode: 'approval', clientsMax: 1, perAddressPerHour: 1, metadataDocuments: true },
+  registration: { mode: 'approval', clientsMax: 1, perAddressPerHour: 1, metadataDocuments: true, ...UNGOVERNED },
   clients: new Map(),
   servers: new Map([server('files', ['read']), server('notes', ['read', 'write'])]),
   roles: new Map(),

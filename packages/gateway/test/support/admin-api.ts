@@ -231,3 +231,19 @@ export async function seedKey(store: Store, { username, subject }: SeededUser): 
   )
   return keyId
 }
+
+/** A live initial access token. */
+export async function seedClientToken(store: Store, { username }: SeededUser): Promise<void> {
+  const now = systemClock.nowSeconds()
+  const token = {
+    tenant: DEFAULT_TENANT,
+    tokenId: `token-${username}`,
+    name: 'a token',
+    hash: 'hash',
+    usesMax: 1,
+    createdAt: now,
+    createdBy: 'seed',
+    expiresAt: now + 3600,
+  }
+  await store.initialAccessTokens.create(token, 1_000, [])
+}

@@ -19,6 +19,7 @@ import { openSealer, type Sealer } from '#keys/sealer.ts'
 import { loadSigningKeys, type SigningKeys } from '#keys/signing-keys.ts'
 import type { Store } from '#store/ports/store.ts'
 import { OAuthBrowser, postForm } from './oauth-browser.ts'
+import { UNGOVERNED } from './snapshot.ts'
 import { openTestStore } from './store.ts'
 import { REDIRECT, TestRegistry } from './test-registry.ts'
 
@@ -299,7 +300,7 @@ function snapshotFor(publicUrl: string, ids: readonly string[]): Snapshot {
     isLoopback: true,
     allowedOrigins: new Set(),
     trustedProxies: [],
-    registration: { mode: 'open', clientsMax: 100, perAddressPerHour: 100, metadataDocuments: true },
+    registration: { mode: 'open', clientsMax: 100, perAddressPerHour: 100, metadataDocuments: true, ...UNGOVERNED },
     clients: new Map(),
     servers,
     roles: new Map([

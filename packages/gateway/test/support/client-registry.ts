@@ -9,6 +9,7 @@ import type { RegistrationPolicy, Snapshot } from '#core/snapshot.ts'
 import { createSealer } from '#keys/sealer.ts'
 import { type FetchDocumentOptions, fetchDocument } from '#net/fetch-document.ts'
 import type { Store } from '#store/ports/store.ts'
+import { UNGOVERNED } from './snapshot.ts'
 import { openTestStore } from './store.ts'
 
 /** A clock that moves only when told. */
@@ -101,7 +102,14 @@ function testSnapshot(policy: Partial<RegistrationPolicy> = {}, more: Partial<Sn
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
     dangerousOptions: [],
     ...more,
-    registration: { mode: 'approval', clientsMax: 100, perAddressPerHour: 50, metadataDocuments: true, ...policy },
+    registration: {
+      mode: 'approval',
+      clientsMax: 100,
+      perAddressPerHour: 50,
+      metadataDocuments: true,
+      ...UNGOVERNED,
+      ...policy,
+    },
   }
 }
 

@@ -26,6 +26,7 @@ import type { TokenProblem } from '#identity/access-tokens.ts'
 import type { LiveMemberships } from '#identity/live-ports.ts'
 import type { Principal } from '#identity/principal.ts'
 import { createSealer } from '#keys/sealer.ts'
+import { UNGOVERNED } from './snapshot.ts'
 
 export interface TestServer {
   readonly upstream: UpstreamSpec
@@ -206,7 +207,7 @@ function snapshotOf(origin: string, options: GatewayOptions): Snapshot {
     isLoopback: true,
     allowedOrigins: new Set(),
     trustedProxies: [],
-    registration: { mode: 'open', clientsMax: 10, perAddressPerHour: 10, metadataDocuments: false },
+    registration: { mode: 'open', clientsMax: 10, perAddressPerHour: 10, metadataDocuments: false, ...UNGOVERNED },
     clients: new Map(),
     servers: new Map(servers),
     roles: new Map([

@@ -18,6 +18,7 @@ import { newSetupLink } from '#identity/setup-link.ts'
 import { openSealer } from '#keys/sealer.ts'
 import type { Account } from '#store/ports/accounts.ts'
 import type { Store } from '#store/ports/store.ts'
+import { UNGOVERNED } from './snapshot.ts'
 import { openTestStore } from './store.ts'
 import { TestInteractions } from './test-interactions.ts'
 
@@ -178,7 +179,7 @@ function snapshotFor(publicUrl: string): Snapshot {
     isLoopback: true,
     allowedOrigins: new Set(['https://listed.example']),
     trustedProxies: [],
-    registration: { mode: 'open', clientsMax: 100, perAddressPerHour: 100, metadataDocuments: true },
+    registration: { mode: 'open', clientsMax: 100, perAddressPerHour: 100, metadataDocuments: true, ...UNGOVERNED },
     clients: new Map(),
     servers: new Map([
       [notes.id, notes],

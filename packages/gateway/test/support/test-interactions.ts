@@ -64,6 +64,7 @@ export class TestInteractions implements Interactions {
         clientIdHost: null,
         clientUri: null,
         kind: 'dynamic',
+        digest: null,
         isLocalhostOnly: false,
         lookalikes: [],
         registeredAt: null,

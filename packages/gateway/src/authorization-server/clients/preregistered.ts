@@ -14,6 +14,7 @@ export function resolvePreregistered(client: PreregisteredClient): ClientResolut
       secret,
       issuedAt: null,
       description: {
+        digest: null,
         name,
         clientIdHost: null,
         clientUri: null,

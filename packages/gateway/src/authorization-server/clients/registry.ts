@@ -1,6 +1,7 @@
 import type { ClientAuthMethod, ClientGrantType } from '#core/client-grant-types.ts'
 import type { ClientId, RequestId } from '#core/ids.ts'
 import type { Secret } from '#core/secret.ts'
+import type { BearerCredential } from '#wire/oauth/bearer.ts'
 import type { ClientDescription } from '../interactions.ts'
 
 /** RFC 7591 §2 metadata that we keep, validated. Names as on the wire, because the engine reads them so. */
@@ -35,7 +36,7 @@ export type ClientResolution =
   | { readonly kind: 'active'; readonly client: ResolvedClient }
   /** Known, waiting for `sallyport client approve`. */
   | { readonly kind: 'pending'; readonly name: string }
-  | { readonly kind: 'removed' }
+  | { readonly kind: 'removed'; readonly cause: 'operator' | 'unused' }
   | { readonly kind: 'unknown' }
   /** A Client ID Metadata Document that could not be fetched or is not valid. `problem` is safe to show. */
   | { readonly kind: 'documentInvalid'; readonly problem: string }
@@ -54,7 +55,12 @@ export interface ClientRegistry {
   /** RFC 7591 §3. Answers the response body, status and headers; never throws for bad input. */
   register(
     body: unknown,
-    caller: { readonly address: string; readonly requestId: RequestId },
+    caller: {
+      readonly address: string
+      readonly requestId: RequestId
+      /** What the Authorization header held: an initial access token, perhaps. */
+      readonly credential?: BearerCredential
+    },
   ): Promise<RegistrationAnswer>
   /** RFC 6749 §3.1.2.3, RFC 8252 §7.3: exact, except that the port of a loopback http redirect is free. */
   redirectIsAllowed(client: ClientMetadataWire, redirectUri: string): boolean

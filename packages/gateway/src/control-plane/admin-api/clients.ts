@@ -18,6 +18,11 @@ const clientView = z.strictObject({
   createdAt: z.string().nullable().describe('Null for a client of the configuration.'),
   approvedAt: z.string().nullable(),
   approvedBy: z.string().nullable(),
+  admittedBy: z
+    .string()
+    .nullable()
+    .describe('What let it in without a person: `token:` and an id, or `statement:` and an issuer.'),
+  lookalikes: z.array(z.string()).describe('Better known names that its name could be mistaken for.'),
 })
 const params = z.strictObject({ client: z.string().min(1).max(4_096).describe('`key` of the client.') })
 
@@ -125,6 +130,8 @@ function viewOfConfigured({ clientId, name, redirectUris }: PreregisteredClient)
     createdAt: null,
     approvedAt: null,
     approvedBy: null,
+    admittedBy: null,
+    lookalikes: [],
   }
 }
 
@@ -176,5 +183,7 @@ function viewOf(client: StoredClient): z.output<typeof clientView> {
     createdAt: isoTime(client.createdAt),
     approvedAt: client.approvedAt === null ? null : isoTime(client.approvedAt),
     approvedBy: client.approvedBy,
+    admittedBy: client.admittedBy,
+    lookalikes: [...client.lookalikes],
   }
 }

@@ -10,6 +10,8 @@ export const ERROR_STATUS = {
   usernameTaken: 409,
   clientNotPending: 409,
   clientInConfiguration: 409,
+  tokensFull: 409,
+  tokenNotLive: 409,
   keysFull: 409,
   keyNotLive: 409,
   keyRotatedMeanwhile: 409,

@@ -1,3 +1,4 @@
+import { clientTokenOperations } from './client-tokens.ts'
 import { clientOperations } from './clients.ts'
 import { configurationOperations } from './configuration.ts'
 import { grantOperations } from './grants.ts'
@@ -10,6 +11,7 @@ import { userOperations } from './users.ts'
 export const OPERATIONS: readonly Operation[] = [
   ...userOperations,
   ...clientOperations,
+  ...clientTokenOperations,
   ...grantOperations,
   ...keyOperations,
   ...logOperations,

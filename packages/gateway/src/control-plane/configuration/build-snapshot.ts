@@ -1,8 +1,15 @@
 import { asServerId, type ClientId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
-import type { PreregisteredClient, RolePolicy, ServerEntry, Snapshot, UpstreamSpec } from '#core/snapshot.ts'
+import type {
+  PreregisteredClient,
+  RolePolicy,
+  ServerEntry,
+  Snapshot,
+  StatementIssuer,
+  UpstreamSpec,
+} from '#core/snapshot.ts'
 import { DEFAULT_ROLES } from './default-roles.ts'
 import type { EffectiveGateway } from './effective.ts'
-import type { Configuration, RoleSection, ServerSection } from './schema.ts'
+import type { Configuration, RoleSection, ServerSection, StatementSection } from './schema.ts'
 
 /** Pure: everything was read and checked before. `number` is 0; the holder counts. */
 export function buildSnapshot(
@@ -26,7 +33,11 @@ export function buildSnapshot(
     isLoopback: effective.isLoopback,
     allowedOrigins: new Set(gateway.allowedOrigins),
     trustedProxies: gateway.trustedProxies,
-    registration: { ...registration, mode: registration.mode ?? (effective.isLoopback ? 'open' : 'approval') },
+    registration: {
+      ...registration,
+      mode: registration.mode ?? (effective.isLoopback ? 'open' : 'approval'),
+      statements: registration.statements.flatMap(statementIssuer),
+    },
     clients,
     servers,
     roles: new Map(
@@ -67,4 +78,10 @@ function buildRole(name: string, role: RoleSection): RolePolicy {
       Object.entries(role.allow).map(([id, classes]) => [id === '*' ? id : asServerId(id), new Set(classes)]),
     ),
   }
+}
+
+/** Checked before: exactly one of the two. */
+function statementIssuer({ issuer, jwks, jwksUri, network, clientsMax }: StatementSection): StatementIssuer[] {
+  if (jwks !== undefined) return [{ issuer, keys: { kind: 'jwks', jwks }, clientsMax }]
+  return jwksUri === undefined ? [] : [{ issuer, keys: { kind: 'jwksUri', jwksUri, network }, clientsMax }]
 }

@@ -55,6 +55,10 @@ describe('a configuration', () => {
       clientsMax: 1000,
       perAddressPerHour: 60,
       metadataDocuments: true,
+      documentHosts: { allow: [], deny: [] },
+      perHour: 600,
+      unusedDays: 90,
+      statements: [],
     })
     expect(snapshot.lifetimes).toEqual({
       accessTokenSeconds: 900,

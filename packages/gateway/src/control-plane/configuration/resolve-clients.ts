@@ -4,6 +4,7 @@ import { isLoopbackHost } from '#core/loopback-host.ts'
 import { Secret } from '#core/secret.ts'
 import type { PreregisteredClient } from '#core/snapshot.ts'
 import { parseScope } from '#policy/scopes.ts'
+import { isPublicKey } from './is-public-key.ts'
 import { parseHeaderValue } from './references.ts'
 import { type Resolving, resolveReference } from './resolve-server.ts'
 import type { ClientSection, Configuration } from './schema.ts'
@@ -180,10 +181,4 @@ function resolveKeys(
   if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '' || url.hash !== '')
     wrong([...path, 'jwksUri'], 'This is not an https URL.')
   return { kind: 'jwksUri', jwksUri: jwksUri ?? '' }
-}
-
-/** RFC 7518 §6: `d` and the primes are private members, `k` is a symmetric key. */
-export function isPublicKey(jwk: Readonly<Record<string, unknown>>): boolean {
-  if (jwk['kty'] !== 'RSA' && jwk['kty'] !== 'EC' && jwk['kty'] !== 'OKP') return false
-  return !['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'].some((member) => member in jwk)
 }

@@ -18,6 +18,8 @@ const TEXT_CHARS_MAX = 4_096
 const MIB = 1024 * 1024
 
 export const SERVER_ID_PATTERN: RegExp = /^[a-z0-9-]{1,63}$/
+/** A host as URLs spell it, or all hosts below one. */
+const HOST_PATTERN = /^(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 /** Not what we generate (`sp_`, `key_`), and no URL. */
 export const CLIENT_ID_PATTERN: RegExp = /^(?!sp_|key_)[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 export const ROLE_NAME_PATTERN: RegExp = /^[a-z][a-z0-9-]{0,62}$/
@@ -79,13 +81,38 @@ const gateway = z
   })
   .describe('The front door.')
 
+const hosts = (description: string) =>
+  z
+    .array(z.string().regex(HOST_PATTERN, 'must be a host name in lower case, or `*.` and one'))
+    .max(LIST_MAX)
+    .default([])
+    .describe(description)
+
+const statementIssuer = z
+  .strictObject({
+    issuer: text('`iss` of its statements, byte for byte.'),
+    jwks: z
+      .array(z.record(z.string(), z.unknown()))
+      .min(1)
+      .max(10)
+      .optional()
+      .describe('Its public keys (JWK), pinned.'),
+    jwksUri: text('URL of its public keys, instead of `jwks`. https, unless `network` is `loopback`.').optional(),
+    network: z
+      .enum(['public', 'private', 'loopback'])
+      .default('public')
+      .describe('Which addresses the host of `jwksUri` may resolve to.'),
+    clientsMax: whole(1, 100_000, 100, 'Clients that its statements may have let in at a time.'),
+  })
+  .describe('Who may say what a client is.')
+
 const registration = z
   .strictObject({
     mode: z
-      .enum(['open', 'approval', 'closed'])
+      .enum(['open', 'approval', 'statement', 'closed'])
       .optional()
       .describe(
-        'What happens to clients that register themselves (RFC 7591). `open` only while publicUrl is loopback. Absent: `open` on loopback, else `approval`.',
+        'What happens to clients that register themselves (RFC 7591). `open` only while publicUrl is loopback; `statement` takes those with a software statement or an initial access token, `approval` lets the others wait. Absent: `open` on loopback, else `approval`.',
       ),
     clientsMax: whole(1, 100_000, 1_000, 'Most clients kept, all states together.'),
     perAddressPerHour: whole(1, 10_000, 60, 'Registrations accepted per source address and hour.'),
@@ -93,6 +120,25 @@ const registration = z
       .boolean()
       .default(true)
       .describe('Whether https URLs are accepted as client ids (Client ID Metadata Documents).'),
+    documentHosts: z
+      .strictObject({
+        allow: hosts('Whose documents are accepted. Absent: everybody’s.'),
+        deny: hosts('Whose documents are refused, also where a client of theirs is known already.'),
+      })
+      .prefault({})
+      .describe('Hosts of metadata documents, each as it stands in the URL; `*.example.com` is every host below.'),
+    perHour: whole(1, 100_000, 600, 'Registrations accepted per hour, from everywhere.'),
+    unusedDays: whole(
+      0,
+      3_650,
+      90,
+      'A client that registered itself and that nobody has used for so many days is forgotten. 0: never.',
+    ),
+    statements: z
+      .array(statementIssuer)
+      .max(20)
+      .default([])
+      .describe('Issuers whose software statements (RFC 7591) let a client in without approval.'),
   })
   .describe('Who may become an OAuth client.')
 
@@ -311,5 +357,6 @@ export type Configuration = z.output<typeof configurationSchema>
 export type GatewaySection = Configuration['gateway']
 export type ServerSection = Configuration['servers'][string]
 export type StoreSection = Configuration['store']
+export type StatementSection = Configuration['registration']['statements'][number]
 export type ClientSection = Configuration['clients'][string]
 export type RoleSection = NonNullable<Configuration['roles']>[string]

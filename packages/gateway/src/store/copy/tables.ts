@@ -18,6 +18,7 @@ export const TABLE_KEYS = {
   key_claims: ['tenant', 'purpose'],
   api_keys: ['tenant', 'key_id'],
   api_key_secrets: ['tenant', 'secret_id'],
+  initial_access_tokens: ['tenant', 'token_id'],
 } as const satisfies { readonly [T in keyof Database]: readonly (keyof Database[T])[] }
 
 export type TableName = keyof Database

@@ -7,6 +7,7 @@ import type { EnginePort } from './engine.ts'
 import type { FeedPort } from './feed.ts'
 import type { GrantsPort } from './grants.ts'
 import type { HintsPort } from './hints.ts'
+import type { InitialAccessTokensPort } from './initial-access-tokens.ts'
 import type { KeyClaimsPort } from './key-claims.ts'
 import type { LeadsPort } from './leads.ts'
 import type { LimitsPort } from './limits.ts'
@@ -28,6 +29,7 @@ export interface Store {
   readonly feed: FeedPort
   readonly grants: GrantsPort
   readonly hints: HintsPort
+  readonly initialAccessTokens: InitialAccessTokensPort
   readonly keyClaims: KeyClaimsPort
   readonly leads: LeadsPort
   readonly limits: LimitsPort

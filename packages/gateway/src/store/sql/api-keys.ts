@@ -159,6 +159,7 @@ async function insertGrants(db: Kysely<Database>, { tenant, subject, grants }: N
     expires_at: grant.expiresAt,
     revoked_at: null,
     revoked_cause: null,
+    client_digest: null,
   }))
   await db.insertInto('grants').values(rows).execute()
   return true

@@ -65,5 +65,6 @@ export function toGrant(row: GrantsTable): StoredGrant {
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
     revokedCause: row.revoked_cause,
+    clientDigest: row.client_digest,
   }
 }

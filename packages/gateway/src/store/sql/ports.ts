@@ -7,6 +7,7 @@ import { createClients } from './clients.ts'
 import { createEngine } from './engine.ts'
 import { createFeed } from './feed.ts'
 import { createGrants } from './grants.ts'
+import { createInitialAccessTokens } from './initial-access-tokens.ts'
 import { createKeyClaims } from './key-claims.ts'
 import { createLimits } from './limits.ts'
 import { createReplicas } from './replicas.ts'
@@ -29,6 +30,7 @@ export function createPorts(transaction: Kysely<Database>): Ports {
     engine: createEngine(transaction),
     feed: createFeed(transaction),
     grants: createGrants(transaction),
+    initialAccessTokens: createInitialAccessTokens(transaction),
     keyClaims: createKeyClaims(transaction),
     limits: createLimits(transaction),
     replicas: createReplicas(transaction),
@@ -81,6 +83,8 @@ export const PORT_METHODS = {
     approve: 'writes',
     remove: 'writes',
     collectPending: 'writes',
+    listUnused: 'looks',
+    removeUnused: 'writes',
   },
   engine: {
     find: 'looks',
@@ -91,6 +95,7 @@ export const PORT_METHODS = {
   },
   feed: { head: 'looks', since: 'looks' },
   grants: { find: 'looks', list: 'looks', revoke: 'writes', revokeToken: 'writes' },
+  initialAccessTokens: { create: 'writes', find: 'looks', list: 'looks', revoke: 'writes' },
   keyClaims: { claim: 'writes', find: 'looks' },
   limits: { draw: 'writes', reset: 'writes', collectIdle: 'writes' },
   replicas: { join: 'writes', beat: 'writes', end: 'writes', list: 'looks', settle: 'writes' },

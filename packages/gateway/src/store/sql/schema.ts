@@ -19,6 +19,7 @@ export interface Database {
   key_claims: KeyClaimsTable
   api_keys: ApiKeysTable
   api_key_secrets: ApiKeySecretsTable
+  initial_access_tokens: InitialAccessTokensTable
 }
 
 export interface AccountsTable {
@@ -50,6 +51,9 @@ export interface ClientsTable {
   created_at: number
   approved_at: number | null
   approved_by: string | null
+  admitted_by: string | null
+  lookalikes: string
+  removed_cause: string | null
 }
 
 export interface GrantsTable {
@@ -65,6 +69,7 @@ export interface GrantsTable {
   expires_at: number
   revoked_at: number | null
   revoked_cause: string | null
+  client_digest: string | null
 }
 
 export interface EngineDocumentsTable {
@@ -174,4 +179,17 @@ export interface ApiKeySecretsTable {
   hash: string
   created_at: number
   ends_at: number
+}
+
+export interface InitialAccessTokensTable {
+  tenant: string
+  token_id: string
+  name: string
+  hash: string
+  uses: number
+  uses_max: number
+  created_at: number
+  created_by: string
+  expires_at: number
+  revoked_at: number | null
 }
