@@ -57,3 +57,46 @@ it('clients that nobody approved for a week are forgotten, on record', async () 
   expect(failed).toEqual([])
   stop()
 })
+
+it('clients that nobody used for ninety days are forgotten, each on record; with 0 days none ever is', async () => {
+  const { store } = opened
+  const active = async (clientId: string, createdAt: number) => {
+    const shape = { tenant: DEFAULT_TENANT, kind: 'dynamic', status: 'active', metadata: '{}' } as const
+    const client = { ...shape, clientId: asClientId(clientId), sealedSecret: null, createdAt }
+    await store.clients.register({ ...client, approvedAt: null, approvedBy: null }, 10, [])
+  }
+  await active('old', NOW - 90 * DAY_SECONDS - 1)
+  await active('young', NOW - 90 * DAY_SECONDS)
+  const clock: Clock = { ...systemClock, nowSeconds: () => NOW, nowMs: () => NOW * 1000 }
+  const sealer = createSealer(new Uint8Array(32), systemRandom)
+  const audit = createAuditTrail({ port: store.audit, sealer, clock, random: systemRandom })
+  const failed: unknown[] = []
+  const log = { debug: () => {}, info: () => {}, warn: (...args: unknown[]) => void failed.push(args), error: () => {} }
+  let unusedDays = 0
+  const source = {
+    current: () => {
+      const snapshot = testSnapshot()
+      return { ...snapshot, registration: { ...snapshot.registration, unusedDays } }
+    },
+  }
+  const stop = startHousekeeping({ store, tenant: DEFAULT_TENANT, snapshots: source, audit, clock, log })
+  vi.advanceTimersByTime(30_000)
+  await store.limits.collectIdle(0, 1)
+  expect((await store.clients.find(DEFAULT_TENANT, asClientId('old')))?.status).toBe('active')
+  unusedDays = 90
+  vi.advanceTimersByTime(30_000)
+  await vi.waitFor(async () => expect(await store.audit.latest(DEFAULT_TENANT, 10)).toHaveLength(1), 10_000)
+  expect(await store.clients.find(DEFAULT_TENANT, asClientId('old'))).toMatchObject({
+    status: 'removed',
+    removedCause: 'unused',
+  })
+  expect((await store.clients.find(DEFAULT_TENANT, asClientId('young')))?.status).toBe('active')
+  const [record] = await store.audit.latest(DEFAULT_TENANT, 10)
+  expect(JSON.parse(record?.body ?? '')).toMatchObject({
+    activity_name: 'client.remove',
+    status_code: 'unusedTooLong',
+    unmapped: { detail: { target: 'old' } },
+  })
+  expect(failed).toEqual([])
+  stop()
+})

@@ -155,3 +155,36 @@ describe('sallyport key', () => {
     ])
   })
 })
+
+describe('sallyport client token', () => {
+  it('create shows the token once; list and revoke name it', async () => {
+    const created = await cli.run(['client', 'token', 'create', '--name', 'fleet', '--uses', '20', '--expires', '7d'])
+    expect(created).toMatchObject({ code: 0, err: '' })
+    const [text = '', tokenId = ''] = /spi_([0-9A-Za-z]{17})_[0-9A-Za-z]{49}/.exec(created.out) ?? []
+    expect(tokenId).not.toBe('')
+    const listed = await cli.run(['client', 'token', 'list'])
+    expect(listed.out).toMatch(new RegExp(`^${tokenId} +live +0 of 20 +\\S+ +fleet$`, 'm'))
+    expect(await cli.run(['client', 'token', 'revoke', tokenId])).toMatchObject({
+      code: 0,
+      out: `Revoked ${tokenId}.\n`,
+    })
+    expect(await cli.run(['client', 'token', 'revoke', tokenId])).toMatchObject({ code: 1 })
+    expect(await cli.run(['client', 'token', 'revoke', 'nobody'])).toMatchObject({ code: 1 })
+    expect((await cli.run(['client', 'token', 'list', '--json'])).out.trim()).toBe('[]')
+    const all = await cli.run(['client', 'token', 'list', '--all', '--json'])
+    expect(JSON.parse(all.out)).toMatchObject([{ tokenId, status: 'revoked', uses: 0, usesMax: 20 }])
+    for (const { out } of [listed, all, await cli.run(['log', 'export'])]) expect(out).not.toContain(text.slice(22))
+  })
+
+  it.each([
+    ['--uses', '0'],
+    ['--uses', '10001'],
+    ['--expires', '91d'],
+    ['--expires', 'soon'],
+    ['--name', ''],
+  ])('create with %s %j is refused', async (option, value) => {
+    const { code, out } = await cli.run(['client', 'token', 'create', '--name', 'n', '--expires', '7d', option, value])
+    expect([code, out]).toEqual([2, ''])
+    expect((await cli.run(['client', 'token', 'list', '--all', '--json'])).out.trim()).toBe('[]')
+  })
+})

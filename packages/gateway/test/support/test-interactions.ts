@@ -84,6 +84,14 @@ export class TestInteractions implements Interactions {
     if (held !== undefined) this.#open.set(uid, { ...held, interaction: { ...held.interaction, subject } })
   }
 
+  /** As if the client had changed since the page was shown. */
+  changeClient(uid: string, change: Partial<ClientDescription>): void {
+    const held = this.#open.get(uid)
+    if (held === undefined) return
+    const { interaction } = held
+    this.#open.set(uid, { ...held, interaction: { ...interaction, client: { ...interaction.client, ...change } } })
+  }
+
   async load(exchange: HttpExchange, uid: string): Promise<Interaction | null> {
     const held = this.#open.get(uid)
     const cookies = (exchange.request.headers.cookie ?? '').split('; ')

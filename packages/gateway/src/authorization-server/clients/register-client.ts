@@ -181,7 +181,7 @@ async function admit(
     metadata: { ...(body as Record<string, unknown>), ...metadata },
     // A token was made for this very client; it counts where both are shown.
     admission: token.value ?? { kind: 'statement', issuer: name, clientsMax },
-    statement: String(sent),
+    statement: verified.value.text,
   })
 }
 

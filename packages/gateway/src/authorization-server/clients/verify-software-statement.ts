@@ -13,6 +13,8 @@ const CLOCK_TOLERANCE_SECONDS = 60
 const STATEMENT_CLAIMS: ReadonlySet<string> = new Set(['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'])
 
 export interface VerifiedStatement {
+  /** As it was sent. */
+  readonly text: string
   readonly issuer: StatementIssuer
   /** Client metadata, as sent. RFC 7591 §2.3: it takes precedence over what stands beside the statement. */
   readonly metadata: Readonly<Record<string, unknown>>
@@ -49,7 +51,7 @@ export async function verifySoftwareStatement(
   // RFC 8725 §2.8: other tokens that the issuer signs with the same key (ID tokens, access tokens) do not have one.
   if (typeof softwareId !== 'string' || softwareId === '') return invalid('softwareIdMissing')
   const metadata = Object.entries(payload.value).filter(([name]) => !STATEMENT_CLAIMS.has(name))
-  return ok({ issuer, metadata: Object.fromEntries(metadata) })
+  return ok({ text: statement, issuer, metadata: Object.fromEntries(metadata) })
 }
 
 async function verify(
