@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { forgeKeyText } from '../support/forge-key-text.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/upstream-http.ts'
 import { startWholeGateway, type WholeGateway } from '../support/whole-gateway.ts'
 
@@ -127,6 +128,13 @@ describe('an initial access token', () => {
     expect((await register(null)).status).toBe(201)
     await world.reconfigure(yaml('statement')(world.port))
     expect((await register(`Bearer ${token}`)).status).toBe(201)
+  })
+
+  it('with a known id and another secret is refused as unknown', async () => {
+    const { tokenId } = await makeToken()
+    await expectRefused(`Bearer ${forgeKeyText(tokenId, 'spi_')}`)
+    const [last] = await world.log('&activity=client.register')
+    expect(last?.reason).toBe('initialAccessTokenInvalid: unknown')
   })
 
   it('in the address or in the body is no token', async () => {

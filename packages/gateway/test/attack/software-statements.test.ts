@@ -1,4 +1,4 @@
-import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
+import { type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { asClientId, asRequestId, DEFAULT_TENANT } from '#core/ids.ts'
 import { ok, refused } from '#core/result.ts'
@@ -170,6 +170,18 @@ describe('a software statement', () => {
       .setProtectedHeader({ alg: 'HS256', kid: 'k1' })
       .sign(new TextEncoder().encode(JSON.stringify(publicJwk)))
     await expectRefused(t, hmac, 'statementInvalid: signature')
+  })
+
+  it('by an algorithm that is none of ours is refused, though the key could do it', async () => {
+    const rsa = await generateKeyPair('RS256', { extractable: true })
+    const { alg: _alg, ...jwk } = await exportJWK(rsa.publicKey)
+    const t = await open({ ...pinned(), keys: { kind: 'jwks', jwks: [{ ...jwk, kid: 'k1' }] } })
+    const signed = async (alg: string) => {
+      const key = await importJWK(await exportJWK(rsa.privateKey), alg)
+      return statementOf(t, {}, { key: key as CryptoKey, header: { alg } })
+    }
+    await expectRefused(t, await signed('RS512'), 'statementInvalid: signature')
+    expect((await register(t, await signed('RS256'))).status).toBe(201)
   })
 
   it('that brings its own key is refused: keys come from the configuration alone', async () => {
