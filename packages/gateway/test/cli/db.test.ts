@@ -41,8 +41,8 @@ it('migrate brings either store to this version, and says what was run', async (
     expect(json(first.out).migrated).toEqual([
       '0001-first-tables',
       '0002-replicas',
-      '0006-api-keys',
-      '0007-registration',
+      '0003-api-keys',
+      '0004-registration',
     ])
     const again = await cli.run(['db', 'migrate', '--config', config])
     expect(again).toMatchObject({
