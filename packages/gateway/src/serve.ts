@@ -19,6 +19,8 @@ import { withCors } from '#http/cors.ts'
 import type { Listener } from '#http/listener.ts'
 import { createRouter } from '#http/router.ts'
 import { createAccessTokenVerifier } from '#identity/access-tokens.ts'
+import { createApiKeyVerifier } from '#identity/api-keys.ts'
+import { chooseVerifier } from '#identity/choose-verifier.ts'
 import { createMemberships } from '#identity/memberships.ts'
 import { startRevocations } from '#identity/revocations.ts'
 import { createProofNonces, DPOP_NONCES } from '#identity/sender/proof-nonces.ts'
@@ -30,6 +32,7 @@ import { healthRoutes } from './serve/health.ts'
 import { heedOwnWrites } from './serve/heed-own-writes.ts'
 import { startHousekeeping } from './serve/housekeeping.ts'
 import { createListeners } from './serve/listeners.ts'
+import { startNotingKeyUses } from './serve/note-key-uses.ts'
 import { openStoreSealer } from './serve/open-keys.ts'
 import { openStore } from './serve/open-store.ts'
 import { recordRefusals } from './serve/record-refusals.ts'
@@ -143,6 +146,9 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     revocations,
     clock,
   })
+  const keyUses = startNotingKeyUses(kept.apiKeys, tenant, clock, log)
+  closers.add('last uses of API keys', { close: () => keyUses.stop() })
+  const apiKeys = createApiKeyVerifier({ store, revocations, tokens: verifier, clock, uses: keyUses })
 
   const senders = createSenderCheck({
     usedProofs: store.usedProofs,
@@ -170,7 +176,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   })
   const mcp = createMcpEndpoint({
     snapshots,
-    verifier,
+    verifier: chooseVerifier(verifier, apiKeys),
     senders,
     memberships,
     revocations,
@@ -240,7 +246,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   const { host, port } = snapshots.loaded().listen
   await listener.listen(host, port)
   followCertificates(snapshots, listener)
-  const stopHousekeeping = startHousekeeping({ store, tenant: snapshot.tenant, audit, clock, log })
+  const stopHousekeeping = startHousekeeping({ store, tenant: snapshot.tenant, snapshots, audit, clock, log })
   closers.add('housekeeping', { close: async () => stopHousekeeping() })
 
   return {

@@ -47,7 +47,8 @@ describe('a configuration in the documentation', () => {
     try {
       const file = join(folder, 'sallyport.yaml')
       writeFileSync(file, yaml)
-      for (const [, path = ''] of yaml.matchAll(/\$\{file:([^}]+)\}/g)) writePrivate(folder, path, 'an example')
+      for (const [, path = ''] of yaml.matchAll(/\$\{file:([^}]+)\}/g))
+        writePrivate(folder, path, 'an-example-as-long-as-a-secret-has-to-be')
       const { cert, key } = selfSignedCertificate(['mcp.example.com'])
       for (const [, path = ''] of yaml.matchAll(/certificateFile: ([^\s,}]+)/g)) writePrivate(folder, path, cert)
       for (const [, path = ''] of yaml.matchAll(/privateKeyFile: ([^\s,}]+)/g)) writePrivate(folder, path, key)

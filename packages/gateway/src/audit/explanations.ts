@@ -270,6 +270,49 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     meaning: 'One address registered too many clients within an hour.',
     action: 'Wait, or raise registration.perAddressPerHour.',
   },
+  registrationRateAll: {
+    meaning: 'Too many clients registered within an hour, from all addresses together.',
+    action:
+      'Wait, or raise registration.perHour. If it is no rush of your own, set registration.mode to statement or closed.',
+  },
+  statementNeeded: {
+    meaning:
+      'The client brought neither a software statement nor an initial access token, and registration.mode is statement.',
+    action: 'Give whoever runs it a token: `sallyport client token create`.',
+  },
+  statementInvalid: {
+    meaning: 'The software statement is not signed by its issuer, has expired, or is for somebody else.',
+    action: 'Ask the issuer for a new one; the word after the colon says what is wrong.',
+  },
+  statementUnapproved: {
+    meaning: 'The software statement is of an issuer that is not in registration.statements.',
+    action: 'Add the issuer with its keys if you trust what it says about clients.',
+  },
+  statementKeysUnavailable: {
+    meaning: 'The keys of the issuer of a software statement could not be fetched.',
+    action: 'Look whether its jwksUri answers; or pin its keys.',
+  },
+  statementIssuerFull: {
+    meaning: 'Statements of this issuer have let in as many clients as they may.',
+    action: 'Remove some with `sallyport client remove`, or raise clientsMax of the issuer.',
+  },
+  initialAccessTokenInvalid: {
+    meaning: 'The initial access token is unknown, used up, expired or revoked; the word after the colon says which.',
+    action: 'Make another with `sallyport client token create`.',
+  },
+  documentHostRefused: {
+    meaning: 'The client names itself by a URL of a host that registration.documentHosts does not accept.',
+    action: 'Add the host to `allow`, or take it out of `deny`, if you trust who runs it.',
+  },
+  clientChanged: {
+    meaning:
+      'The name, redirects or keys in the metadata document of the client are others than the person consented to.',
+    action: 'The grant is revoked; the person is asked again when the client connects anew. Look what has changed.',
+  },
+  unusedTooLong: {
+    meaning: 'A client that registered itself was forgotten, because nobody used it for registration.unusedDays.',
+    action: 'Nothing. Whoever still wants in connects again.',
+  },
   clientsFull: {
     meaning: 'registration.clientsMax clients are kept already.',
     action: 'Remove some with `sallyport client remove`, or raise the limit.',

@@ -20,6 +20,8 @@ export interface Interaction {
 }
 
 export interface ClientDescription {
+  /** Of what a metadata document says; null for a client that cannot change without us. */
+  readonly digest: string | null
   readonly name: string
   /** Host of the client_id URL for Client ID Metadata Documents, else null: then the name is the client's own claim. */
   readonly clientIdHost: string | null

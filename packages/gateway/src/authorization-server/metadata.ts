@@ -1,11 +1,13 @@
+import { CLIENT_AUTH_METHODS } from '#core/client-grant-types.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { baselineScopes } from '#policy/decide.ts'
 
-/** How clients may authenticate at the token and revocation endpoints. */
-export const CLIENT_AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 /** With client certificates (RFC 8705 §2), where they reach us. */
 export const CERTIFICATE_AUTH_METHODS = ['tls_client_auth', 'self_signed_tls_client_auth'] as const
+
+export type CertificateAuthMethod = (typeof CERTIFICATE_AUTH_METHODS)[number]
+
 /** Algorithms accepted for `private_key_jwt`; none and HMAC are not among them. */
 export const CLIENT_ASSERTION_ALGORITHMS = ['ES256', 'RS256', 'PS256', 'Ed25519', 'EdDSA'] as const
 

@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { HttpExchange } from '#http/exchange.ts'
+import { headerCount } from '#http/header-count.ts'
 import { isPlainBody, readBody } from '#http/read-body.ts'
 import { sendJson } from '#http/respond.ts'
 import { parseJson } from '#wire/jsonrpc/parse-strict.ts'
+import { type BearerCredential, parseBearer } from '#wire/oauth/bearer.ts'
 import type { ClientRegistry } from './clients/registry.ts'
 
 const REGISTRATION_BYTES_MAX = 64 * 1024
@@ -30,8 +32,18 @@ export async function register(
     })
     return
   }
-  const answer = await registry.register(document.value, { address: clientAddress, requestId })
+  const credential = credentialOf(request)
+  const answer = await registry.register(document.value, { address: clientAddress, requestId, credential })
   sendJson(response, answer.status, answer.body, { ...answer.headers })
+}
+
+/** Whatever stands there is meant to be a token: another scheme, two headers or none readable is a bad one, not none. */
+function credentialOf(request: IncomingMessage): BearerCredential {
+  const { authorization } = request.headers
+  if (authorization === undefined) return { kind: 'missing' }
+  if (headerCount(request, 'authorization') > 1) return { kind: 'malformed' }
+  const credential = parseBearer(authorization)
+  return credential.kind === 'missing' ? { kind: 'malformed' } : credential
 }
 
 async function readDocument(

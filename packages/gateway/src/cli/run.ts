@@ -7,6 +7,7 @@ import { clientCommand } from './commands/client.ts'
 import { dbCommand } from './commands/db.ts'
 import { grantCommand } from './commands/grant.ts'
 import { initCommand } from './commands/init.ts'
+import { keyCommand } from './commands/key.ts'
 import { logCommand } from './commands/log.ts'
 import { serveCommand } from './commands/serve.ts'
 import { userCommand } from './commands/user.ts'
@@ -75,6 +76,7 @@ export function createProgram(world: CommandWorld): Command {
     ['user', userCommand, 'sallyport user list'],
     ['client', clientCommand, 'sallyport client list --status pending'],
     ['grant', grantCommand, 'sallyport grant revoke --user ada'],
+    ['key', keyCommand, 'sallyport key list'],
     ['log', logCommand, 'sallyport log verify'],
     ['db', dbCommand, 'sallyport db copy --from sqlite --to postgres'],
   ] as const) {

@@ -1,4 +1,5 @@
-import type { ServerId, TenantId } from './ids.ts'
+import type { ClientAuthMethod, ClientGrantType } from './client-grant-types.ts'
+import type { ClientId, ServerId, TenantId } from './ids.ts'
 import type { Secret } from './secret.ts'
 import type { ToolClass } from './tool-classes.ts'
 
@@ -19,6 +20,8 @@ export interface Snapshot {
   /** Addresses whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[]
   readonly registration: RegistrationPolicy
+  /** Clients that the operator wrote down. */
+  readonly clients: ReadonlyMap<ClientId, PreregisteredClient>
   readonly servers: ReadonlyMap<ServerId, ServerEntry>
   readonly roles: ReadonlyMap<string, RolePolicy>
   readonly lifetimes: Lifetimes
@@ -30,14 +33,51 @@ export interface Snapshot {
 }
 
 export interface RegistrationPolicy {
-  /** `open` only while P is loopback. */
-  readonly mode: 'open' | 'approval' | 'closed'
+  /** `open` only while P is loopback. `statement`: with a software statement or an initial access token, else not at all. */
+  readonly mode: 'open' | 'approval' | 'statement' | 'closed'
   /** Most clients kept, all states together. */
   readonly clientsMax: number
   /** Registrations accepted per source address and hour. */
   readonly perAddressPerHour: number
   /** Whether https URLs are accepted as client ids (Client ID Metadata Documents). */
   readonly metadataDocuments: boolean
+  /** Registrations accepted per hour, from everywhere. */
+  readonly perHour: number
+  /** A client that nobody has used for so long is forgotten; 0: never. */
+  readonly unusedDays: number
+  /** Whose metadata documents: an empty `allow` means everybody's; `deny` is stronger. Hosts, or `*.` and a domain for all below it. */
+  readonly documentHosts: { readonly allow: readonly string[]; readonly deny: readonly string[] }
+  /** Whose software statements let a client in. */
+  readonly statements: readonly StatementIssuer[]
+}
+
+export interface StatementIssuer {
+  /** `iss`, byte for byte. */
+  readonly issuer: string
+  readonly keys:
+    | { readonly kind: 'jwks'; readonly jwks: readonly Readonly<Record<string, unknown>>[] }
+    | { readonly kind: 'jwksUri'; readonly jwksUri: string; readonly network: 'public' | 'private' | 'loopback' }
+  /** Clients that its statements may have let in at a time. */
+  readonly clientsMax: number
+}
+
+/** A client of the configuration: known by the operator's word, so its name is no claim. */
+export interface PreregisteredClient {
+  readonly clientId: ClientId
+  readonly name: string
+  /** Empty without `authorization_code`. */
+  readonly redirectUris: readonly string[]
+  readonly grantTypes: readonly ClientGrantType[]
+  readonly authMethod: ClientAuthMethod
+  /** For the two `client_secret` methods, else null. */
+  readonly secret: Secret | null
+  /** For `private_key_jwt`, else null. */
+  readonly keys:
+    | { readonly kind: 'jwks'; readonly jwks: readonly Readonly<Record<string, unknown>>[] }
+    | { readonly kind: 'jwksUri'; readonly jwksUri: string }
+    | null
+  /** All that it may be given in grants that no person consents to. */
+  readonly scopes: readonly string[]
 }
 
 export interface MutualTls {

@@ -2,6 +2,7 @@ import { ok, type Result, refused } from '#core/result.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import { sendEmpty } from '#http/respond.ts'
+import { isApiKeyPrincipal } from '#identity/api-keys.ts'
 import type { JsonRpcMessage } from '#wire/jsonrpc/message.ts'
 import { allowsBatches } from '#wire/mcp/revisions.ts'
 import { admitHead } from './admission/admit-head.ts'
@@ -45,12 +46,13 @@ export async function travel(exchange: HttpExchange, road: Road): Promise<void> 
 
 /** False when the record could not be written. */
 async function recordFirstUse(caller: Authenticated, road: Road): Promise<boolean> {
-  const accepted = describeEvent(contextOf(caller, null), { activity: 'authenticate', outcome: 'success' })
+  const { principal } = caller
+  // A key's client is its id; which of its secrets it was, old or new, is told by the token.
+  const detail = isApiKeyPrincipal(principal) ? { credential: 'apiKey', tokenId: principal.tokenId } : undefined
+  const accepted = describeEvent(contextOf(caller, null), { activity: 'authenticate', outcome: 'success', detail })
   const personal = { address: caller.head.clientAddress }
   try {
-    await road.firstUses.note(caller.principal, road.clock.nowSeconds(), () =>
-      road.audit.record({ ...accepted, personal }),
-    )
+    await road.firstUses.note(principal, road.clock.nowSeconds(), () => road.audit.record({ ...accepted, personal }))
     return true
   } catch {
     return false

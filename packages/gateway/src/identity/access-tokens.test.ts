@@ -285,7 +285,13 @@ describe('races with the change feed', () => {
       answer: (grant: StoredGrant) => release(grant),
     }
   }
-  const live = (): StoredGrant => ({ ...testGrant(clock), number: 7, revokedAt: null, revokedCause: null })
+  const live = (): StoredGrant => ({
+    ...testGrant(clock),
+    number: 7,
+    revokedAt: null,
+    revokedCause: null,
+    clientDigest: null,
+  })
   const until = (condition: () => boolean) => eventually(() => expect(condition()).toBe(true))
 
   it.each([

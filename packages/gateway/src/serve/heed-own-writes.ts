@@ -11,7 +11,7 @@ export function heedOwnWrites(store: Store, poll: () => Promise<void>): Store {
     await poll().catch(() => undefined)
     return result
   }
-  const { accounts, clients, engine, grants } = store
+  const { accounts, apiKeys, clients, engine, grants } = store
   return {
     ...store,
     accounts: {
@@ -19,6 +19,11 @@ export function heedOwnWrites(store: Store, poll: () => Promise<void>): Store {
       setPassword: (...args) => heeded(accounts.setPassword(...args)),
       setRoles: (...args) => heeded(accounts.setRoles(...args)),
       setStatus: (...args) => heeded(accounts.setStatus(...args)),
+    },
+    apiKeys: {
+      ...apiKeys,
+      rotate: (...args) => heeded(apiKeys.rotate(...args)),
+      revoke: (...args) => heeded(apiKeys.revoke(...args)),
     },
     clients: { ...clients, remove: (...args) => heeded(clients.remove(...args)) },
     engine: {

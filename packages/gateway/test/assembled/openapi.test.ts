@@ -47,6 +47,21 @@ const EXAMPLES: Record<string, () => Example> = {
   'grants.show': () => ({ params: { grant: ids['grant'] ?? '' } }),
   'grants.revoke': () => ({ params: { grant: ids['grant'] ?? '' } }),
   'grants.revokeMany': () => ({ body: { clientId: ids['client'] ?? '' } }),
+  'clientTokens.create': () => ({ body: { name: 'fleet', usesMax: 3, expiresInSeconds: 3600 } }),
+  'clientTokens.list': () => ({ query: 'all=true' }),
+  'clientTokens.revoke': () => ({ params: { token: ids['token'] ?? '' } }),
+  'keys.create': () => ({
+    body: {
+      user: 'alice',
+      name: 'nightly build',
+      servers: [{ server: 'files', scopes: ['files:read'] }],
+      expiresInSeconds: 3600,
+    },
+  }),
+  'keys.list': () => ({ query: 'all=true' }),
+  'keys.show': () => ({ params: { key: ids['key'] ?? '' } }),
+  'keys.rotate': () => ({ params: { key: ids['key'] ?? '' }, body: { overlapSeconds: 900 } }),
+  'keys.revoke': () => ({ params: { key: ids['key'] ?? '' } }),
   'clients.remove': () => ({ params: { client: ids['client'] ?? '' } }),
   'log.show': () => ({ query: 'limit=5&outcome=refused' }),
   'log.explain': () => ({ params: { request: ids['request'] ?? '' } }),
@@ -83,6 +98,15 @@ beforeAll(async () => {
   ids['pending'] = await registerClient(fetch, `${origin}/oauth/register`)
   ids['request'] = refused.headers.get('x-request-id') ?? ''
   const grants = JSON.parse((await world.admin('GET', '/grants')).text) as { items: { grantId: string }[] }
+  const made = await world.admin('POST', '/keys', {
+    user: 'alice',
+    name: 'another',
+    servers: [{ server: 'files', scopes: ['files:read'] }],
+    expiresInSeconds: 3600,
+  })
+  const token = await world.admin('POST', '/client-tokens', { name: 'another', expiresInSeconds: 3600 })
+  ids['token'] = (JSON.parse(token.text) as { tokenId: string }).tokenId
+  ids['key'] = (JSON.parse(made.text) as { keyId: string }).keyId
   ids['grant'] = grants.items[0]?.grantId ?? ''
 })
 afterAll(async () => {

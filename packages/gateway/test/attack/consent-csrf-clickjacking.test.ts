@@ -53,6 +53,14 @@ describe('a forged consent', () => {
     await expectRefused(await browser.post(url, allow(token), headers), 'formFromElsewhere')
   })
 
+  test('for a client that has changed since the page was made is refused; the page as it is now allows', async () => {
+    const { browser, uid, url, token } = await victim()
+    server.interactions.changeClient(uid, { digest: 'digest of the document now' })
+    await expectRefused(await browser.post(url, allow(token)), 'formTokenInvalid')
+    const again = hiddenField(await browser.open(url), 'form_token')
+    expect((await browser.post(url, allow(again))).status).toBe(200)
+  })
+
   test('without a token, with an empty, a changed or a foreign one is refused', async () => {
     const { browser, url, token } = await victim()
     const attacker = await victim()

@@ -76,6 +76,20 @@ describe('registrations from everywhere', () => {
     expect(await rows(t)).toBe(7)
   })
 
+  test('beyond everybody’s hour get 429, also at once; the next hour gives it back', async () => {
+    const t = await open({ policy: { perHour: 5 } })
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_unused, i) => t.registry.register(BODY, from(`198.51.100.${i}`))),
+    )
+    expect(answers.filter((answer) => answer.status === 201)).toHaveLength(5)
+    const limited = answers.filter((answer) => answer.status === 429)
+    expect(limited).toHaveLength(7)
+    expect(Number(limited[0]?.headers?.['retry-after'])).toBeGreaterThan(0)
+    expect(JSON.stringify(await t.records())).toContain('registrationRateAll')
+    t.clock.advance(3600)
+    expect((await t.registry.register(BODY, from('198.51.100.1'))).status).toBe(201)
+  })
+
   test('a removed client makes room again', async () => {
     const t = await open({ policy: { clientsMax: 1 } })
     const first = await t.registry.register(BODY, from('198.51.100.1'))

@@ -15,7 +15,7 @@ import { REDIRECT } from '../support/test-registry.ts'
 const STATES: readonly [ClientResolution['kind'], ClientResolution, string][] = [
   ['unknown', { kind: 'unknown' }, 'is not known here'],
   ['pending', { kind: 'pending', name: 'Editor <script>' }, 'waits for approval'],
-  ['removed', { kind: 'removed' }, 'was removed'],
+  ['removed', { kind: 'removed', cause: 'operator' }, 'was removed'],
   ['documentInvalid', { kind: 'documentInvalid', problem: 'it is not JSON' }, 'it is not JSON'],
 ]
 
@@ -63,7 +63,7 @@ describe('a client that may not be used', () => {
     const { body } = await redeem(server, redeemed.code, redeemed.verifier)
     const { code, verifier } = await authorize(server)
     const active = server.registry.resolutions.get('client-1')
-    server.registry.resolutions.set('client-1', { kind: 'removed' })
+    server.registry.resolutions.set('client-1', { kind: 'removed', cause: 'operator' })
     expect(await redeem(server, code, verifier)).toMatchObject({ status: 401, body: { error: 'invalid_client' } })
     expect(await refresh(server, String(body['refresh_token']))).toMatchObject({ status: 401 })
     if (active) server.registry.resolutions.set('client-1', active)

@@ -38,7 +38,13 @@ it('migrate brings either store to this version, and says what was run', async (
   for (const config of ['sallyport.yaml', 'postgres.yaml']) {
     const first = await cli.run(['db', 'migrate', '--config', config, '--json'])
     expect(first, first.err).toMatchObject({ code: 0, err: '' })
-    expect(json(first.out).migrated).toEqual(['0001-first-tables', '0002-replicas', '0005-used-proofs'])
+    expect(json(first.out).migrated).toEqual([
+      '0001-first-tables',
+      '0002-replicas',
+      '0003-api-keys',
+      '0004-registration',
+      '0005-used-proofs',
+    ])
     const again = await cli.run(['db', 'migrate', '--config', config])
     expect(again).toMatchObject({
       code: 0,

@@ -98,8 +98,24 @@ describe('a client that is a metadata document', () => {
     const t = await openApproved(notes)
     await t.store.clients.remove(DEFAULT_TENANT, ID, t.clock.nowSeconds(), [])
     const before = notes.asked.length
-    expect(await t.registry.resolve(ID, null)).toEqual({ kind: 'removed' })
+    expect(await t.registry.resolve(ID, null)).toEqual({ kind: 'removed', cause: 'operator' })
     expect(notes.asked).toHaveLength(before)
+  })
+
+  test('that nobody used is forgotten, and may come back as a stranger; a registered one stays known as forgotten', async () => {
+    const notes = host()
+    const t = await openApproved(notes)
+    const { registry, store, clock, caller } = t
+    const registered = await registry.register({ redirect_uris: ['https://client.example/cb'] }, caller)
+    const other = asClientId(String(registered.body['client_id']))
+    await store.clients.approve(DEFAULT_TENANT, other, 'operator', clock.nowSeconds(), [])
+    clock.advance(100)
+    for (const clientId of [ID, other])
+      expect(
+        await store.clients.removeUnused(DEFAULT_TENANT, clientId, clock.nowSeconds(), clock.nowSeconds(), []),
+      ).toBe('removed')
+    expect(await registry.resolve(ID, null)).toEqual({ kind: 'pending', name: 'Notes' })
+    expect(await registry.resolve(other, null)).toEqual({ kind: 'removed', cause: 'unused' })
   })
 
   test('already known, it still resolves after registration was closed; unknown, it does not', async () => {

@@ -45,6 +45,36 @@ const CURSOR = {
   response_types: ['code'],
 }
 
+describe('a name that could be mistaken for a better known one', () => {
+  test('is flagged where the operator decides: in the row, and counted in the record', async () => {
+    const { registry, store, caller, records } = await open({ policy: { mode: 'approval' } })
+    const redirects = { redirect_uris: ['https://evil.example/cb'] }
+    const honest = await registry.register({ ...redirects, client_name: 'Honest Notes' }, caller)
+    const fake = await registry.register({ ...redirects, client_name: 'CIaude Code' }, caller)
+    const lookalikesOf = async ({ body }: typeof honest) =>
+      (await store.clients.find(DEFAULT_TENANT, asClientId(String(body['client_id']))))?.lookalikes
+    expect(await lookalikesOf(honest)).toEqual([])
+    expect(await lookalikesOf(fake)).toContain('Claude Code')
+    expect(JSON.stringify(await records())).toMatch(/"lookalikes":[1-9]/)
+  })
+
+  test('a client of the configuration is one of the better known', async () => {
+    const clientId = asClientId('desk')
+    const name = 'Acme Desk'
+    const desk = { clientId, name, redirectUris: ['https://desk.example/cb'], grantTypes: [], scopes: [] } as const
+    const { registry, store, caller } = await open({
+      policy: { mode: 'approval' },
+      snapshot: { clients: new Map([[clientId, { ...desk, authMethod: 'none', secret: null, keys: null }]]) },
+    })
+    const fake = await registry.register(
+      { redirect_uris: ['https://evil.example/cb'], client_name: 'Acme Desk' },
+      caller,
+    )
+    const row = await store.clients.find(DEFAULT_TENANT, asClientId(String(fake.body['client_id'])))
+    expect(row?.lookalikes).toEqual(['Acme Desk'])
+  })
+})
+
 describe('a registration that is accepted (RFC 7591 §3.2.1)', () => {
   test('answers 201 with everything as registered, the default method being client_secret_basic', async () => {
     const { registry, caller } = await open(OPEN)
@@ -163,7 +193,7 @@ describe('modes', () => {
     await store.clients.approve(DEFAULT_TENANT, clientId, 'operator', clock.nowSeconds(), [])
     expect((await registry.resolve(clientId, null)).kind).toBe('active')
     await store.clients.remove(DEFAULT_TENANT, clientId, clock.nowSeconds(), [])
-    expect(await registry.resolve(clientId, null)).toEqual({ kind: 'removed' })
+    expect(await registry.resolve(clientId, null)).toEqual({ kind: 'removed', cause: 'operator' })
   })
 
   test('closed: 403, nothing stored, one record', async () => {

@@ -14,6 +14,8 @@ import {
   raw,
   type SeededUser,
   seed,
+  seedClientToken,
+  seedKey,
   type TestAdminApi,
   tokenCaller,
 } from '../support/admin-api.ts'
@@ -34,10 +36,18 @@ const MATRIX: Readonly<Record<OperationId, readonly [Expected, Expected, Expecte
   'clients.show': ['all', 'all', 'all', 'none', 'none'],
   'clients.approve': ['all', 'all', 'none', 'none', 'none'],
   'clients.remove': ['all', 'none', 'none', 'none', 'none'],
+  'clientTokens.list': ['all', 'all', 'all', 'none', 'none'],
+  'clientTokens.create': ['all', 'none', 'none', 'none', 'none'],
+  'clientTokens.revoke': ['all', 'none', 'none', 'none', 'none'],
   'grants.list': ['all', 'own', 'all', 'own', 'none'],
   'grants.show': ['all', 'own', 'all', 'own', 'none'],
   'grants.revoke': ['all', 'own', 'own', 'own', 'none'],
   'grants.revokeMany': ['all', 'own', 'own', 'own', 'none'],
+  'keys.list': ['all', 'own', 'all', 'own', 'none'],
+  'keys.show': ['all', 'own', 'all', 'own', 'none'],
+  'keys.create': ['all', 'none', 'none', 'none', 'none'],
+  'keys.rotate': ['all', 'none', 'none', 'none', 'none'],
+  'keys.revoke': ['all', 'own', 'own', 'own', 'none'],
   'log.show': ['all', 'none', 'all', 'none', 'none'],
   'log.explain': ['all', 'none', 'all', 'none', 'none'],
   'log.verify': ['all', 'none', 'all', 'none', 'none'],
@@ -46,6 +56,8 @@ const MATRIX: Readonly<Record<OperationId, readonly [Expected, Expected, Expecte
   'configuration.show': ['all', 'none', 'all', 'none', 'none'],
   'health.show': ['all', 'all', 'all', 'all', 'none'],
 }
+
+const keyOf = (username: string) => `key_of-${username}`
 
 /** A good request about this user's things. */
 function request(id: OperationId, { username, subject, clientId, grantId }: SeededUser): Partial<RawRequest> {
@@ -61,10 +73,24 @@ function request(id: OperationId, { username, subject, clientId, grantId }: Seed
     'clients.show': client,
     'clients.approve': client,
     'clients.remove': client,
+    'clientTokens.create': { body: { name: 'fleet', expiresInSeconds: 3600 } },
+    'clientTokens.revoke': { params: { token: `token-${username}` } },
     'grants.list': { query: { subject } },
     'grants.show': { params: { grant: grantId } },
     'grants.revoke': { params: { grant: grantId } },
     'grants.revokeMany': { body: { subject } },
+    'keys.list': { query: { subject } },
+    'keys.show': { params: { key: keyOf(username) } },
+    'keys.create': {
+      body: {
+        user: username,
+        name: 'laptop',
+        servers: [{ server: 'files', scopes: ['files:read'] }],
+        expiresInSeconds: 3600,
+      },
+    },
+    'keys.rotate': { params: { key: keyOf(username) }, body: {} },
+    'keys.revoke': { params: { key: keyOf(username) } },
     'log.explain': { params: { request: 'request-1' } },
   }
   return requests[id] ?? {}
@@ -89,6 +115,9 @@ describe.each(ROLES.map((role, column) => [role ?? 'nobody', role, column] as co
   it.each(Object.keys(MATRIX) as OperationId[])('%s', async (id) => {
     const expected = MATRIX[id][column]
     const caller = tokenCaller(role, alice.subject)
+    if (id.startsWith('keys.'))
+      for (const user of [alice, bob]) expect(await seedKey(world.store, user)).toBe(keyOf(user.username))
+    if (id === 'clientTokens.revoke') await seedClientToken(world.store, bob)
     const anothers = await world.api.dispatch(id, raw(request(id, bob)), caller, REQUEST)
     if (expected === 'all') {
       expect(anothers).toMatchObject({ ok: true })
@@ -96,10 +125,12 @@ describe.each(ROLES.map((role, column) => [role ?? 'nobody', role, column] as co
     }
     expect(anothers).toMatchObject({ ok: false, refusal: { code: expected === 'own' ? 'notFound' : 'forbidden' } })
     // Nothing of the other's changed.
-    const { accounts, clients, grants } = world.store
+    const { accounts, apiKeys, clients, grants } = world.store
     expect(await accounts.find(DEFAULT_TENANT, bob.subject)).toMatchObject({ status: 'active', roles: ['user'] })
     expect(await grants.find(DEFAULT_TENANT, asGrantId(bob.grantId))).toMatchObject({ revokedAt: null })
     expect(await clients.find(DEFAULT_TENANT, asClientId(bob.clientId))).toMatchObject({ status: 'pending' })
+    const key = await apiKeys.find(DEFAULT_TENANT, asClientId(keyOf(bob.username)))
+    if (id.startsWith('keys.')) expect(key).toMatchObject({ revokedAt: null, rotations: 0 })
     if (expected === 'none') {
       expect(world.events).toMatchObject([{ activity: 'request.refused', reason: 'adminRoleForbids', method: id }])
       return
@@ -156,8 +187,11 @@ describe('the scopes of tokens', () => {
       'users.show',
       'clients.list',
       'clients.show',
+      'clientTokens.list',
       'grants.list',
       'grants.show',
+      'keys.list',
+      'keys.show',
       'log.show',
       'log.explain',
       'log.verify',

@@ -105,7 +105,12 @@ onEveryEngine('clients', (store) => {
 
     expect(await store().clients.remove(ACME, one.clientId, NOW, [record])).toBe('removed')
 
-    expect(await store().clients.find(ACME, one.clientId)).toEqual({ ...one, status: 'removed', sealedSecret: null })
+    expect(await store().clients.find(ACME, one.clientId)).toEqual({
+      ...one,
+      status: 'removed',
+      sealedSecret: null,
+      removedCause: 'operator',
+    })
     expect((await store().grants.find(ACME, its.grantId))?.revokedCause).toBe('clientRemoved')
     expect((await store().grants.find(OTHER, foreign.grantId))?.revokedAt).toBeNull()
     expect((await store().grants.find(ACME, another.grantId))?.revokedAt).toBeNull()

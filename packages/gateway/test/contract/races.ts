@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { asClientId, asGrantId, asSubjectId, asTenantId, type TenantId } from '#core/ids.ts'
 import type { Store } from '#store/ports/store.ts'
-import { account, client, document, entry, FIRST_PAGE, grant, NOW } from './samples.ts'
+import { account, client, document, entry, FIRST_PAGE, grant, NOW, newInitialAccessToken, newKey } from './samples.ts'
 
 /**
  * One step that eight callers take at once on the same thing. Everything in it is named, so that callers in several processes mean the
@@ -39,6 +39,32 @@ const openGrant = (store: Store, tenant: TenantId) =>
     ],
     [],
   )
+const KEY = asClientId('key')
+const addKey = async (store: Store, tenant: TenantId) => [
+  await addAccount(store, tenant),
+  await store.apiKeys.create(newKey({ tenant, keyId: KEY, subject: SUBJECT }), 10, []),
+]
+const rotateKey = (store: Store, tenant: TenantId, name: string) =>
+  store.apiKeys.rotate(
+    tenant,
+    KEY,
+    {
+      seen: 0,
+      secret: { secretId: name, hash: name, createdAt: NOW, endsAt: NOW + 2000 },
+      previousEndsAt: NOW + 300,
+      expiresAt: NOW + 2000,
+    },
+    NOW,
+    auditOf(tenant),
+  )
+const DAY = 86_400
+const addToken = (store: Store, tenant: TenantId) =>
+  store.initialAccessTokens.create(newInitialAccessToken({ tenant, tokenId: 'token', usesMax: 3 }), 10, [])
+const tokenShown = { kind: 'token', tokenId: 'token', hash: 'hash of token', now: NOW } as const
+const addUnused = (store: Store, tenant: TenantId) =>
+  store.clients.register(client({ tenant, clientId: CLIENT, status: 'active', createdAt: NOW - 91 * DAY }), 10, [])
+const removeUnused = (store: Store, tenant: TenantId) =>
+  store.clients.removeUnused(tenant, CLIENT, NOW - 90 * DAY, NOW, auditOf(tenant))
 const addClient = (store: Store, tenant: TenantId) =>
   store.clients.register(client({ tenant, clientId: CLIENT }), 10, [])
 
@@ -101,6 +127,80 @@ export const RACES: Readonly<Record<string, Race>> = {
       expect((await store.grants.find(tenant, GRANT))?.revokedAt).toBe(NOW)
     },
   },
+  'apiKeys.create': {
+    prepare: addAccount,
+    step: (store, tenant, caller) =>
+      store.apiKeys.create(
+        newKey({ tenant, keyId: asClientId(`key ${caller}`), subject: SUBJECT }),
+        3,
+        auditOf(tenant),
+      ),
+    answers: { created: 3, full: 5 },
+    afterwards: async (store, tenant) => {
+      const { items } = await store.grants.list(tenant, {}, FIRST_PAGE)
+      expect(items.map(({ number }) => number)).toEqual([6, 5, 4, 3, 2, 1])
+      expect(await recorded(store, tenant)).toBe(3)
+    },
+  },
+  'apiKeys.create: while others disable its subject': {
+    prepare: addAccount,
+    step: async (store, tenant, caller) => {
+      if (caller === 0) return store.accounts.setStatus(tenant, SUBJECT, 'disabled', NOW, [])
+      const key = newKey({ tenant, keyId: asClientId(`key ${caller}`), subject: SUBJECT })
+      return typeof (await store.apiKeys.create(key, 10, []))
+    },
+    answers: { changed: 1, string: 7 },
+    afterwards: async (store, tenant) =>
+      expect((await store.grants.list(tenant, { liveAt: NOW }, FIRST_PAGE)).items).toEqual([]),
+  },
+  'apiKeys.rotate': {
+    prepare: addKey,
+    step: (store, tenant, caller) => rotateKey(store, tenant, `secret ${caller}`),
+    answers: { rotated: 1, rotatedMeanwhile: 7 },
+    afterwards: async (store, tenant) => {
+      const key = await store.apiKeys.find(tenant, KEY)
+      expect(key?.secrets.map(({ endsAt }) => endsAt).sort()).toEqual([NOW + 2000, NOW + 300].sort())
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'apiKeys.rotate: while others revoke the key': {
+    prepare: addKey,
+    step: async (store, tenant, caller) => {
+      if (caller % 2 === 0) return store.apiKeys.revoke(tenant, KEY, 'operator', NOW, [])
+      return typeof (await rotateKey(store, tenant, `secret ${caller}`))
+    },
+    answers: { revoked: 1, notLive: 3, string: 4 },
+    afterwards: async (store, tenant) => {
+      const key = await store.apiKeys.find(tenant, KEY)
+      expect(key?.revokedAt).toBe(NOW)
+      expect(key?.grants.map(({ revokedAt }) => revokedAt)).toEqual([NOW, NOW])
+    },
+  },
+  'apiKeys.rotate: while others disable its subject': {
+    prepare: addKey,
+    step: async (store, tenant, caller) => {
+      if (caller % 2 === 0) return store.accounts.setStatus(tenant, SUBJECT, 'disabled', NOW, [])
+      return typeof (await rotateKey(store, tenant, `secret ${caller}`))
+    },
+    answers: { changed: 4, string: 4 },
+    afterwards: async (store, tenant) =>
+      expect((await store.grants.list(tenant, { liveAt: NOW }, FIRST_PAGE)).items).toEqual([]),
+  },
+  'apiKeys.revoke': {
+    prepare: addKey,
+    step: (store, tenant) => store.apiKeys.revoke(tenant, KEY, 'operator', NOW, auditOf(tenant)),
+    answers: { revoked: 1, notLive: 7 },
+    afterwards: async (store, tenant) => {
+      expect(await feedOf(store, tenant)).toEqual(['grant', 'grant', 'client'])
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'apiKeys.noteUses': {
+    prepare: addKey,
+    step: (store, tenant, caller) => store.apiKeys.noteUses(tenant, [{ keyId: KEY, at: NOW + caller }]),
+    answers: { undefined: 8 },
+    afterwards: async (store, tenant) => expect((await store.apiKeys.find(tenant, KEY))?.lastUsedAt).toBe(NOW + 7),
+  },
   'audit.append': {
     step: (store, tenant) => store.audit.append([entry({ tenant, id: 'same' })]),
     answers: { undefined: 1, StoreFailure: 7 },
@@ -140,6 +240,76 @@ export const RACES: Readonly<Record<string, Race>> = {
       expect((await store.clients.list(tenant, {}, FIRST_PAGE)).items).toHaveLength(3)
       expect(await recorded(store, tenant)).toBe(3)
     },
+  },
+  'clients.register: with one token for three': {
+    prepare: addToken,
+    step: (store, tenant) => store.clients.register(client({ tenant }), 10, auditOf(tenant), tokenShown),
+    answers: { registered: 3, tokenNotUsable: 5 },
+    afterwards: async (store, tenant) => {
+      expect((await store.initialAccessTokens.find(tenant, 'token'))?.uses).toBe(3)
+      expect((await store.clients.list(tenant, {}, FIRST_PAGE)).items).toHaveLength(3)
+      expect(await recorded(store, tenant)).toBe(3)
+    },
+  },
+  'clients.register: with a token that others revoke': {
+    prepare: addToken,
+    step: (store, tenant, caller) =>
+      caller % 2 === 0
+        ? store.initialAccessTokens.revoke(tenant, 'token', NOW, [])
+        : store.clients.register(client({ tenant }), 10, [], tokenShown),
+    afterwards: async (store, tenant, { revoked = 0, registered = 0 }) => {
+      const token = await store.initialAccessTokens.find(tenant, 'token')
+      expect(token).toMatchObject({ uses: registered })
+      expect(revoked).toBe(token?.revokedAt === null ? 0 : 1)
+      expect(registered).toBeLessThanOrEqual(3)
+    },
+  },
+  'clients.register: with the statements of one issuer': {
+    step: (store, tenant) =>
+      store.clients.register(client({ tenant, admittedBy: 'statement:a' }), 10, auditOf(tenant), {
+        kind: 'statement',
+        issuer: 'a',
+        clientsMax: 3,
+      }),
+    answers: { registered: 3, issuerFull: 5 },
+  },
+  'clients.removeUnused': {
+    prepare: addUnused,
+    step: removeUnused,
+    answers: { removed: 1, inUse: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'clients.removeUnused: while others open grants': {
+    prepare: addUnused,
+    step: async (store, tenant, caller) => {
+      if (caller % 2 === 0) return removeUnused(store, tenant)
+      const opened = grant({ tenant, grantId: asGrantId(`grant ${caller}`), clientId: CLIENT })
+      return (await store.engine.commit(tenant, [{ kind: 'openGrant', grant: opened }], [])).outcome
+    },
+    // Whoever was first decided for all: no grant is stranded, and no client is kept that has none.
+    afterwards: async (store, tenant, answers) => {
+      const status = (await store.clients.find(tenant, CLIENT))?.status
+      const { length } = (await store.grants.list(tenant, { liveAt: NOW }, FIRST_PAGE)).items
+      expect([status, length, answers['removed'] ?? 0]).toEqual(
+        answers['removed'] === undefined ? ['active', 4, 0] : ['removed', 0, 1],
+      )
+    },
+  },
+  'initialAccessTokens.create': {
+    step: (store, tenant, caller) =>
+      store.initialAccessTokens.create(
+        newInitialAccessToken({ tenant, tokenId: `token ${caller}` }),
+        3,
+        auditOf(tenant),
+      ),
+    answers: { created: 3, full: 5 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(3),
+  },
+  'initialAccessTokens.revoke': {
+    prepare: addToken,
+    step: (store, tenant) => store.initialAccessTokens.revoke(tenant, 'token', NOW, auditOf(tenant)),
+    answers: { revoked: 1, notLive: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
   },
   'clients.approve': {
     prepare: addClient,

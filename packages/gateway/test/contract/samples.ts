@@ -10,10 +10,12 @@ import {
   type SubjectId,
 } from '#core/ids.ts'
 import type { Account } from '#store/ports/accounts.ts'
+import type { NewApiKey } from '#store/ports/api-keys.ts'
 import type { AuditEntry } from '#store/ports/audit.ts'
 import type { StoredClient } from '#store/ports/clients.ts'
 import type { EngineDocument } from '#store/ports/engine.ts'
 import type { NewGrant } from '#store/ports/grants.ts'
+import type { InitialAccessToken } from '#store/ports/initial-access-tokens.ts'
 import type { Page, PageRequest } from '#store/ports/page.ts'
 import type { Store } from '#store/ports/store.ts'
 
@@ -65,11 +67,14 @@ export function client(changes: Partial<StoredClient> = {}): StoredClient {
     createdAt: NOW,
     approvedAt: null,
     approvedBy: null,
+    admittedBy: null,
+    lookalikes: [],
+    removedCause: null,
     ...changes,
   }
 }
 
-export function grant(changes: Partial<NewGrant> = {}): NewGrant {
+export function grant(changes: Partial<NewGrant> = {}): NewGrant & { readonly clientDigest: string | null } {
   return {
     tenant: ACME,
     grantId: newGrantId(),
@@ -80,6 +85,44 @@ export function grant(changes: Partial<NewGrant> = {}): NewGrant {
     scopes: ['files:read', 'files:write'],
     createdAt: NOW,
     expiresAt: NOW + 14_400,
+    clientDigest: null,
+    ...changes,
+  }
+}
+
+/** Bound to the servers `files` and `notes`, of the subject `ada`. */
+export function newKey(changes: Partial<NewApiKey> = {}): NewApiKey {
+  const { tenant = ACME, keyId = asClientId('key_1'), subject = asSubjectId('ada'), expiresAt = NOW + 1000 } = changes
+  return {
+    tenant,
+    keyId,
+    name: 'nightly',
+    subject,
+    createdAt: NOW,
+    createdBy: 'localOperator',
+    expiresAt,
+    secret: { secretId: `first of ${keyId}`, hash: 'hash', createdAt: NOW, endsAt: expiresAt },
+    grants: ['files', 'notes'].map((server) =>
+      grant({ tenant, subject, clientId: keyId, server: asServerId(server), resource: `r/${server}`, expiresAt }),
+    ),
+    ...changes,
+  }
+}
+
+/** Good for ten clients, for an hour. */
+export function newInitialAccessToken(changes: Partial<InitialAccessToken> = {}): InitialAccessToken {
+  const { tokenId = 'token' } = changes
+  return {
+    tenant: ACME,
+    tokenId,
+    name: 'fleet',
+    hash: `hash of ${tokenId}`,
+    uses: 0,
+    usesMax: 10,
+    createdAt: NOW,
+    createdBy: 'localOperator',
+    expiresAt: NOW + 3600,
+    revokedAt: null,
     ...changes,
   }
 }

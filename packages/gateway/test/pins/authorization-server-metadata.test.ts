@@ -3,6 +3,7 @@ import { authorizationServerMetadata, openidConfiguration } from '#authorization
 import { asServerId, DEFAULT_TENANT } from '#core/ids.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import { NO_SENDER_RULES } from '../support/sender-rules.ts'
+import { UNGOVERNED } from '../support/snapshot.ts'
 
 const server = (id: string, baselineClasses: ServerEntry['baselineClasses']): [ServerEntry['id'], ServerEntry] => [
   asServerId(id),
@@ -33,7 +34,8 @@ const snapshot: Snapshot = {
   isLoopback: false,
   allowedOrigins: new Set(),
   trustedProxies: [],
-  registration: { mode: 'approval', clientsMax: 1, perAddressPerHour: 1, metadataDocuments: true },
+  registration: { mode: 'approval', clientsMax: 1, perAddressPerHour: 1, metadataDocuments: true, ...UNGOVERNED },
+  clients: new Map(),
   servers: new Map([server('files', ['read']), server('notes', ['read', 'write'])]),
   roles: new Map(),
   lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },

@@ -18,6 +18,7 @@ import { systemRandom, uuidv7 } from '#core/random.ts'
 import type { AdminRole, RolePolicy, Snapshot } from '#core/snapshot.ts'
 import type { Store } from '#store/ports/store.ts'
 import { NO_SENDER_RULES } from './sender-rules.ts'
+import { testServer } from './snapshot.ts'
 import { openTestStore } from './store.ts'
 
 export interface TestAdminApi {
@@ -73,7 +74,7 @@ export async function openTestAdminApi(door: TokenDoor | null = null): Promise<T
 }
 
 function role(name: string, admin: AdminRole | null): [string, RolePolicy] {
-  return [name, { name, admin, allow: new Map() }]
+  return [name, { name, admin, allow: new Map([['*', new Set(['read'] as const)]]) }]
 }
 
 /** Only what the admin API reads. */
@@ -91,7 +92,8 @@ export const TEST_SNAPSHOT = {
     role('user', 'user'),
     role('plain', null),
   ]),
-  servers: new Map(),
+  clients: new Map(),
+  servers: new Map([[asServerId('files'), testServer('files')]]),
   dangerousOptions: [],
   senders: NO_SENDER_RULES,
   mutualTls: null,
@@ -197,4 +199,54 @@ export async function seed(store: Store, username: string): Promise<SeededUser> 
   }
   await store.engine.commit(DEFAULT_TENANT, [{ kind: 'openGrant', grant }], [])
   return { username, subject, clientId, grantId }
+}
+
+/** A live API key of the account; answers its id. */
+export async function seedKey(store: Store, { username, subject }: SeededUser): Promise<string> {
+  const now = systemClock.nowSeconds()
+  const keyId = asClientId(`key_of-${username}`)
+  await store.apiKeys.create(
+    {
+      tenant: DEFAULT_TENANT,
+      keyId,
+      name: 'a key',
+      subject,
+      createdAt: now,
+      createdBy: 'seed',
+      expiresAt: now + 3600,
+      secret: { secretId: `secret of ${username}`, hash: 'hash', createdAt: now, endsAt: now + 3600 },
+      grants: [
+        {
+          tenant: DEFAULT_TENANT,
+          grantId: asGrantId(`key-grant-of-${username}`),
+          subject,
+          clientId: keyId,
+          server: asServerId('files'),
+          resource: 'http://127.0.0.1:8700/mcp/files',
+          scopes: ['files:read'],
+          createdAt: now,
+          expiresAt: now + 3600,
+        },
+      ],
+    },
+    1_000,
+    [],
+  )
+  return keyId
+}
+
+/** A live initial access token. */
+export async function seedClientToken(store: Store, { username }: SeededUser): Promise<void> {
+  const now = systemClock.nowSeconds()
+  const token = {
+    tenant: DEFAULT_TENANT,
+    tokenId: `token-${username}`,
+    name: 'a token',
+    hash: 'hash',
+    usesMax: 1,
+    createdAt: now,
+    createdBy: 'seed',
+    expiresAt: now + 3600,
+  }
+  await store.initialAccessTokens.create(token, 1_000, [])
 }

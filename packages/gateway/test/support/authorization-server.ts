@@ -20,6 +20,7 @@ import { loadSigningKeys, type SigningKeys } from '#keys/signing-keys.ts'
 import type { Store } from '#store/ports/store.ts'
 import { OAuthBrowser, postForm } from './oauth-browser.ts'
 import { NO_SENDER_RULES } from './sender-rules.ts'
+import { UNGOVERNED } from './snapshot.ts'
 import { openTestStore } from './store.ts'
 import { REDIRECT, TestRegistry } from './test-registry.ts'
 
@@ -300,7 +301,8 @@ function snapshotFor(publicUrl: string, ids: readonly string[]): Snapshot {
     isLoopback: true,
     allowedOrigins: new Set(),
     trustedProxies: [],
-    registration: { mode: 'open', clientsMax: 100, perAddressPerHour: 100, metadataDocuments: true },
+    registration: { mode: 'open', clientsMax: 100, perAddressPerHour: 100, metadataDocuments: true, ...UNGOVERNED },
+    clients: new Map(),
     servers,
     roles: new Map([
       ['member', { name: 'member', admin: null, allow: allowOfMember }],

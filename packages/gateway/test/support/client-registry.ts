@@ -10,6 +10,7 @@ import { createSealer } from '#keys/sealer.ts'
 import { type FetchDocumentOptions, fetchDocument } from '#net/fetch-document.ts'
 import type { Store } from '#store/ports/store.ts'
 import { NO_SENDER_RULES } from './sender-rules.ts'
+import { UNGOVERNED } from './snapshot.ts'
 import { openTestStore } from './store.ts'
 
 /** A clock that moves only when told. */
@@ -96,6 +97,7 @@ function testSnapshot(policy: Partial<RegistrationPolicy> = {}, more: Partial<Sn
     isLoopback: false,
     allowedOrigins: new Set(),
     trustedProxies: [],
+    clients: new Map(),
     servers: new Map(),
     roles: new Map(),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
@@ -103,7 +105,14 @@ function testSnapshot(policy: Partial<RegistrationPolicy> = {}, more: Partial<Sn
     mutualTls: null,
     dangerousOptions: [],
     ...more,
-    registration: { mode: 'approval', clientsMax: 100, perAddressPerHour: 50, metadataDocuments: true, ...policy },
+    registration: {
+      mode: 'approval',
+      clientsMax: 100,
+      perAddressPerHour: 50,
+      metadataDocuments: true,
+      ...UNGOVERNED,
+      ...policy,
+    },
   }
 }
 

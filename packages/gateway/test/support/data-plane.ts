@@ -27,6 +27,7 @@ import type { LiveMemberships } from '#identity/live-ports.ts'
 import type { Principal } from '#identity/principal.ts'
 import { createSealer } from '#keys/sealer.ts'
 import { NO_SENDER_RULES, testSenders } from './sender-rules.ts'
+import { UNGOVERNED } from './snapshot.ts'
 
 export interface TestServer {
   readonly upstream: UpstreamSpec
@@ -208,7 +209,8 @@ function snapshotOf(origin: string, options: GatewayOptions): Snapshot {
     isLoopback: true,
     allowedOrigins: new Set(),
     trustedProxies: [],
-    registration: { mode: 'open', clientsMax: 10, perAddressPerHour: 10, metadataDocuments: false },
+    registration: { mode: 'open', clientsMax: 10, perAddressPerHour: 10, metadataDocuments: false, ...UNGOVERNED },
+    clients: new Map(),
     servers: new Map(servers),
     roles: new Map([
       [

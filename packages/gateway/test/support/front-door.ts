@@ -13,6 +13,8 @@ import { withCors } from '#http/cors.ts'
 import { createListener } from '#http/listener.ts'
 import { createRouter } from '#http/router.ts'
 import { createAccessTokenVerifier } from '#identity/access-tokens.ts'
+import { createApiKeyVerifier } from '#identity/api-keys.ts'
+import { chooseVerifier } from '#identity/choose-verifier.ts'
 import { createMemberships } from '#identity/memberships.ts'
 import { type LiveRevocations, startRevocations } from '#identity/revocations.ts'
 import { createSealer } from '#keys/sealer.ts'
@@ -32,6 +34,8 @@ export interface FrontDoor {
   readonly clock: FakeClock
   readonly revocations: LiveRevocations
   readonly upstreamSaw: string[]
+  /** Ids of the API keys that were let in, each time. */
+  readonly keyUses: string[]
   readonly records: AuditEvent[]
   readonly failures: unknown[]
   /** Signs tokens of the one live grant; claims and header may be changed. */
@@ -125,7 +129,11 @@ export async function startFrontDoor(): Promise<FrontDoor> {
     ...base,
     mint: (claims = {}, header = {}) => base.mint({ iss: origin, aud: `${origin}/mcp/files`, ...claims }, header),
   }
-  const verifier = createAccessTokenVerifier({ publicJwks: mint.publicJwks, issuer: origin, store, revocations, clock })
+  const tokens = createAccessTokenVerifier({ publicJwks: mint.publicJwks, issuer: origin, store, revocations, clock })
+  const keyUses: string[] = []
+  const uses = { note: ({ clientId }: { readonly clientId: string }) => void keyUses.push(clientId) }
+  const keys = createApiKeyVerifier({ store, revocations, tokens, clock, uses })
+  const verifier = chooseVerifier(tokens, keys)
   const memberships = createMemberships({ accounts: store.accounts, changes: revocations })
   const quiet = () => {}
   const endpoint = createMcpEndpoint({
@@ -179,6 +187,7 @@ export async function startFrontDoor(): Promise<FrontDoor> {
     clock,
     revocations,
     upstreamSaw,
+    keyUses,
     records,
     failures,
     mint,

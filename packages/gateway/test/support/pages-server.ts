@@ -19,6 +19,7 @@ import { openSealer } from '#keys/sealer.ts'
 import type { Account } from '#store/ports/accounts.ts'
 import type { Store } from '#store/ports/store.ts'
 import { NO_SENDER_RULES } from './sender-rules.ts'
+import { UNGOVERNED } from './snapshot.ts'
 import { openTestStore } from './store.ts'
 import { TestInteractions } from './test-interactions.ts'
 
@@ -179,7 +180,8 @@ function snapshotFor(publicUrl: string): Snapshot {
     isLoopback: true,
     allowedOrigins: new Set(['https://listed.example']),
     trustedProxies: [],
-    registration: { mode: 'open', clientsMax: 100, perAddressPerHour: 100, metadataDocuments: true },
+    registration: { mode: 'open', clientsMax: 100, perAddressPerHour: 100, metadataDocuments: true, ...UNGOVERNED },
+    clients: new Map(),
     servers: new Map([
       [notes.id, notes],
       [files.id, files],

@@ -1,7 +1,15 @@
 import { asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
-import type { RolePolicy, ServerEntry, Snapshot } from '#core/snapshot.ts'
+import type { RegistrationPolicy, RolePolicy, ServerEntry, Snapshot } from '#core/snapshot.ts'
 import type { ToolClass } from '#core/tool-classes.ts'
 import { NO_SENDER_RULES } from './sender-rules.ts'
+
+/** What a policy says of registration when it says nothing in particular. */
+export const UNGOVERNED: Pick<RegistrationPolicy, 'perHour' | 'unusedDays' | 'documentHosts' | 'statements'> = {
+  perHour: 1_000,
+  unusedDays: 90,
+  documentHosts: { allow: [], deny: [] },
+  statements: [],
+}
 
 const PUBLIC_URL = 'http://127.0.0.1:8700'
 
@@ -43,7 +51,8 @@ export function testSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     isLoopback: true,
     allowedOrigins: new Set(['https://ide.example']),
     trustedProxies: [],
-    registration: { mode: 'open', clientsMax: 10, perAddressPerHour: 10, metadataDocuments: true },
+    registration: { mode: 'open', clientsMax: 10, perAddressPerHour: 10, metadataDocuments: true, ...UNGOVERNED },
+    clients: new Map(),
     servers: new Map(servers.map((server) => [server.id, server])),
     roles: new Map(roles.map((role) => [role.name, role])),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },

@@ -64,6 +64,7 @@ export class TestInteractions implements Interactions {
         clientIdHost: null,
         clientUri: null,
         kind: 'dynamic',
+        digest: null,
         isLocalhostOnly: false,
         lookalikes: [],
         registeredAt: null,
@@ -81,6 +82,14 @@ export class TestInteractions implements Interactions {
   replaceSubject(uid: string, subject: SubjectId): void {
     const held = this.#open.get(uid)
     if (held !== undefined) this.#open.set(uid, { ...held, interaction: { ...held.interaction, subject } })
+  }
+
+  /** As if the client had changed since the page was shown. */
+  changeClient(uid: string, change: Partial<ClientDescription>): void {
+    const held = this.#open.get(uid)
+    if (held === undefined) return
+    const { interaction } = held
+    this.#open.set(uid, { ...held, interaction: { ...interaction, client: { ...interaction.client, ...change } } })
   }
 
   async load(exchange: HttpExchange, uid: string): Promise<Interaction | null> {

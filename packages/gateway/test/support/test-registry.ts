@@ -39,6 +39,7 @@ export class TestRegistry implements ClientRegistry {
         clientIdHost: null,
         clientUri: null,
         kind: 'dynamic',
+        digest: null,
         isLocalhostOnly: false,
         lookalikes: [],
         registeredAt: null,

@@ -26,6 +26,8 @@ export const TOKEN_FORMATS: readonly TokenFormat[] = [
   { kind: 'github-token', prefix: 'ghr_', alphabet: BASE64URL, lengthMin: 30 },
   { kind: 'gitlab-token', prefix: 'glpat-', alphabet: DOTTED, lengthMin: 20 },
   { kind: 'gitlab-token', prefix: 'glrt-', alphabet: DOTTED, lengthMin: 20 },
+  { kind: 'sallyport-key', prefix: 'spk_', alphabet: BASE64URL, lengthMin: 40, isShortPrefix: true },
+  { kind: 'sallyport-key', prefix: 'spi_', alphabet: BASE64URL, lengthMin: 40, isShortPrefix: true },
   { kind: 'api-key', prefix: 'sk-', alphabet: BASE64URL, lengthMin: 20, isShortPrefix: true },
   { kind: 'api-key', prefix: 'xai-', alphabet: ALPHANUMERIC, lengthMin: 40, isShortPrefix: true },
   { kind: 'api-key', prefix: 'gsk_', alphabet: ALPHANUMERIC, lengthMin: 40, isShortPrefix: true },

@@ -4,10 +4,12 @@ import type { ClientId, RequestId } from '#core/ids.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { addressGroup } from '#net/addresses.ts'
 import type { fetchDocument } from '#net/fetch-document.ts'
-import type { StoredClient } from '#store/ports/clients.ts'
+import type { NewClient, StoredClient } from '#store/ports/clients.ts'
 import type { Store } from '#store/ports/store.ts'
 import type { DocumentCache } from './document-cache.ts'
+import { HOST_PROBLEM, hostIsTrusted } from './document-hosts.ts'
 import { fetchMetadataDocument, type MetadataDocument } from './fetch-metadata-document.ts'
+import type { NamedClient } from './lookalike-names.ts'
 import { parseMetadataDocumentUrl } from './metadata-document-url.ts'
 import type { ClientResolution } from './registry.ts'
 
@@ -26,6 +28,7 @@ export interface DocumentAdmission {
   readonly clock: Clock
   readonly documents: DocumentCache
   readonly fetch: typeof fetchDocument
+  readonly lookalikesOf: (client: NamedClient, snapshot: Snapshot) => Promise<readonly string[]>
 }
 
 /** Who asks. */
@@ -65,9 +68,17 @@ export async function admitDocumentClient(
       'This gateway accepts no new clients. Ask its operator to add this one.',
       '-',
     )
+  if (mode === 'statement')
+    return await refuse(
+      'statementNeeded',
+      'This gateway takes clients that register with a software statement or an initial access token.',
+      '-',
+    )
   const target = parseMetadataDocumentUrl(clientId, snapshot)
   if (!target.ok) return await refuse('clientIdInvalid', target.refusal.problem, '-')
-  const { host } = target.value
+  const { host, hostname } = target.value
+  if (!hostIsTrusted(hostname, snapshot.registration.documentHosts))
+    return await refuse('documentHostRefused', HOST_PROBLEM, host)
 
   const draws = [
     { key: `client-document:${host}`, burst: LOOKUPS_PER_HOST_PER_HOUR, periodSeconds: HOUR_SECONDS },
@@ -91,7 +102,9 @@ export async function admitDocumentClient(
   )
   if (!document.ok) return await refuse(document.refusal.reason, document.refusal.problem, host)
 
-  const client = documentClient(clientId, document.value, snapshot, context.clock)
+  const { client_name: name, redirect_uris: redirectUris } = document.value.metadata
+  const lookalikes = await context.lookalikesOf({ name, clientIdHost: host, redirectUris }, snapshot)
+  const client = { ...documentClient(clientId, document.value, snapshot, context.clock), lookalikes }
   const entry = context.audit.entry({
     tenant: snapshot.tenant,
     activity: 'client.register',
@@ -103,6 +116,7 @@ export async function admitDocumentClient(
       status: client.status,
       authMethod: document.value.metadata.token_endpoint_auth_method,
       redirects: document.value.metadata.redirect_uris.length,
+      lookalikes: lookalikes.length,
     },
     decision: { config: snapshot.version },
     personal: {
@@ -111,7 +125,7 @@ export async function admitDocumentClient(
     },
   })
   const outcome = await context.store.clients.register(client, clientsMax, [entry])
-  if (outcome === 'registered') return { kind: 'stored', client }
+  if (outcome === 'registered') return await storedAgain(clientId, snapshot, context)
   if (outcome === 'full')
     return await refuse(
       'clientsFull',
@@ -119,16 +133,19 @@ export async function admitDocumentClient(
       host,
     )
   // Somebody else asked at the same moment: what they stored holds.
-  const stored = await context.store.clients.find(snapshot.tenant, clientId)
+  return await storedAgain(clientId, snapshot, context)
+}
+
+async function storedAgain(
+  clientId: ClientId,
+  { tenant }: Snapshot,
+  { store }: DocumentAdmission,
+): Promise<{ readonly kind: 'stored'; readonly client: StoredClient } | Unresolved> {
+  const stored = await store.clients.find(tenant, clientId)
   return stored === null ? { kind: 'unknown' } : { kind: 'stored', client: stored }
 }
 
-function documentClient(
-  clientId: ClientId,
-  document: MetadataDocument,
-  snapshot: Snapshot,
-  clock: Clock,
-): StoredClient {
+function documentClient(clientId: ClientId, document: MetadataDocument, snapshot: Snapshot, clock: Clock): NewClient {
   return {
     tenant: snapshot.tenant,
     clientId,

@@ -8,18 +8,22 @@ import { fetchDocument } from '#net/fetch-document.ts'
 import type { StoredClient } from '#store/ports/clients.ts'
 import type { Store } from '#store/ports/store.ts'
 import { type Asker, admitDocumentClient } from './admit-document-client.ts'
+import { clientDigest } from './client-digest.ts'
 import { openClientSecret } from './client-secret.ts'
 import { createDocumentCache, type DocumentCache } from './document-cache.ts'
+import { HOST_PROBLEM, hostIsTrusted } from './document-hosts.ts'
 import { fetchMetadataDocument } from './fetch-metadata-document.ts'
+import { createIssuerKeys, type IssuerKeys } from './issuer-keys.ts'
 import { clientIdHost, createKnownClients, type KnownClients, readStoredMetadata } from './known-clients.ts'
-import { findLookalikes } from './lookalike-names.ts'
+import { findLookalikes, type NamedClient } from './lookalike-names.ts'
 import { CLIENT_ID_URL_LENGTH_MAX, looksLikeUrl, parseMetadataDocumentUrl } from './metadata-document-url.ts'
+import { preregisteredNames, resolvePreregistered } from './preregistered.ts'
 import { isLocalhostOnly, redirectIsAllowed } from './redirect-uris.ts'
 import { registerClient } from './register-client.ts'
 import type { ClientMetadataWire, ClientRegistry, ClientResolution } from './registry.ts'
 
 export interface RegistryDependencies {
-  readonly store: Pick<Store, 'clients' | 'limits'>
+  readonly store: Pick<Store, 'clients' | 'initialAccessTokens' | 'limits'>
   readonly snapshots: SnapshotSource
   readonly sealer: Sealer
   readonly audit: AuditTrail
@@ -34,15 +38,22 @@ export interface RegistryContext extends RegistryDependencies {
   readonly documents: DocumentCache
   readonly known: KnownClients
   readonly fetch: typeof fetchDocument
+  readonly issuerKeys: IssuerKeys
+  readonly lookalikesOf: (client: NamedClient, snapshot: Snapshot) => Promise<readonly string[]>
 }
 
 /** Rejects only when the store is broken; whoever asked refuses then, with 503. */
 export function createClientRegistry(dependencies: RegistryDependencies): ClientRegistry {
+  const fetch = dependencies.fetch ?? fetchDocument
+  const known = createKnownClients(dependencies.store, dependencies.clock)
   const context: RegistryContext = {
     ...dependencies,
-    fetch: dependencies.fetch ?? fetchDocument,
+    fetch,
     documents: createDocumentCache(dependencies.clock),
-    known: createKnownClients(dependencies.store, dependencies.clock),
+    known,
+    issuerKeys: createIssuerKeys(fetch, dependencies.clock),
+    lookalikesOf: async (client, snapshot) =>
+      findLookalikes(client, [...(await known.list(snapshot.tenant)), ...preregisteredNames(snapshot)]),
   }
   return {
     resolve: (clientId, requestId, address = null) =>
@@ -60,6 +71,8 @@ async function resolveClient(
 ): Promise<ClientResolution> {
   // Longer than any id we hand out or accept.
   if (clientId.length > CLIENT_ID_URL_LENGTH_MAX) return { kind: 'unknown' }
+  const preregistered = snapshot.clients.get(clientId)
+  if (preregistered !== undefined) return resolvePreregistered(preregistered)
   const stored = await context.store.clients.find(snapshot.tenant, clientId)
   if (stored !== null) return await resolveStored(stored, snapshot, context)
   if (!looksLikeUrl(clientId)) return { kind: 'unknown' }
@@ -74,7 +87,7 @@ async function resolveStored(
   snapshot: Snapshot,
   context: RegistryContext,
 ): Promise<ClientResolution> {
-  if (client.status === 'removed') return { kind: 'removed' }
+  if (client.status === 'removed') return { kind: 'removed', cause: client.removedCause ?? 'operator' }
   const metadata = readStoredMetadata(client)
   if (metadata === null) return { kind: 'unknown' }
   if (client.status === 'pending') return { kind: 'pending', name: metadata.client_name }
@@ -84,6 +97,7 @@ async function resolveStored(
   if (!snapshot.registration.metadataDocuments) return DOCUMENTS_OFF
   const target = parseMetadataDocumentUrl(client.clientId, snapshot)
   if (!target.ok) return { kind: 'documentInvalid', problem: target.refusal.problem }
+  if (!hostIsTrusted(target.value.hostname, snapshot.registration.documentHosts)) return HOST_REFUSED
   const document = await context.documents.get(client.clientId, () =>
     fetchMetadataDocument(target.value, snapshot.publicUrl, context.fetch),
   )
@@ -98,7 +112,7 @@ async function activeClient(
   context: RegistryContext,
 ): Promise<ClientResolution> {
   const host = clientIdHost(client)
-  const known = await context.known.list(snapshot.tenant)
+  const known = [...(await context.known.list(snapshot.tenant)), ...preregisteredNames(snapshot)]
   // A name can only be mistaken for one that was there before.
   const earlier = known.filter((other) => other.clientId !== client.clientId && other.createdAt <= client.createdAt)
   return {
@@ -109,6 +123,7 @@ async function activeClient(
       secret: openClientSecret(client, context.sealer),
       issuedAt: client.createdAt,
       description: {
+        digest: client.kind === 'metadataDocument' ? clientDigest(metadata) : null,
         name: metadata.client_name,
         clientIdHost: host,
         clientUri: metadata.client_uri ?? null,
@@ -123,6 +138,8 @@ async function activeClient(
     },
   }
 }
+
+const HOST_REFUSED: ClientResolution = { kind: 'documentInvalid', problem: HOST_PROBLEM }
 
 const DOCUMENTS_OFF: ClientResolution = {
   kind: 'documentInvalid',

@@ -12,6 +12,8 @@ export interface MetadataDocumentUrl {
   readonly url: string
   /** `host[:port]`, for people and for counting. */
   readonly host: string
+  /** The host alone, for judging whose it is. */
+  readonly hostname: string
   /** Where the document may live: the public network, or this machine while the gateway itself is on it. */
   readonly network: 'public' | 'loopback'
 }
@@ -56,7 +58,7 @@ export function parseMetadataDocumentUrl(
   // make the gateway knock on its own ports.
   if (isLocal && !rules.isLoopback) return no('A client_id URL leads to the public network.')
   if (scheme === 'http' && !isLocal) return no('A client_id URL uses https.')
-  return ok({ url: clientId, host: url.host, network: isLocal ? 'loopback' : 'public' })
+  return ok({ url: clientId, host: url.host, hostname: url.hostname, network: isLocal ? 'loopback' : 'public' })
 }
 
 function isDotSegment(segment: string): boolean {

@@ -1,6 +1,9 @@
+import type { ClientAuthMethod, ClientGrantType } from '#core/client-grant-types.ts'
 import type { ClientId, RequestId } from '#core/ids.ts'
 import type { Secret } from '#core/secret.ts'
+import type { BearerCredential } from '#wire/oauth/bearer.ts'
 import type { ClientDescription } from '../interactions.ts'
+import type { CertificateAuthMethod } from '../metadata.ts'
 import type { CertificateSubjectWire } from '../sender/certificate-subject.ts'
 
 /** RFC 7591 §2 metadata that we keep, validated. Names as on the wire, because the engine reads them so. */
@@ -8,15 +11,10 @@ export interface ClientMetadataWire extends CertificateSubjectWire {
   readonly client_name: string
   readonly redirect_uris: readonly string[]
   readonly application_type: 'native' | 'web'
-  readonly grant_types: readonly ('authorization_code' | 'refresh_token')[]
-  readonly response_types: readonly ['code']
-  readonly token_endpoint_auth_method:
-    | 'none'
-    | 'client_secret_basic'
-    | 'client_secret_post'
-    | 'private_key_jwt'
-    | 'tls_client_auth'
-    | 'self_signed_tls_client_auth'
+  readonly grant_types: readonly ClientGrantType[]
+  /** Empty for a client that never sends a browser here. */
+  readonly response_types: readonly 'code'[]
+  readonly token_endpoint_auth_method: ClientAuthMethod | CertificateAuthMethod
   readonly client_uri?: string
   readonly logo_uri?: string
   readonly tos_uri?: string
@@ -44,7 +42,7 @@ export type ClientResolution =
   | { readonly kind: 'active'; readonly client: ResolvedClient }
   /** Known, waiting for `sallyport client approve`. */
   | { readonly kind: 'pending'; readonly name: string }
-  | { readonly kind: 'removed' }
+  | { readonly kind: 'removed'; readonly cause: 'operator' | 'unused' }
   | { readonly kind: 'unknown' }
   /** A Client ID Metadata Document that could not be fetched or is not valid. `problem` is safe to show. */
   | { readonly kind: 'documentInvalid'; readonly problem: string }
@@ -63,7 +61,12 @@ export interface ClientRegistry {
   /** RFC 7591 §3. Answers the response body, status and headers; never throws for bad input. */
   register(
     body: unknown,
-    caller: { readonly address: string; readonly requestId: RequestId },
+    caller: {
+      readonly address: string
+      readonly requestId: RequestId
+      /** What the Authorization header held: an initial access token, perhaps. */
+      readonly credential?: BearerCredential
+    },
   ): Promise<RegistrationAnswer>
   /** RFC 6749 §3.1.2.3, RFC 8252 §7.3: exact, except that the port of a loopback http redirect is free. */
   redirectIsAllowed(client: ClientMetadataWire, redirectUri: string): boolean

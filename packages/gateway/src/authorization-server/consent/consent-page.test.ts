@@ -30,6 +30,7 @@ const CLIENT: ClientDescription = {
   clientIdHost: null,
   clientUri: null,
   kind: 'dynamic',
+  digest: null,
   isLocalhostOnly: false,
   lookalikes: [],
   registeredAt: null,

@@ -13,7 +13,7 @@ interface Question {
   readonly interaction: Interaction
   readonly account: Account
   readonly choices: ScopeChoices
-  /** A token for this form is good for this authorization and this account, and for no other. */
+  /** A token for this form is good for this authorization, this account and the client as it was shown, and for no other. */
   readonly purpose: string
 }
 
@@ -63,7 +63,11 @@ async function loadQuestion(context: PageContext, exchange: HttpExchange, uid: s
     return null
   }
   const choices = scopeChoices(snapshot, account.roles, interaction.server, interaction.scopesRequested)
-  return { interaction, account, choices, purpose: `consent:${interaction.uid}:${account.subject}` }
+  return { interaction, account, choices, purpose: purposeOf(interaction, account) }
+}
+
+function purposeOf({ uid, client }: Interaction, { subject }: Account): string {
+  return `consent:${uid}:${subject}${client.digest === null ? '' : `:${client.digest}`}`
 }
 
 function ask(

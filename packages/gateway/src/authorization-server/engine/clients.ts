@@ -1,8 +1,12 @@
 import type { Client, Payload } from 'oidc-provider'
+import type { ClientGrantType } from '#core/client-grant-types.ts'
 import type { ClientRegistry, ClientResolution } from '../clients/registry.ts'
 import { certificateSubject } from '../sender/certificate-subject.ts'
 import { bindsToCertificate } from './require-binding.ts'
 import { currentUnit } from './unit-of-work.ts'
+
+/** Grants that the engine offers. A client that was configured for others gets `unauthorized_client` for them. */
+const OFFERED_GRANT_TYPES: ReadonlySet<ClientGrantType> = new Set(['authorization_code', 'refresh_token'])
 
 /**
  * An active client as the engine's client document; undefined for every other state, which the engine answers with `invalid_client`.
@@ -15,7 +19,7 @@ export function engineClient(resolution: ClientResolution, id: string): Payload 
     client_id: id,
     redirect_uris: metadata.redirect_uris,
     application_type: schemaType(metadata.redirect_uris),
-    grant_types: metadata.grant_types,
+    grant_types: metadata.grant_types.filter((grantType) => OFFERED_GRANT_TYPES.has(grantType)),
     response_types: metadata.response_types,
     token_endpoint_auth_method: metadata.token_endpoint_auth_method,
     dpop_bound_access_tokens: metadata.dpop_bound_access_tokens ?? false,

@@ -5,7 +5,8 @@ import { reasonOf } from './reasons.ts'
 describe('what a person is told', () => {
   it.each([
     [{ kind: 'pending', name: 'Editor' } as const, 'This app waits for approval'],
-    [{ kind: 'removed' } as const, 'This app was removed'],
+    [{ kind: 'removed', cause: 'operator' } as const, 'This app was removed'],
+    [{ kind: 'removed', cause: 'unused' } as const, 'This app was not used for a long time'],
     [{ kind: 'unknown' } as const, 'This app is not known here'],
     [{ kind: 'documentInvalid', problem: 'it is too large' } as const, 'This app could not be verified'],
   ])('a client that is %j', (client, title) => {

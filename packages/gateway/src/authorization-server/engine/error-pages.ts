@@ -56,6 +56,12 @@ function explainClient(client: Exclude<ClientResolution, { readonly kind: 'activ
           'Ask the operator to approve it, then connect again. `sallyport client list --status pending` shows it, `sallyport client approve` lets it in.',
       }
     case 'removed':
+      if (client.cause === 'unused')
+        return {
+          title: 'This app was not used for a long time',
+          whatHappened: 'Nobody has used this app here for so long that this gateway has forgotten it.',
+          whatToDo: 'Remove the connection in the app and add it again; that registers it anew.',
+        }
       return {
         title: 'This app was removed',
         whatHappened: 'The operator of this gateway has removed this app. Its earlier connections have ended.',

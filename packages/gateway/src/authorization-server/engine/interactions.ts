@@ -69,9 +69,11 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
         return null
       }),
 
-    finishConsent: (exchange, { uid }, scopes) =>
+    finishConsent: (exchange, { uid, client: shown }, scopes) =>
       on(exchange, uid, async (matter, unit, engine) => {
         const { pending, client, server } = matter
+        // It has changed since the page that the person answered was made.
+        if (client.description.digest !== shown.digest) return null
         const accountId = pending.session?.accountId
         if (pending.prompt.name !== 'consent' || accountId === undefined) return null
         const granted = [...new Set(scopes)]

@@ -175,6 +175,14 @@ async function refuseLostRace(
     refuse(context, unit, 400, 'invalid_grant')
     return
   }
+  if (lost.outcome === 'clientChanged') {
+    // What the person consented to is gone: so is what they gave. The client begins anew, and asks them again.
+    const { grantId } = lost
+    const revoke = { kind: 'revokeGrant', grantId, cause: 'clientChanged', at: unit.now } as const
+    await unit.commitOnly([{ ...base_, reason: 'clientChanged', grantId }], [revoke])
+    refuse(context, unit, 400, 'invalid_grant')
+    return
+  }
   if (lost.outcome === 'duplicate' && isMarkOfProof(lost.id, context, unit)) {
     await unit.recordRefusal({ ...base_, reason: 'proofReplayed' })
     refuse(context, unit, 400, 'invalid_dpop_proof')

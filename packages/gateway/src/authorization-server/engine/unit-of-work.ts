@@ -176,7 +176,7 @@ export class UnitOfWork {
   }
 
   openGrant(grant: NewGrant): void {
-    this.operations.push({ kind: 'openGrant', grant })
+    this.operations.push({ kind: 'openGrant', grant: { ...grant, clientDigest: this.#digestOf(grant.clientId) } })
   }
 
   /** The commit fails with `accountChanged` if the account was disabled or got another password since this one was checked. */
@@ -184,9 +184,16 @@ export class UnitOfWork {
     this.operations.unshift({ kind: 'requireAccount', subject, passwordHash })
   }
 
-  /** The commit fails with `grantNotLive` if the grant has been revoked or has expired by then. */
+  /**
+   * The commit fails with `grantNotLive` if the grant has been revoked or has expired by then, and with `clientChanged` if the client of
+   * this request is not what the person consented to.
+   */
   requireLiveGrant(grantId: string): void {
-    this.operations.unshift({ kind: 'requireLiveGrant', grantId: asGrantId(grantId), at: this.now })
+    // One client speaks per request; a digest that none of those seen has matches no grant that has one.
+    const [clientDigest = null] = [...this.#clients.keys()]
+      .map((id) => this.#digestOf(id))
+      .filter((one) => one !== null)
+    this.operations.unshift({ kind: 'requireLiveGrant', grantId: asGrantId(grantId), at: this.now, clientDigest })
   }
 
   /** The grant of a document that this request has read. `id` is the stored one, as the commit names it. */
@@ -230,6 +237,11 @@ export class UnitOfWork {
       this.storeFailure ??= cause
       throw cause
     }
+  }
+
+  #digestOf(clientId: ClientId): string | null {
+    const resolution = this.#clients.get(clientId)
+    return resolution?.kind === 'active' ? resolution.client.description.digest : null
   }
 
   #rely(model: string, id: string): void {

@@ -12,6 +12,7 @@ import {
   withAdmin,
 } from '../command.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { clientTokenCommand } from './client-token.ts'
 
 interface Client {
   readonly key: string
@@ -20,9 +21,11 @@ interface Client {
   readonly kind: string
   readonly status: string
   readonly redirectUris: readonly string[]
-  readonly createdAt: string
+  readonly createdAt: string | null
   readonly approvedAt: string | null
   readonly approvedBy: string | null
+  readonly admittedBy: string | null
+  readonly lookalikes: readonly string[]
 }
 
 interface ListOptions extends CommonOptions {
@@ -45,8 +48,9 @@ export function clientCommand(command: Command, world: CommandWorld): Command {
           CLIENT: (client) => client.clientId,
           STATUS: (client) => client.status,
           KIND: (client) => client.kind,
-          CREATED: (client) => client.createdAt.slice(0, 10),
+          CREATED: (client) => client.createdAt?.slice(0, 10) ?? null,
           NAME: (client) => client.name,
+          'LOOKS LIKE': (client) => client.lookalikes.join(', '),
         })
         return EXIT.ok
       }),
@@ -69,6 +73,8 @@ export function clientCommand(command: Command, world: CommandWorld): Command {
         ),
     )
   }
+  const tokens = command.command('token')
+  clientTokenCommand(tokens, world).addHelpText('after', '\nExamples:\n  $ sallyport client token list')
   return command
 }
 
@@ -85,7 +91,9 @@ function show({ print }: Session, client: Client): ExitCode {
       ['Status', client.status],
       ['Kind', client.kind],
       ...client.redirectUris.map((uri): [string, string] => ['Redirect', uri]),
+      ...client.lookalikes.map((name): [string, string] => ['Looks like', name]),
       ['Created', client.createdAt],
+      ['Let in by', client.admittedBy],
       ['Approved', client.approvedAt === null ? null : `${client.approvedAt} by ${client.approvedBy ?? 'nobody'}`],
     ])
   return EXIT.ok

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ok, refused } from '#core/result.ts'
+import type { PreregisteredClient } from '#core/snapshot.ts'
 import type { StoredClient } from '#store/ports/clients.ts'
 import { clientIdOf, clientKey } from './client-key.ts'
 import { adminError, notFound } from './errors.ts'
@@ -14,9 +15,14 @@ const clientView = z.strictObject({
   kind: z.enum(['dynamic', 'metadataDocument', 'preregistered']),
   status: z.enum(['pending', 'active', 'removed']),
   redirectUris: z.array(z.string()),
-  createdAt: z.string(),
+  createdAt: z.string().nullable().describe('Null for a client of the configuration.'),
   approvedAt: z.string().nullable(),
   approvedBy: z.string().nullable(),
+  admittedBy: z
+    .string()
+    .nullable()
+    .describe('What let it in without a person: `token:` and an id, or `statement:` and an issuer.'),
+  lookalikes: z.array(z.string()).describe('Better known names that its name could be mistaken for.'),
 })
 const params = z.strictObject({ client: z.string().min(1).max(4_096).describe('`key` of the client.') })
 
@@ -33,7 +39,11 @@ export const clientOperations: readonly Operation[] = [
     run: async ({ query }, { store, snapshots }) => {
       const filter = query.status === undefined ? {} : { status: query.status }
       const page = await store.clients.list(snapshots.current().tenant, filter, toPageRequest(query))
-      return ok({ kind: 'json', status: 200, body: { items: page.items.map(viewOf), nextCursor: page.nextCursor } })
+      // Those of the configuration are few and stand before the first page.
+      const isFirst = query.cursor === undefined && (query.status ?? 'active') === 'active'
+      const configured = isFirst ? [...snapshots.current().clients.values()].map(viewOfConfigured) : []
+      const items = [...configured, ...page.items.map(viewOf)]
+      return ok({ kind: 'json', status: 200, body: { items, nextCursor: page.nextCursor } })
     },
   }),
   operation({
@@ -46,6 +56,8 @@ export const clientOperations: readonly Operation[] = [
     body: NO_BODY,
     answer: { status: 200, schema: clientView },
     run: async (input, context) => {
+      const configured = context.snapshots.current().clients.get(clientIdOf(input.params.client))
+      if (configured !== undefined) return ok({ kind: 'json', status: 200, body: viewOfConfigured(configured) })
       const client = await findClient(input.params.client, context)
       return client === null ? refused(notFound('client')) : ok(answerWith(client))
     },
@@ -61,6 +73,7 @@ export const clientOperations: readonly Operation[] = [
     answer: { status: 200, schema: clientView },
     run: async (input, context) => {
       const { store, clock, caller } = context
+      if (isConfigured(input.params.client, context)) return refused(IN_CONFIGURATION)
       const client = await findClient(input.params.client, context)
       if (client === null) return refused(notFound('client'))
       const stale = checkIfMatch(input.ifMatch, etagOfClient(client))
@@ -85,6 +98,7 @@ export const clientOperations: readonly Operation[] = [
     answer: { status: 200, schema: clientView },
     run: async (input, context) => {
       const { store, clock } = context
+      if (isConfigured(input.params.client, context)) return refused(IN_CONFIGURATION)
       const client = await findClient(input.params.client, context)
       if (client === null || client.status === 'removed') return refused(notFound('client'))
       const stale = checkIfMatch(input.ifMatch, etagOfClient(client))
@@ -95,6 +109,31 @@ export const clientOperations: readonly Operation[] = [
     },
   }),
 ]
+
+const IN_CONFIGURATION = adminError(
+  'clientInConfiguration',
+  'This client is in the configuration: change it there. Its grants end with `sallyport grant revoke --client`.',
+)
+
+function isConfigured(key: string, { snapshots }: Context): boolean {
+  return snapshots.current().clients.has(clientIdOf(key))
+}
+
+function viewOfConfigured({ clientId, name, redirectUris }: PreregisteredClient): z.output<typeof clientView> {
+  return {
+    key: clientKey(clientId),
+    clientId,
+    name,
+    kind: 'preregistered',
+    status: 'active',
+    redirectUris: [...redirectUris],
+    createdAt: null,
+    approvedAt: null,
+    approvedBy: null,
+    admittedBy: null,
+    lookalikes: [],
+  }
+}
 
 function clientEntry(context: Context, activity: 'client.approve' | 'client.remove', client: StoredClient) {
   return context.audit.entry({
@@ -144,5 +183,7 @@ function viewOf(client: StoredClient): z.output<typeof clientView> {
     createdAt: isoTime(client.createdAt),
     approvedAt: client.approvedAt === null ? null : isoTime(client.approvedAt),
     approvedBy: client.approvedBy,
+    admittedBy: client.admittedBy,
+    lookalikes: [...client.lookalikes],
   }
 }

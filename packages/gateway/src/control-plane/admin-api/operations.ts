@@ -1,6 +1,8 @@
+import { clientTokenOperations } from './client-tokens.ts'
 import { clientOperations } from './clients.ts'
 import { configurationOperations } from './configuration.ts'
 import { grantOperations } from './grants.ts'
+import { keyOperations } from './keys.ts'
 import { logOperations } from './log.ts'
 import type { Operation } from './operation.ts'
 import { userOperations } from './users.ts'
@@ -9,7 +11,9 @@ import { userOperations } from './users.ts'
 export const OPERATIONS: readonly Operation[] = [
   ...userOperations,
   ...clientOperations,
+  ...clientTokenOperations,
   ...grantOperations,
+  ...keyOperations,
   ...logOperations,
   ...configurationOperations,
 ]

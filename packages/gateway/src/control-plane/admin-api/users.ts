@@ -219,7 +219,10 @@ async function changeAccount(
 }
 
 /** By subject or username. With `own` access only the caller's own account exists. */
-async function findAccount(user: string, { store, snapshots, caller, access }: Context): Promise<Account | null> {
+export async function findAccount(
+  user: string,
+  { store, snapshots, caller, access }: Context,
+): Promise<Account | null> {
   const { tenant } = snapshots.current()
   const account = UUID_PATTERN.test(user)
     ? await store.accounts.find(tenant, asSubjectId(user))

@@ -1,23 +1,26 @@
-import { asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
+import { asServerId, type ClientId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
 import {
   type MutualTls,
+  type PreregisteredClient,
   type RolePolicy,
   SENDER_TIERS,
   type SenderPolicy,
   type SenderRule,
   type ServerEntry,
   type Snapshot,
+  type StatementIssuer,
   type UpstreamSpec,
 } from '#core/snapshot.ts'
 import { DEFAULT_ROLES } from './default-roles.ts'
 import type { EffectiveGateway } from './effective.ts'
-import type { Configuration, RoleSection, ServerSection } from './schema.ts'
+import type { Configuration, RoleSection, ServerSection, StatementSection } from './schema.ts'
 
 /** Pure: everything was read and checked before. `number` is 0; the holder counts. */
 export function buildSnapshot(
   configuration: Configuration,
   effective: EffectiveGateway,
   upstreams: ReadonlyMap<string, UpstreamSpec>,
+  clients: ReadonlyMap<ClientId, PreregisteredClient>,
   mutualTls: MutualTls | null,
   version: string,
 ): Snapshot {
@@ -35,7 +38,12 @@ export function buildSnapshot(
     isLoopback: effective.isLoopback,
     allowedOrigins: new Set(gateway.allowedOrigins),
     trustedProxies: gateway.trustedProxies,
-    registration: { ...registration, mode: registration.mode ?? (effective.isLoopback ? 'open' : 'approval') },
+    registration: {
+      ...registration,
+      mode: registration.mode ?? (effective.isLoopback ? 'open' : 'approval'),
+      statements: registration.statements.flatMap(statementIssuer),
+    },
+    clients,
     servers,
     roles: new Map(
       Object.entries(configuration.roles ?? DEFAULT_ROLES).map(([name, role]) => [name, buildRole(name, role)]),
@@ -96,4 +104,10 @@ function buildRole(name: string, role: RoleSection): RolePolicy {
       Object.entries(role.allow).map(([id, classes]) => [id === '*' ? id : asServerId(id), new Set(classes)]),
     ),
   }
+}
+
+/** Checked before: exactly one of the two. */
+function statementIssuer({ issuer, jwks, jwksUri, network, clientsMax }: StatementSection): StatementIssuer[] {
+  if (jwks !== undefined) return [{ issuer, keys: { kind: 'jwks', jwks }, clientsMax }]
+  return jwksUri === undefined ? [] : [{ issuer, keys: { kind: 'jwksUri', jwksUri, network }, clientsMax }]
 }

@@ -4,6 +4,7 @@ import { ADMIN_API_ID } from '#policy/admin-api.ts'
 import { closest } from './closest.ts'
 import { DEFAULT_ROLES } from './default-roles.ts'
 import { type EffectiveGateway, readOrigin } from './effective.ts'
+import { isPublicKey } from './is-public-key.ts'
 import type { ConfigurationProblem } from './problem.ts'
 import type { Configuration, ServerSection } from './schema.ts'
 import type { Source } from './source.ts'
@@ -192,6 +193,34 @@ function checkRegistration({ registration }: Configuration, effective: Effective
       ['registration', 'mode'],
       '`open` lets anybody on the network become a client; it is for loopback only.',
       'Write `approval`, and let clients in with `sallyport client approve`.',
+    )
+  const issuers = new Set<string>()
+  for (const [index, { issuer, jwks, jwksUri, network }] of registration.statements.entries()) {
+    const path = ['registration', 'statements', index]
+    if (issuers.has(issuer)) into.wrong([...path, 'issuer'], 'This issuer is here twice.', 'Keep one of the two.')
+    issuers.add(issuer)
+    if ((jwks === undefined) === (jwksUri === undefined))
+      into.wrong(
+        path,
+        'An issuer has either `jwks` or `jwksUri`.',
+        'Pin its keys, or say where it publishes them.',
+        'key',
+      )
+    for (const [at, jwk] of (jwks ?? []).entries())
+      if (!isPublicKey(jwk))
+        into.wrong([...path, 'jwks', at], 'This is not a public key.', 'Write the public JWK: kty EC, RSA or OKP.')
+    const url = jwksUri === undefined ? null : URL.parse(jwksUri)
+    if (jwksUri === undefined) continue
+    if (url === null || url.username !== '' || url.password !== '' || url.hash !== '')
+      into.wrong([...path, 'jwksUri'], 'This is not an https URL.')
+    else if (url.protocol !== 'https:' && !(url.protocol === 'http:' && network === 'loopback'))
+      into.wrong([...path, 'jwksUri'], 'Whoever is on the way could replace these keys.', 'Write https.')
+  }
+  if (registration.mode === 'statement' && registration.statements.length === 0)
+    into.doubtful(
+      ['registration', 'mode'],
+      'There is no issuer of software statements, so only initial access tokens let a client in.',
+      'Add one under `registration.statements`, or make tokens with `sallyport client token create`.',
     )
 }
 

@@ -55,6 +55,10 @@ describe('a configuration', () => {
       clientsMax: 1000,
       perAddressPerHour: 60,
       metadataDocuments: true,
+      documentHosts: { allow: [], deny: [] },
+      perHour: 600,
+      unusedDays: 90,
+      statements: [],
     })
     expect(snapshot.lifetimes).toEqual({
       accessTokenSeconds: 900,
@@ -458,5 +462,71 @@ describe('what is fixed since the start', () => {
       'gateway.publicUrl',
       'This changed, but holds only after a restart.',
     ])
+  })
+})
+
+describe('who may register', () => {
+  const KEY = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' }
+  const withRegistration = (registration: unknown) =>
+    JSON.stringify({ version: 1, registration, servers: { files: { stdio: { command: 'node' } } } })
+  const issuer = (more: Record<string, unknown>) => ({ statements: [{ issuer: 'https://vendor.example', ...more }] })
+
+  it('is in the snapshot, issuers with their keys', async () => {
+    const loaded = await load(
+      withRegistration({
+        mode: 'statement',
+        statements: [
+          { issuer: 'https://a.example', jwks: [KEY], clientsMax: 5 },
+          { issuer: 'https://b.example', jwksUri: 'http://127.0.0.1:9000/keys', network: 'loopback' },
+        ],
+        documentHosts: { allow: ['*.example.com', 'claude.ai'], deny: ['bad.example.com'] },
+        unusedDays: 0,
+      }),
+    )
+    if (!loaded.ok) throw new Error(loaded.refusal.map(printProblem).join('\n'))
+    expect(loaded.value.snapshot.registration).toMatchObject({
+      mode: 'statement',
+      unusedDays: 0,
+      documentHosts: { allow: ['*.example.com', 'claude.ai'], deny: ['bad.example.com'] },
+      statements: [
+        { issuer: 'https://a.example', keys: { kind: 'jwks', jwks: [KEY] }, clientsMax: 5 },
+        {
+          issuer: 'https://b.example',
+          keys: { kind: 'jwksUri', jwksUri: 'http://127.0.0.1:9000/keys', network: 'loopback' },
+          clientsMax: 100,
+        },
+      ],
+    })
+  })
+
+  it.each([
+    [issuer({}), 'An issuer has either `jwks` or `jwksUri`.'],
+    [issuer({ jwks: [KEY], jwksUri: 'https://vendor.example/k' }), 'An issuer has either `jwks` or `jwksUri`.'],
+    [issuer({ jwks: [{ ...KEY, d: 'x' }] }), 'This is not a public key.'],
+    [issuer({ jwks: [{ kty: 'oct', k: 'x' }] }), 'This is not a public key.'],
+    [issuer({ jwksUri: 'http://vendor.example/k' }), 'Whoever is on the way could replace these keys.'],
+    [issuer({ jwksUri: 'http://10.0.0.1/k', network: 'private' }), 'Whoever is on the way could replace these keys.'],
+    [issuer({ jwksUri: 'file:///etc/keys' }), 'Whoever is on the way could replace these keys.'],
+    [issuer({ jwksUri: 'https://u:p@vendor.example/k' }), 'This is not an https URL.'],
+    [issuer({ jwksUri: 'keys' }), 'This is not an https URL.'],
+    [issuer({ jwks: [KEY], clientsMax: 0 }), 'clientsMax'],
+    [
+      { statements: [1, 2].map(() => ({ issuer: 'https://vendor.example', jwks: [KEY] })) },
+      'This issuer is here twice.',
+    ],
+    [{ documentHosts: { allow: ['https://a.example'] } }, 'documentHosts'],
+    [{ documentHosts: { allow: ['*'] } }, 'documentHosts'],
+    [{ documentHosts: { deny: ['A.example'] } }, 'documentHosts'],
+    [{ documentHosts: { deny: ['a.*.example'] } }, 'documentHosts'],
+    [{ documentHosts: { deny: ['a.example.'] } }, 'documentHosts'],
+    [{ unusedDays: -1 }, 'unusedDays'],
+    [{ perHour: 0 }, 'perHour'],
+    [{ mode: 'statements' }, 'mode'],
+  ])('%j is refused', async (registration, problem) => {
+    expect((await problemsOf(withRegistration(registration))).join('\n')).toContain(problem)
+  })
+
+  it('statements without an issuer are worth a warning', async () => {
+    expect((await warningsOf(withRegistration({ mode: 'statement' }))).join()).toContain('only initial access tokens')
   })
 })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CLIENT_AUTH_METHODS, CLIENT_GRANT_TYPES } from '#core/client-grant-types.ts'
 import { TOOL_CLASSES } from '#core/tool-classes.ts'
 import { SCHEMA_PATTERN } from '#store/ports/settings.ts'
 
@@ -9,6 +10,7 @@ import { SCHEMA_PATTERN } from '#store/ports/settings.ts'
  */
 
 const SERVERS_MAX = 500
+const CLIENTS_MAX = 200
 const ROLES_MAX = 100
 const LIST_MAX = 100
 const TOOLS_MAX = 2_000
@@ -17,6 +19,10 @@ const TEXT_CHARS_MAX = 4_096
 const MIB = 1024 * 1024
 
 export const SERVER_ID_PATTERN: RegExp = /^[a-z0-9-]{1,63}$/
+/** A host as URLs spell it, or all hosts below one. */
+const HOST_PATTERN = /^(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+/** Not what we generate (`sp_`, `key_`), and no URL. */
+export const CLIENT_ID_PATTERN: RegExp = /^(?!sp_|key_)[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 export const ROLE_NAME_PATTERN: RegExp = /^[a-z][a-z0-9-]{0,62}$/
 export const ENVIRONMENT_NAME_PATTERN: RegExp = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
 /** RFC 9110 §5.1: a field name is a token. */
@@ -108,13 +114,38 @@ const gateway = z
   })
   .describe('The front door.')
 
+const hosts = (description: string) =>
+  z
+    .array(z.string().regex(HOST_PATTERN, 'must be a host name in lower case, or `*.` and one'))
+    .max(LIST_MAX)
+    .default([])
+    .describe(description)
+
+const statementIssuer = z
+  .strictObject({
+    issuer: text('`iss` of its statements, byte for byte.'),
+    jwks: z
+      .array(z.record(z.string(), z.unknown()))
+      .min(1)
+      .max(10)
+      .optional()
+      .describe('Its public keys (JWK), pinned.'),
+    jwksUri: text('URL of its public keys, instead of `jwks`. https, unless `network` is `loopback`.').optional(),
+    network: z
+      .enum(['public', 'private', 'loopback'])
+      .default('public')
+      .describe('Which addresses the host of `jwksUri` may resolve to.'),
+    clientsMax: whole(1, 100_000, 100, 'Clients that its statements may have let in at a time.'),
+  })
+  .describe('Who may say what a client is.')
+
 const registration = z
   .strictObject({
     mode: z
-      .enum(['open', 'approval', 'closed'])
+      .enum(['open', 'approval', 'statement', 'closed'])
       .optional()
       .describe(
-        'What happens to clients that register themselves (RFC 7591). `open` only while publicUrl is loopback. Absent: `open` on loopback, else `approval`.',
+        'What happens to clients that register themselves (RFC 7591). `open` only while publicUrl is loopback; `statement` takes those with a software statement or an initial access token, `approval` lets the others wait. Absent: `open` on loopback, else `approval`.',
       ),
     clientsMax: whole(1, 100_000, 1_000, 'Most clients kept, all states together.'),
     perAddressPerHour: whole(1, 10_000, 60, 'Registrations accepted per source address and hour.'),
@@ -122,8 +153,61 @@ const registration = z
       .boolean()
       .default(true)
       .describe('Whether https URLs are accepted as client ids (Client ID Metadata Documents).'),
+    documentHosts: z
+      .strictObject({
+        allow: hosts('Whose documents are accepted. Absent: everybody’s.'),
+        deny: hosts('Whose documents are refused, also where a client of theirs is known already.'),
+      })
+      .prefault({})
+      .describe('Hosts of metadata documents, each as it stands in the URL; `*.example.com` is every host below.'),
+    perHour: whole(1, 100_000, 600, 'Registrations accepted per hour, from everywhere.'),
+    unusedDays: whole(
+      0,
+      3_650,
+      90,
+      'A client that registered itself and that nobody has used for so many days is forgotten. 0: never.',
+    ),
+    statements: z
+      .array(statementIssuer)
+      .max(20)
+      .default([])
+      .describe('Issuers whose software statements (RFC 7591) let a client in without approval.'),
   })
   .describe('Who may become an OAuth client.')
+
+const client = z
+  .strictObject({
+    name: text('Shown on the consent page, as a name that you vouch for.').max(100),
+    redirectUris: z
+      .array(text('https, http on loopback, or a private-use scheme such as com.example.app:/callback.'))
+      .max(20)
+      .default([])
+      .describe('Where codes may be sent, compared exactly; the port of loopback is free.'),
+    grantTypes: z
+      .array(z.enum(CLIENT_GRANT_TYPES))
+      .min(1)
+      .max(CLIENT_GRANT_TYPES.length)
+      .default(['authorization_code', 'refresh_token'])
+      .describe('How it may get tokens.'),
+    authMethod: z
+      .enum(CLIENT_AUTH_METHODS)
+      .default('none')
+      .describe('How it proves who it is at the token endpoint. `none` is for programs that cannot keep a secret.'),
+    secret: text('The client secret as one reference, for the two `client_secret` methods.').optional(),
+    jwks: z
+      .array(z.record(z.string(), z.unknown()))
+      .min(1)
+      .max(10)
+      .optional()
+      .describe('Its public keys (JWK), for `private_key_jwt`.'),
+    jwksUri: text('https URL of its public keys, instead of `jwks`.').optional(),
+    scopes: z
+      .array(text('server:class'))
+      .max(LIST_MAX)
+      .default([])
+      .describe('All that it may be given where no person consents, as in `client_credentials`.'),
+  })
+  .describe('A client that you know. Other clients register themselves.')
 
 const lifetimes = z
   .strictObject({
@@ -312,6 +396,11 @@ export const configurationSchema = z
     version: z.literal(1).describe('Version of this format.'),
     gateway: gateway.prefault({}),
     registration: registration.prefault({}),
+    clients: z
+      .record(z.string().regex(CLIENT_ID_PATTERN), client)
+      .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} clients`)
+      .default({})
+      .describe('Clients that you know, by client id. They need no registration and no approval.'),
     lifetimes: lifetimes.prefault({}),
     senderConstraint: senderConstraint.prefault({}),
     store: store.prefault({}),
@@ -335,4 +424,6 @@ export type Configuration = z.output<typeof configurationSchema>
 export type GatewaySection = Configuration['gateway']
 export type ServerSection = Configuration['servers'][string]
 export type StoreSection = Configuration['store']
+export type StatementSection = Configuration['registration']['statements'][number]
+export type ClientSection = Configuration['clients'][string]
 export type RoleSection = NonNullable<Configuration['roles']>[string]

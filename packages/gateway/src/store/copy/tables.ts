@@ -16,6 +16,9 @@ export const TABLE_KEYS = {
   counters: ['tenant', 'name'],
   replicas: ['tenant', 'id'],
   key_claims: ['tenant', 'purpose'],
+  api_keys: ['tenant', 'key_id'],
+  api_key_secrets: ['tenant', 'secret_id'],
+  initial_access_tokens: ['tenant', 'token_id'],
   used_proofs: ['tenant', 'id'],
 } as const satisfies { readonly [T in keyof Database]: readonly (keyof Database[T])[] }
 

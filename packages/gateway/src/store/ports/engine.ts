@@ -30,7 +30,13 @@ export type EngineOperation =
   /** The batch fails with `grantNotLive` when the subject's account is disabled or the client removed by then. */
   | { readonly kind: 'openGrant'; readonly grant: NewGrant }
   /** The batch fails with `grantNotLive` unless this grant is live at the moment of the commit. */
-  | { readonly kind: 'requireLiveGrant'; readonly grantId: GrantId; readonly at: number }
+  /** And with `clientChanged` where the client was another when the person consented. */
+  | {
+      readonly kind: 'requireLiveGrant'
+      readonly grantId: GrantId
+      readonly at: number
+      readonly clientDigest?: string | null
+    }
   /**
    * The batch fails with `documentGone` unless this document still exists: whoever decided on what it read may not bring it back after
    * it was deleted (a login session ended by a new password, a form already answered).
@@ -44,6 +50,7 @@ export type EngineCommit =
   | { readonly outcome: 'alreadyConsumed'; readonly model: string; readonly id: string }
   | { readonly outcome: 'duplicate'; readonly model: string; readonly id: string }
   | { readonly outcome: 'grantNotLive'; readonly grantId: GrantId }
+  | { readonly outcome: 'clientChanged'; readonly grantId: GrantId }
   | { readonly outcome: 'documentGone'; readonly model: string; readonly id: string }
   | { readonly outcome: 'accountChanged'; readonly subject: SubjectId }
 

@@ -18,9 +18,12 @@ export interface StoredGrant {
   readonly expiresAt: number
   readonly revokedAt: number | null
   readonly revokedCause: string | null
+  /** Of what the client said it was when the person consented; null where it cannot change without us. */
+  readonly clientDigest: string | null
 }
 
-export type NewGrant = Omit<StoredGrant, 'number' | 'revokedAt' | 'revokedCause'>
+export type NewGrant = Omit<StoredGrant, 'number' | 'revokedAt' | 'revokedCause' | 'clientDigest'> &
+  Partial<Pick<StoredGrant, 'clientDigest'>>
 
 export type GrantSelector =
   | { readonly grantId: GrantId }

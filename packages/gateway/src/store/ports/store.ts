@@ -1,11 +1,13 @@
 import type { StoreFailure } from '../errors.ts'
 import type { AccountsPort } from './accounts.ts'
+import type { ApiKeysPort } from './api-keys.ts'
 import type { AuditPort } from './audit.ts'
 import type { ClientsPort } from './clients.ts'
 import type { EnginePort } from './engine.ts'
 import type { FeedPort } from './feed.ts'
 import type { GrantsPort } from './grants.ts'
 import type { HintsPort } from './hints.ts'
+import type { InitialAccessTokensPort } from './initial-access-tokens.ts'
 import type { KeyClaimsPort } from './key-claims.ts'
 import type { LeadsPort } from './leads.ts'
 import type { LimitsPort } from './limits.ts'
@@ -21,12 +23,14 @@ import type { UsedProofsPort } from './used-proofs.ts'
  */
 export interface Store {
   readonly accounts: AccountsPort
+  readonly apiKeys: ApiKeysPort
   readonly audit: AuditPort
   readonly clients: ClientsPort
   readonly engine: EnginePort
   readonly feed: FeedPort
   readonly grants: GrantsPort
   readonly hints: HintsPort
+  readonly initialAccessTokens: InitialAccessTokensPort
   readonly keyClaims: KeyClaimsPort
   readonly leads: LeadsPort
   readonly limits: LimitsPort

@@ -1,15 +1,16 @@
 import type { Kysely } from 'kysely'
-import { asClientId, asTenantId } from '#core/ids.ts'
-import type { ClientsPort, StoredClient } from '../ports/clients.ts'
+import { asClientId, asTenantId, type TenantId } from '#core/ids.ts'
+import type { ClientsPort, NewClient, StoredClient } from '../ports/clients.ts'
 import { addAuditEntries } from './audit-entries.ts'
-import { lock } from './counters.ts'
+import { lock, nextNumber } from './counters.ts'
 import { endAccess } from './end-access.ts'
+import { useInitialAccessToken } from './initial-access-tokens.ts'
 import { readCursor, rowsToFetch, toPage } from './paging.ts'
 import type { ClientsTable, Database } from './schema.ts'
 
 export function createClients(db: Kysely<Database>): ClientsPort {
   return {
-    async register(client, clientsMax, audit) {
+    async register(client, clientsMax, audit, admission) {
       await lock(db, client.tenant, 'clients')
       if ((await findRow(db, client.tenant, client.clientId)) !== undefined) return 'exists'
       const { count } = await db
@@ -19,6 +20,18 @@ export function createClients(db: Kysely<Database>): ClientsPort {
         .where('status', '!=', 'removed')
         .executeTakeFirstOrThrow()
       if (count >= clientsMax) return 'full'
+      if (admission?.kind === 'statement') {
+        const ofIssuer = await db
+          .selectFrom('clients')
+          .select((eb) => eb.fn.countAll<number>().as('count'))
+          .where('tenant', '=', client.tenant)
+          .where('status', '!=', 'removed')
+          .where('admitted_by', '=', `statement:${admission.issuer}`)
+          .executeTakeFirstOrThrow()
+        if (ofIssuer.count >= admission.clientsMax) return 'issuerFull'
+      }
+      if (admission?.kind === 'token' && !(await useInitialAccessToken(db, client.tenant, admission)))
+        return 'tokenNotUsable'
       await db.insertInto('clients').values(toRow(client)).execute()
       await addAuditEntries(db, audit)
       return 'registered'
@@ -68,7 +81,7 @@ export function createClients(db: Kysely<Database>): ClientsPort {
       const result = await db
         .updateTable('clients')
         // The tombstone explains who it was; a secret that can never be used again has no business in it.
-        .set({ status: 'removed', sealed_secret: null })
+        .set({ status: 'removed', sealed_secret: null, removed_cause: 'operator' })
         .where('tenant', '=', tenant)
         .where('client_id', '=', clientId)
         .where('status', '!=', 'removed')
@@ -97,7 +110,70 @@ export function createClients(db: Kysely<Database>): ClientsPort {
         .executeTakeFirst()
       return Number(result.numDeletedRows)
     },
+
+    async listUnused(tenant, unusedSince, now, max) {
+      const rows = await unused(db, tenant, unusedSince, now).orderBy('created_at').limit(max).execute()
+      return rows.map((row) => asClientId(row.client_id))
+    },
+
+    async removeUnused(tenant, clientId, unusedSince, now, audit) {
+      // Whoever opens a grant takes a number first and then looks whether the client is there.
+      await nextNumber(db, tenant, 'grants', 0)
+      const found = await unused(db, tenant, unusedSince, now).where('client_id', '=', clientId).executeTakeFirst()
+      if (found === undefined) return 'inUse'
+      if (found.kind === 'metadataDocument')
+        await db.deleteFrom('clients').where('tenant', '=', tenant).where('client_id', '=', clientId).execute()
+      else
+        await db
+          .updateTable('clients')
+          .set({ status: 'removed', sealed_secret: null, removed_cause: 'unused' })
+          .where('tenant', '=', tenant)
+          .where('client_id', '=', clientId)
+          .execute()
+      await addAuditEntries(db, audit)
+      return 'removed'
+    },
   }
+}
+
+/** What `listUnused` promises, as a query. */
+function unused(db: Kysely<Database>, tenant: TenantId, unusedSince: number, now: number) {
+  return db
+    .selectFrom('clients')
+    .select(['client_id', 'kind'])
+    .where('tenant', '=', tenant)
+    .where('status', '=', 'active')
+    .where('kind', 'in', ['dynamic', 'metadataDocument'])
+    .where((eb) => eb(eb.fn.coalesce('approved_at', 'created_at'), '<', unusedSince))
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('grants')
+            .select('grant_id')
+            .where('grants.tenant', '=', tenant)
+            .whereRef('grants.client_id', '=', 'clients.client_id')
+            .where((or) =>
+              or.or([
+                or('grants.created_at', '>=', unusedSince),
+                or.and([or('grants.revoked_at', 'is', null), or('grants.expires_at', '>', now)]),
+              ]),
+            ),
+        ),
+      ),
+    )
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('engine_documents')
+            .select('id')
+            .where('engine_documents.tenant', '=', tenant)
+            .whereRef('engine_documents.client_id', '=', 'clients.client_id')
+            .where('engine_documents.expires_at', '>', now),
+        ),
+      ),
+    )
 }
 
 function findRow(db: Kysely<Database>, tenant: string, clientId: string): Promise<ClientsTable | undefined> {
@@ -109,7 +185,7 @@ function findRow(db: Kysely<Database>, tenant: string, clientId: string): Promis
     .executeTakeFirst()
 }
 
-function toRow(client: StoredClient): ClientsTable {
+function toRow(client: NewClient): ClientsTable {
   return {
     tenant: client.tenant,
     client_id: client.clientId,
@@ -120,6 +196,9 @@ function toRow(client: StoredClient): ClientsTable {
     created_at: client.createdAt,
     approved_at: client.approvedAt,
     approved_by: client.approvedBy,
+    admitted_by: client.admittedBy ?? null,
+    lookalikes: JSON.stringify(client.lookalikes ?? []),
+    removed_cause: null,
   }
 }
 
@@ -134,5 +213,8 @@ function toClient(row: ClientsTable): StoredClient {
     createdAt: row.created_at,
     approvedAt: row.approved_at,
     approvedBy: row.approved_by,
+    admittedBy: row.admitted_by,
+    lookalikes: JSON.parse(row.lookalikes) as string[], // Written by `toRow`, from an array of strings.
+    removedCause: row.removed_cause === 'operator' || row.removed_cause === 'unused' ? row.removed_cause : null,
   }
 }

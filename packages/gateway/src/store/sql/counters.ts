@@ -5,7 +5,7 @@ import type { Database } from './schema.ts'
 export const WHOLE_INSTALLATION = ''
 
 type CounterName = 'feed' | 'grants' | 'audit'
-type LockName = 'accounts' | 'clients' | 'signingKeys'
+type LockName = 'accounts' | 'apiKeys' | 'clients' | 'signingKeys'
 
 /**
  * The next number (from 1). The row stays locked until the transaction ends, so numbers appear in commit order and a rolled-back

@@ -41,6 +41,7 @@ export async function openGrant(db: Kysely<Database>, tenant: TenantId, grant: N
       expires_at: grant.expiresAt,
       revoked_at: null,
       revoked_cause: null,
+      client_digest: grant.clientDigest ?? null,
     })
     .onConflict((conflict) => conflict.columns(['tenant', 'grant_id']).doNothing())
     .executeTakeFirst()
@@ -54,6 +55,7 @@ export async function requireLiveGrant(
   tenant: TenantId,
   grantId: NewGrant['grantId'],
   at: number,
+  clientDigest: string | null,
 ): Promise<void> {
   // An update that changes nothing holds the row until the commit, so that the grant is live then and not only now.
   const result = await db
@@ -63,8 +65,12 @@ export async function requireLiveGrant(
     .where('grant_id', '=', grantId)
     .where('revoked_at', 'is', null)
     .where('expires_at', '>', at)
+    .returning('client_digest')
     .executeTakeFirst()
-  if (result.numUpdatedRows !== 1n) rollBack<EngineCommit>({ outcome: 'grantNotLive', grantId })
+  if (result === undefined) return rollBack<EngineCommit>({ outcome: 'grantNotLive', grantId })
+  // The person consented to another client than the one that this id means now.
+  if (result.client_digest !== null && result.client_digest !== clientDigest)
+    return rollBack<EngineCommit>({ outcome: 'clientChanged', grantId })
 }
 
 /** The same for an account: active, and with the password it had. */

@@ -64,7 +64,7 @@ async function apply(db: Kysely<Database>, tenant: TenantId, operation: EngineOp
     case 'openGrant':
       return openGrant(db, tenant, operation.grant)
     case 'requireLiveGrant':
-      return requireLiveGrant(db, tenant, operation.grantId, operation.at)
+      return requireLiveGrant(db, tenant, operation.grantId, operation.at, operation.clientDigest ?? null)
     case 'requireDocument':
       return requireDocument(db, tenant, operation.model, operation.id, operation.at)
     case 'requireAccount':

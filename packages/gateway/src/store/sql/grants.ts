@@ -51,7 +51,7 @@ export function createGrants(db: Kysely<Database>): GrantsPort {
   }
 }
 
-function toGrant(row: GrantsTable): StoredGrant {
+export function toGrant(row: GrantsTable): StoredGrant {
   return {
     tenant: asTenantId(row.tenant),
     grantId: asGrantId(row.grant_id),
@@ -65,5 +65,6 @@ function toGrant(row: GrantsTable): StoredGrant {
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
     revokedCause: row.revoked_cause,
+    clientDigest: row.client_digest,
   }
 }

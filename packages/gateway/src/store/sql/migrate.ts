@@ -3,6 +3,8 @@ import { StoreTooNew } from '../errors.ts'
 import { isPostgres } from './dialect.ts'
 import { up as firstTables } from './migrations/0001-first-tables.ts'
 import { up as replicas } from './migrations/0002-replicas.ts'
+import { up as apiKeys } from './migrations/0003-api-keys.ts'
+import { up as registration } from './migrations/0004-registration.ts'
 import { up as usedProofs } from './migrations/0005-used-proofs.ts'
 
 interface Migration {
@@ -14,6 +16,8 @@ interface Migration {
 const MIGRATIONS: readonly Migration[] = [
   { name: '0001-first-tables', up: firstTables },
   { name: '0002-replicas', up: replicas },
+  { name: '0003-api-keys', up: apiKeys },
+  { name: '0004-registration', up: registration },
   { name: '0005-used-proofs', up: usedProofs },
 ]
 

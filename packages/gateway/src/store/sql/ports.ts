@@ -1,11 +1,13 @@
 import type { Kysely } from 'kysely'
 import type { Store } from '../ports/store.ts'
 import { createAccounts } from './accounts.ts'
+import { createApiKeys } from './api-keys.ts'
 import { createAudit } from './audit.ts'
 import { createClients } from './clients.ts'
 import { createEngine } from './engine.ts'
 import { createFeed } from './feed.ts'
 import { createGrants } from './grants.ts'
+import { createInitialAccessTokens } from './initial-access-tokens.ts'
 import { createKeyClaims } from './key-claims.ts'
 import { createLimits } from './limits.ts'
 import { createReplicas } from './replicas.ts'
@@ -23,11 +25,13 @@ export type Ports = Omit<Store, 'close' | 'lost' | 'hints' | 'leads' | 'turns'>
 export function createPorts(transaction: Kysely<Database>): Ports {
   return {
     accounts: createAccounts(transaction),
+    apiKeys: createApiKeys(transaction),
     audit: createAudit(transaction),
     clients: createClients(transaction),
     engine: createEngine(transaction),
     feed: createFeed(transaction),
     grants: createGrants(transaction),
+    initialAccessTokens: createInitialAccessTokens(transaction),
     keyClaims: createKeyClaims(transaction),
     limits: createLimits(transaction),
     replicas: createReplicas(transaction),
@@ -51,6 +55,15 @@ export const PORT_METHODS = {
     setRoles: 'writes',
     setStatus: 'writes',
   },
+  apiKeys: {
+    create: 'writes',
+    find: 'looks',
+    findBySecret: 'looks',
+    list: 'looks',
+    rotate: 'writes',
+    revoke: 'writes',
+    noteUses: 'writes',
+  },
   audit: {
     append: 'writes',
     appendAgain: 'writes',
@@ -72,6 +85,8 @@ export const PORT_METHODS = {
     approve: 'writes',
     remove: 'writes',
     collectPending: 'writes',
+    listUnused: 'looks',
+    removeUnused: 'writes',
   },
   engine: {
     find: 'looks',
@@ -82,6 +97,7 @@ export const PORT_METHODS = {
   },
   feed: { head: 'looks', since: 'looks' },
   grants: { find: 'looks', list: 'looks', revoke: 'writes', revokeToken: 'writes' },
+  initialAccessTokens: { create: 'writes', find: 'looks', list: 'looks', revoke: 'writes' },
   keyClaims: { claim: 'writes', find: 'looks' },
   limits: { draw: 'writes', reset: 'writes', collectIdle: 'writes' },
   replicas: { join: 'writes', beat: 'writes', end: 'writes', list: 'looks', settle: 'writes' },

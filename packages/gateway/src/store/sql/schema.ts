@@ -17,6 +17,9 @@ export interface Database {
   counters: CountersTable
   replicas: ReplicasTable
   key_claims: KeyClaimsTable
+  api_keys: ApiKeysTable
+  api_key_secrets: ApiKeySecretsTable
+  initial_access_tokens: InitialAccessTokensTable
   used_proofs: UsedProofsTable
 }
 
@@ -49,6 +52,9 @@ export interface ClientsTable {
   created_at: number
   approved_at: number | null
   approved_by: string | null
+  admitted_by: string | null
+  lookalikes: string
+  removed_cause: string | null
 }
 
 export interface GrantsTable {
@@ -64,6 +70,7 @@ export interface GrantsTable {
   expires_at: number
   revoked_at: number | null
   revoked_cause: string | null
+  client_digest: string | null
 }
 
 export interface EngineDocumentsTable {
@@ -150,6 +157,42 @@ export interface KeyClaimsTable {
   purpose: 'sealing' | 'checkpoint'
   key_id: string
   claimed_at: number
+}
+
+export interface ApiKeysTable {
+  tenant: string
+  key_id: string
+  name: string
+  subject: string
+  created_at: number
+  created_by: string
+  expires_at: number
+  revoked_at: number | null
+  revoked_cause: string | null
+  last_used_at: number | null
+  rotations: number
+}
+
+export interface ApiKeySecretsTable {
+  tenant: string
+  secret_id: string
+  key_id: string
+  hash: string
+  created_at: number
+  ends_at: number
+}
+
+export interface InitialAccessTokensTable {
+  tenant: string
+  token_id: string
+  name: string
+  hash: string
+  uses: number
+  uses_max: number
+  created_at: number
+  created_by: string
+  expires_at: number
+  revoked_at: number | null
 }
 
 export interface UsedProofsTable {

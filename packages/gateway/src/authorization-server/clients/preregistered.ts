@@ -1,0 +1,52 @@
+import type { PreregisteredClient, Snapshot } from '#core/snapshot.ts'
+import type { KnownClient } from './known-clients.ts'
+import { isLocalhostOnly } from './redirect-uris.ts'
+import type { ClientMetadataWire, ClientResolution } from './registry.ts'
+
+/** A client of the configuration. The operator vouches for its name, so it is compared with no other. */
+export function resolvePreregistered(client: PreregisteredClient): ClientResolution {
+  const { clientId, name, redirectUris, secret } = client
+  return {
+    kind: 'active',
+    client: {
+      clientId,
+      metadata: metadataOf(client),
+      secret,
+      issuedAt: null,
+      description: {
+        digest: null,
+        name,
+        clientIdHost: null,
+        clientUri: null,
+        kind: 'preregistered',
+        isLocalhostOnly: isLocalhostOnly(redirectUris),
+        lookalikes: [],
+        registeredAt: null,
+      },
+    },
+  }
+}
+
+/** What others must not look like. They were there first, whenever the others came. */
+export function preregisteredNames(snapshot: Pick<Snapshot, 'clients'>): readonly KnownClient[] {
+  return [...snapshot.clients.values()].map(({ clientId, name, redirectUris }) => ({
+    clientId,
+    createdAt: 0,
+    name,
+    clientIdHost: null,
+    redirectUris,
+  }))
+}
+
+function metadataOf({ name, redirectUris, grantTypes, authMethod, keys }: PreregisteredClient): ClientMetadataWire {
+  return {
+    client_name: name,
+    redirect_uris: redirectUris,
+    application_type: redirectUris.every((uri) => uri.startsWith('https:')) ? 'web' : 'native',
+    grant_types: grantTypes,
+    response_types: grantTypes.includes('authorization_code') ? ['code'] : [],
+    token_endpoint_auth_method: authMethod,
+    ...(keys?.kind === 'jwks' ? { jwks: { keys: keys.jwks } } : {}),
+    ...(keys?.kind === 'jwksUri' ? { jwks_uri: keys.jwksUri } : {}),
+  }
+}
