@@ -104,6 +104,7 @@ it('becomes a principal: of the account, through the key, good for a quarter of 
       clientId: 'key_1',
       scopes: ['files:read'],
       resource: FILES,
+      confirmation: null,
       acr: null,
       authTime: null,
       grantId: 'grant',

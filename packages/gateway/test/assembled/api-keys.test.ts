@@ -15,6 +15,7 @@ beforeAll(async () => {
       'servers:',
       `  files: { http: { url: '${upstream.url}', network: loopback } }`,
       `  notes: { http: { url: '${upstream.url}', network: loopback } }`,
+      `  vault: { senderConstraint: dpop, http: { url: '${upstream.url}', network: loopback } }`,
       '',
     ].join('\n'),
   )
@@ -31,11 +32,11 @@ interface Key {
   readonly key: string
 }
 
-async function make(): Promise<Key> {
+async function make(server = 'files'): Promise<Key> {
   const answer = await world.admin('POST', '/keys', {
     user: 'ci-bot',
     name: 'nightly',
-    servers: [{ server: 'files', scopes: ['files:read'] }],
+    servers: [{ server, scopes: [`${server}:read`] }],
     expiresInSeconds: 3600,
   })
   expect(answer.status).toBe(201)
@@ -62,6 +63,15 @@ describe('an API key at the whole gateway', () => {
       body: JSON.stringify({ redirect_uris: ['http://127.0.0.1/cb'] }),
     })
     expect([admin.status, registration.status]).toEqual([401, 401])
+  })
+
+  it('opens no server that demands to know its sender', async () => {
+    const { key } = await make('vault')
+    const before = upstream.seen.length
+    expect(await at('vault', key)).toBe(401)
+    expect(upstream.seen).toHaveLength(before)
+    const log = await world.log(`&activity=authenticate`)
+    expect(log).toContainEqual(expect.objectContaining({ server: 'vault', reason: expect.stringMatching(/sender/i) }))
   })
 
   it('is refused from the answer to its revocation on', async () => {

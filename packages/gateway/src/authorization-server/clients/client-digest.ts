@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto'
+import { certificateSubject } from '../sender/certificate-subject.ts'
 import type { ClientMetadataWire } from './registry.ts'
 
 /**
- * What a person consents to when they consent to a client: its name, where codes may go, how it proves who it is and with which keys.
+ * What a person consents to when they consent to a client: its name, where codes may go, how it proves who it is and with which keys
+ * or certificates.
  * When one of these changes, the person is asked again (draft-ietf-oauth-client-id-metadata-document §8.4).
  */
 export function clientDigest(metadata: ClientMetadataWire): string {
@@ -14,7 +16,8 @@ export function clientDigest(metadata: ClientMetadataWire): string {
     jwks_uri,
   } = metadata
   const keys = jwks === undefined ? (jwks_uri ?? null) : jwks.keys.map((key) => JSON.stringify(sorted(key))).toSorted()
-  return hash('sha256', JSON.stringify([name, redirectUris.toSorted(), method, keys]), 'base64url')
+  const subject = Object.entries(certificateSubject(metadata))
+  return hash('sha256', JSON.stringify([name, redirectUris.toSorted(), method, keys, subject]), 'base64url')
 }
 
 /** One text per key, however its members are ordered. */
