@@ -6,6 +6,7 @@ import { BLANK, characters, type TextReader } from './text-reader.ts'
 const SEPARATOR = characters('=:')
 const KEY = characters('a-zA-Z0-9_-.')
 const VALUE_END = characters(' \t\r\n,;&"\'<>(){}[]`|\\')
+const FILLER = characters(' \t"\'\\')
 const LINE_END = characters('\r\n')
 
 /** Longer names are cut; what they end with decides. */
@@ -51,7 +52,7 @@ function findAssignment(reader: TextReader, separator: number): SecretFinding | 
 
 function keyBefore(reader: TextReader, separator: number): string {
   let end = separator
-  while (end > 0 && separator - end < FILLER_CHARACTERS_MAX && isFiller(reader.text[end - 1])) end--
+  while (end > 0 && separator - end < FILLER_CHARACTERS_MAX && reader.isIn(FILLER, end - 1)) end--
   let start = end
   while (end - start < KEY_CHARACTERS_MAX && reader.isIn(KEY, start - 1)) start--
   reader.steps += separator - start
@@ -84,8 +85,4 @@ function valueEnd(reader: TextReader, start: number, quote: string): number {
   }
   reader.steps += at - start
   return at
-}
-
-function isFiller(character: string | undefined): boolean {
-  return character === ' ' || character === '\t' || character === '"' || character === "'" || character === '\\'
 }

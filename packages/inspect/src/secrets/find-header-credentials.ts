@@ -1,4 +1,5 @@
 import type { SecretFinding } from './finding.ts'
+import { createLiterals } from './literals.ts'
 import { ALPHANUMERIC, BLANK, characters, type TextReader } from './text-reader.ts'
 
 /** RFC 7235 §2.1 token68. */
@@ -11,21 +12,26 @@ const SCHEMES = ['bearer', 'dpop', 'basic'] as const
 const PROSE_LENGTH_MAX = 19
 const CREDENTIAL_LENGTH_MIN = 6
 
+const scanSchemes = createLiterals(
+  SCHEMES.map((scheme) => ({ literal: scheme, named: scheme })),
+  { ignoresCase: true },
+)
+
 /** Credentials behind an authentication scheme, wherever it stands: `Bearer …`, `DPoP …`, `Basic …` in any case. */
 export function findHeaderCredentials(reader: TextReader): SecretFinding[] {
-  return SCHEMES.flatMap((scheme) => {
-    const findings: SecretFinding[] = []
-    for (let at = reader.findIgnoringCase(scheme, 0); at !== -1; ) {
-      const blank = at + scheme.length
-      const start = reader.skip(BLANK, blank)
-      const isScheme = start > blank && !reader.isIn(ALPHANUMERIC, at - 1)
-      const end = isScheme ? reader.skip(TOKEN68, start) : start
-      if (isScheme && isCredential(reader, start, end)) findings.push({ kind: `${scheme}-credential`, start, end })
-      // A run that was prose may itself hold the scheme's name; it is short, so reading it again costs a constant.
-      at = reader.findIgnoringCase(scheme, end - start > PROSE_LENGTH_MAX ? end : blank)
-    }
-    return findings
+  const findings: SecretFinding[] = []
+  const from = { bearer: 0, dpop: 0, basic: 0 }
+  scanSchemes(reader, (scheme, at) => {
+    if (at < from[scheme]) return
+    const blank = at + scheme.length
+    const start = reader.skip(BLANK, blank)
+    const isScheme = start > blank && !reader.isIn(ALPHANUMERIC, at - 1)
+    const end = isScheme ? reader.skip(TOKEN68, start) : start
+    if (isScheme && isCredential(reader, start, end)) findings.push({ kind: `${scheme}-credential`, start, end })
+    // A run that was prose may itself hold the scheme's name; it is short, so reading it again costs a constant.
+    from[scheme] = end - start > PROSE_LENGTH_MAX ? end : blank
   })
+  return findings
 }
 
 function isCredential(reader: TextReader, start: number, end: number): boolean {

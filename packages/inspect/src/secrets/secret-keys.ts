@@ -58,8 +58,20 @@ const HARMLESS_NAMES: ReadonlySet<string> = new Set([
   'synctoken',
 ])
 
+const ALL_ENDINGS = [
+  ...CERTAIN_ENDINGS.map(([ending]) => ending),
+  ...LIKELY_ENDINGS.map(([ending]) => ending),
+  ...LINE_HEADERS,
+  ...LIKELY_NAMES.keys(),
+]
+/** The last two letters of every ending: most names in a text differ already there, and nothing more need be done with them. */
+const LAST_TWO = new Set(ALL_ENDINGS.map((ending) => pairOf(ending, ending.length)))
+
 /** Null when nothing in the name says that the value is secret. */
 export function judgeKey(key: string): SecretKey | null {
+  // Only of names that end in letters can it be told so early.
+  const last = pairOf(key, key.length)
+  if (last !== 0 && !LAST_TWO.has(last)) return null
   const name = key.toLowerCase().replace(/[-_.]/g, '')
   if (name === '' || HARMLESS_NAMES.has(name)) return null
   const header = LINE_HEADERS.find((ending) => name.endsWith(ending))
@@ -68,4 +80,16 @@ export function judgeKey(key: string): SecretKey | null {
   if (certain !== undefined) return { kind: certain[1], isCertain: true, takesLine: false }
   const likely = LIKELY_ENDINGS.find(([ending]) => name.endsWith(ending))?.[1] ?? LIKELY_NAMES.get(name)
   return likely === undefined ? null : { kind: likely, isCertain: false, takesLine: false }
+}
+
+/** Two ASCII letters before `end` as one number, in lower case; 0 if they are anything else. */
+function pairOf(text: string, end: number): number {
+  const one = letterOf(text.charCodeAt(end - 2))
+  const two = letterOf(text.charCodeAt(end - 1))
+  return one === 0 || two === 0 ? 0 : one * 128 + two
+}
+
+function letterOf(code: number): number {
+  const lower = code | 0x20
+  return lower >= 0x61 && lower <= 0x7a && code < 128 ? lower : 0
 }

@@ -22,38 +22,34 @@ export const BLANK = characters(' \t')
  */
 export class TextReader {
   readonly text: string
-  /** Same length as `text`, ASCII letters in lower case. */
-  readonly lower: string
   steps = 0
 
   constructor(text: string) {
     this.text = text
-    this.lower = text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
     this.steps = text.length
   }
 
   /** Position of the literal at or after `from`, or -1. */
   find(literal: string, from: number): number {
-    return this.#find(this.text, literal, from)
-  }
-
-  /** Like `find` for a literal in lower case, whatever the case in the text. */
-  findIgnoringCase(literal: string, from: number): number {
-    return this.#find(this.lower, literal, from)
+    const at = this.text.indexOf(literal, from)
+    this.steps += (at === -1 ? this.text.length : at) - from + 1
+    return at
   }
 
   /** End (exclusive) of the run of characters inside `set` that starts at `from`. */
   skip(set: CharacterSet, from: number): number {
+    const { text } = this
     let at = from
-    while (at < this.text.length && this.isIn(set, at)) at++
+    while (at < text.length && set[text.charCodeAt(at)] === 1) at++
     this.steps += at - from + 1
     return at
   }
 
   /** End (exclusive) of the run of characters outside `set` that starts at `from`. */
   skipUntil(set: CharacterSet, from: number): number {
+    const { text } = this
     let at = from
-    while (at < this.text.length && !this.isIn(set, at)) at++
+    while (at < text.length && set[text.charCodeAt(at)] !== 1) at++
     this.steps += at - from + 1
     return at
   }
@@ -69,11 +65,5 @@ export class TextReader {
 
   isIn(set: CharacterSet, at: number): boolean {
     return at >= 0 && set[this.text.charCodeAt(at)] === 1
-  }
-
-  #find(text: string, literal: string, from: number): number {
-    const at = text.indexOf(literal, from)
-    this.steps += (at === -1 ? text.length : at) - from + 1
-    return at
   }
 }

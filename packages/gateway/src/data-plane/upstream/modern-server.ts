@@ -86,21 +86,52 @@ export class ModernServer implements ModernUpstream {
     const ourId = this.#lastId
     const params = isJsonObject(object['params']) ? object['params'] : null
     const token = progressTokenOf(params)
-    const timeout = timeoutMs === null ? null : AbortSignal.timeout(timeoutMs)
+    const limit = startLimit(signal, timeoutMs)
     const answer = await this.#transport.exchange({
       object: underOurIds(object, ourId, token),
       ourId,
       mirrored,
-      signal: timeout === null ? signal : AbortSignal.any([signal, timeout]),
+      signal: limit.signal,
       timeoutMs,
       onNotification: (notification) => {
         const passed = passedBack(notification, object, ourId, token)
         return passed === null ? undefined : onNotification(passed)
       },
     })
+    limit.end()
     if (signal.aborted) return { kind: 'cancelled' }
     if (answer.ok) return { kind: 'answered', object: answer.value.object }
-    return timeout?.aborted === true ? { kind: 'timedOut' } : { kind: 'lost', reason: answer.refusal.reason }
+    return limit.isUp() ? { kind: 'timedOut' } : { kind: 'lost', reason: answer.refusal.reason }
+  }
+}
+
+interface Limit {
+  readonly signal: AbortSignal
+  /** Whether time has run out, rather than the caller gone. */
+  isUp(): boolean
+  /** The exchange is over: nothing is held on to any more. */
+  end(): void
+}
+
+/** Aborts when the caller does, or when time is up. By hand: a signal that follows others costs more than the rest of a small call. */
+function startLimit(caller: AbortSignal, timeoutMs: number | null): Limit {
+  if (timeoutMs === null) return { signal: caller, isUp: () => false, end: () => {} }
+  const controller = new AbortController()
+  let isUp = false
+  const follow = () => controller.abort(caller.reason)
+  caller.addEventListener('abort', follow, { once: true })
+  const timer = setTimeout(() => {
+    isUp = true
+    controller.abort(new DOMException('the time limit of the request is up', 'TimeoutError'))
+  }, timeoutMs)
+  timer.unref()
+  return {
+    signal: controller.signal,
+    isUp: () => isUp,
+    end: () => {
+      clearTimeout(timer)
+      caller.removeEventListener('abort', follow)
+    },
   }
 }
 
