@@ -50,7 +50,5 @@ function spellings(letter: string): string[] {
 
 /** A literal of which the case is ignored is given in lower case. */
 function isAt(text: string, at: number, literal: string, ignoresCase: boolean): boolean {
-  return ignoresCase
-    ? text.slice(at, at + literal.length).toLowerCase() === literal
-    : text.startsWith(literal, at)
+  return ignoresCase ? text.slice(at, at + literal.length).toLowerCase() === literal : text.startsWith(literal, at)
 }

@@ -87,18 +87,19 @@ export class ModernServer implements ModernUpstream {
     const params = isJsonObject(object['params']) ? object['params'] : null
     const token = progressTokenOf(params)
     const limit = startLimit(signal, timeoutMs)
-    const answer = await this.#transport.exchange({
-      object: underOurIds(object, ourId, token),
-      ourId,
-      mirrored,
-      signal: limit.signal,
-      timeoutMs,
-      onNotification: (notification) => {
-        const passed = passedBack(notification, object, ourId, token)
-        return passed === null ? undefined : onNotification(passed)
-      },
-    })
-    limit.end()
+    const answer = await this.#transport
+      .exchange({
+        object: underOurIds(object, ourId, token),
+        ourId,
+        mirrored,
+        signal: limit.signal,
+        timeoutMs,
+        onNotification: (notification) => {
+          const passed = passedBack(notification, object, ourId, token)
+          return passed === null ? undefined : onNotification(passed)
+        },
+      })
+      .finally(() => limit.end())
     if (signal.aborted) return { kind: 'cancelled' }
     if (answer.ok) return { kind: 'answered', object: answer.value.object }
     return limit.isUp() ? { kind: 'timedOut' } : { kind: 'lost', reason: answer.refusal.reason }
@@ -119,7 +120,9 @@ function startLimit(caller: AbortSignal, timeoutMs: number | null): Limit {
   const controller = new AbortController()
   let isUp = false
   const follow = () => controller.abort(caller.reason)
-  caller.addEventListener('abort', follow, { once: true })
+  // Whoever has gone already does not go again.
+  if (caller.aborted) follow()
+  else caller.addEventListener('abort', follow, { once: true })
   const timer = setTimeout(() => {
     isUp = true
     controller.abort(new DOMException('the time limit of the request is up', 'TimeoutError'))
