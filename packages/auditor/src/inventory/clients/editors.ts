@@ -64,7 +64,13 @@ export const ZED: Client = {
   name: 'Zed',
   sources: ['zed-industries/zed@010c9b6:crates/paths/src/paths.rs', 'smithery-ai/cli@407ac3b:src/config/clients.ts'],
   files: [
-    { base: 'xdg', path: 'zed/settings.json', format: 'json', at: [['context_servers']], platforms: ['linux', 'macos'] },
+    {
+      base: 'xdg',
+      path: 'zed/settings.json',
+      format: 'json',
+      at: [['context_servers']],
+      platforms: ['linux', 'macos'],
+    },
     { base: 'config', path: 'Zed/settings.json', format: 'json', at: [['context_servers']], platforms: ['windows'] },
     { base: 'project', path: '.zed/settings.json', format: 'json', at: [['context_servers']] },
   ],

@@ -1,17 +1,7 @@
 import { CLAUDE_CODE, CLAUDE_DESKTOP } from './anthropic.ts'
 import type { Client } from './client.ts'
 import { BOLTAI, FIVE_IRE, LIBRECHAT, LM_STUDIO, WITSY } from './desktops.ts'
-import {
-  ANTIGRAVITY,
-  CURSOR,
-  JUNIE,
-  KIRO,
-  TRAE,
-  VSCODE,
-  VSCODE_INSIDERS,
-  WINDSURF,
-  ZED,
-} from './editors.ts'
+import { ANTIGRAVITY, CURSOR, JUNIE, KIRO, TRAE, VSCODE, VSCODE_INSIDERS, WINDSURF, ZED } from './editors.ts'
 import { AUGMENT, CLINE, CONTINUE, ROO } from './extensions.ts'
 import { AMAZON_Q, CODEX, COPILOT_CLI, CRUSH, FACTORY, GEMINI_CLI, GOOSE, OPENCODE, WARP } from './terminals.ts'
 

@@ -54,7 +54,13 @@ export const GOOSE: Client = {
   sources: ['https://block.github.io/goose/docs/guides/config-files', 'neondatabase/add-mcp@a58f24c:src/agents.ts'],
   files: [
     { base: 'xdg', path: 'goose/config.yaml', format: 'yaml', at: [['extensions']], platforms: ['linux', 'macos'] },
-    { base: 'config', path: 'Block/goose/config/config.yaml', format: 'yaml', at: [['extensions']], platforms: ['windows'] },
+    {
+      base: 'config',
+      path: 'Block/goose/config/config.yaml',
+      format: 'yaml',
+      at: [['extensions']],
+      platforms: ['windows'],
+    },
   ],
 }
 

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto'
+import { findSecrets } from '@sallyport/inspect'
+import type { ConfiguredServer } from './configured-server.ts'
+
+/** Where in a server's entry a secret lies. Names the place, never the value. */
+export interface SecretSighting {
+  /** What it is: `github-token`, `password`, `random-looking`… */
+  readonly kind: string
+  readonly place: 'environment' | 'header' | 'argument' | 'url' | 'other'
+  /** The variable, header or key; the number of an argument. */
+  readonly name: string
+  /** The first 32 bits of SHA-256: enough to see the same secret twice, too little to find it by. */
+  readonly hash: string
+  /** False when only its looks give it away. */
+  readonly isCertain: boolean
+}
+
+export interface PlainSecrets {
+  readonly sightings: readonly SecretSighting[]
+  /** The text with every secret of this server replaced. */
+  readonly redact: (text: string) => string
+}
+
+const TEXT_CHARACTERS_MAX = 8192
+
+/**
+ * The secrets that a server's entry holds in plain text. A reference to a variable, a prompt or a vault is none, and
+ * neither is a placeholder. What has no name, no known format and no random look is not found.
+ */
+export function findPlainSecrets(server: ConfiguredServer): PlainSecrets {
+  const found: { sighting: SecretSighting; value: string }[] = []
+  const look = (place: SecretSighting['place'], name: string, key: string, text: string): void => {
+    for (const { kind, value, isCertain } of secretsIn(key, text, place))
+      found.push({ sighting: { kind, place, name, hash: shortHash(value), isCertain }, value })
+  }
+  for (const [name, text] of Object.entries(server.environment)) look('environment', name, name, text)
+  for (const [name, text] of Object.entries(server.headers)) look('header', name, name, text)
+  server.args.forEach((text, index) => look('argument', String(index + 1), keyOfArgument(server.args, index), text))
+  if (server.url !== null) look('url', 'url', '', server.url)
+  for (const [name, text] of server.otherTexts) look('other', name, name, text)
+  const values = found.map(({ value }) => value).toSorted((a, b) => b.length - a.length)
+  return { sightings: distinct(found.map(({ sighting }) => sighting)), redact: (text) => redacted(text, values) }
+}
+
+interface Secret {
+  readonly kind: string
+  readonly value: string
+  readonly isCertain: boolean
+}
+
+function secretsIn(key: string, whole: string, place: SecretSighting['place']): Secret[] {
+  const text = withoutReferences(whole.slice(0, TEXT_CHARACTERS_MAX))
+  if (text === '' || isPlaceholder(text)) return []
+  const prefix = key === '' ? '' : place === 'header' ? `${key}: ` : `${key}=`
+  const found = findSecrets(prefix + text)
+    .filter(({ end }) => end > prefix.length)
+    .map(({ kind, start, end }) => {
+      const value = text.slice(Math.max(0, start - prefix.length), end - prefix.length)
+      return { kind, value: value.replace(SCHEME, ''), isCertain: true }
+    })
+    .filter(({ value }) => value !== '' && !isPlaceholder(value))
+  if (found.length > 0) return found
+  const bare = text.replace(SCHEME, '')
+  const mayBeBare = place === 'environment' || place === 'header' || place === 'argument'
+  return mayBeBare && looksGenerated(bare) ? [{ kind: 'random-looking', value: bare, isCertain: false }] : []
+}
+
+const SCHEME = /^(?:Bearer|Basic|Token|ApiKey|DPoP)\s+/i
+
+/** `--api-key`, then its value. */
+function keyOfArgument(args: readonly string[], index: number): string {
+  const before = args[index - 1] ?? ''
+  const flag = /^--?([A-Za-z][\w-]*)$/.exec(before)?.[1] ?? ''
+  return args[index]?.startsWith('-') ? '' : flag
+}
+
+/** `${env:X}`, `${input:x}`, `$X`, `%X%`, `{env:X}`, `{{x}}` and addresses of vaults, taken out. */
+function withoutReferences(text: string): string {
+  if (/^(?:op|keychain|vault|secret|secretref|aws-sm|gcp-sm|azure-kv|file):/i.test(text)) return ''
+  const rest = text.replace(
+    /\$\{[^}]{0,256}\}|\{\{[^}]{0,256}\}\}|\{(?:env|file):[^}]{0,256}\}|%[A-Za-z_]\w{0,128}%/g,
+    '',
+  )
+  if (/^\$[A-Za-z_]\w*$/.test(rest.trim())) return ''
+  return rest === text || rest.replace(SCHEME_NAME, '').trim() !== '' ? rest : ''
+}
+
+const SCHEME_NAME = /^\s*(?:Bearer|Basic|Token|ApiKey|DPoP)\b/i
+
+/** What examples write where a secret belongs. */
+function isPlaceholder(text: string): boolean {
+  return /^(?:<[^>]*>|\[[^\]]*\]|[xX*.]{3,}|(?:your|my|insert|replace|enter|put)[-_ ].*|.*[-_ ]here)$/i.test(
+    text.trim(),
+  )
+}
+
+const GENERATED_CHARACTERS_MIN = 24
+const ENTROPY_BITS_MIN = 3.5
+
+/** One run of letters and digits of high entropy that is no path, address, package, version, digest or UUID. */
+function looksGenerated(text: string): boolean {
+  if (text.length < GENERATED_CHARACTERS_MIN || !/^[A-Za-z0-9_+/=.~-]+$/.test(text)) return false
+  if (/^[./~]|^[A-Za-z]:|\.[a-z]{2,4}$|\/\w*\/|^sha\d+|^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text))
+    return false
+  if (/^(?:[A-Za-z]+[-_./])*[A-Za-z]+$/.test(text)) return false
+  return /[0-9]/.test(text) && /[A-Za-z]/.test(text) && entropyBits(text) >= ENTROPY_BITS_MIN
+}
+
+function entropyBits(text: string): number {
+  const counts = new Map<string, number>()
+  for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1)
+  let bits = 0
+  for (const count of counts.values()) bits -= (count / text.length) * Math.log2(count / text.length)
+  return bits
+}
+
+export function shortHash(value: string): string {
+  return `sha256:${createHash('sha256').update(value).digest('hex').slice(0, 8)}`
+}
+
+function distinct(sightings: readonly SecretSighting[]): SecretSighting[] {
+  const byPlace = new Map(sightings.map((one) => [JSON.stringify([one.place, one.name, one.hash]), one]))
+  return [...byPlace.values()]
+}
+
+function redacted(text: string, values: readonly string[]): string {
+  let rest = text
+  for (const value of values) rest = rest.replaceAll(value, '[redacted]')
+  return rest
+}
