@@ -1,19 +1,7 @@
 import { createHash } from 'node:crypto'
 import { findSecrets } from '@sallyport/inspect'
 import type { ConfiguredServer } from './configured-server.ts'
-
-/** Where in a server's entry a secret lies. Names the place, never the value. */
-export interface SecretSighting {
-  /** What it is: `github-token`, `password`, `random-looking`… */
-  readonly kind: string
-  readonly place: 'environment' | 'header' | 'argument' | 'url' | 'other'
-  /** The variable, header or key; the number of an argument. */
-  readonly name: string
-  /** The first 32 bits of SHA-256: enough to see the same secret twice, too little to find it by. */
-  readonly hash: string
-  /** False when only its looks give it away. */
-  readonly isCertain: boolean
-}
+import type { SecretSighting } from './inventory-report.ts'
 
 export interface PlainSecrets {
   readonly sightings: readonly SecretSighting[]
@@ -21,7 +9,9 @@ export interface PlainSecrets {
   readonly redact: (text: string) => string
 }
 
-const TEXT_CHARACTERS_MAX = 8192
+/** What of one text is looked at; no more of it may be shown. */
+export const TEXT_CHARACTERS_MAX = 8192
+const SECRETS_MAX = 500
 
 /**
  * The secrets that a server's entry holds in plain text. A reference to a variable, a prompt or a vault is none, and
@@ -31,11 +21,13 @@ export function findPlainSecrets(server: ConfiguredServer): PlainSecrets {
   const found: { sighting: SecretSighting; value: string }[] = []
   const look = (place: SecretSighting['place'], name: string, key: string, text: string): void => {
     for (const { kind, value, isCertain } of secretsIn(key, text, place))
-      found.push({ sighting: { kind, place, name, hash: shortHash(value), isCertain }, value })
+      if (found.length < SECRETS_MAX)
+        found.push({ sighting: { kind, place, name, hash: shortHash(value), isCertain }, value })
   }
   for (const [name, text] of Object.entries(server.environment)) look('environment', name, name, text)
   for (const [name, text] of Object.entries(server.headers)) look('header', name, name, text)
-  server.args.forEach((text, index) => look('argument', String(index + 1), keyOfArgument(server.args, index), text))
+  for (const [index, text] of server.args.entries())
+    look('argument', String(index + 1), keyOfArgument(server.args, index), text)
   if (server.url !== null) look('url', 'url', '', server.url)
   for (const [name, text] of server.otherTexts) look('other', name, name, text)
   const values = found.map(({ value }) => value).toSorted((a, b) => b.length - a.length)
@@ -123,8 +115,11 @@ function distinct(sightings: readonly SecretSighting[]): SecretSighting[] {
   return [...byPlace.values()]
 }
 
+/** In one mark per secret, written out at the end: a secret that is a word of `[redacted]` must not make the text grow. */
 function redacted(text: string, values: readonly string[]): string {
-  let rest = text
-  for (const value of values) rest = rest.replaceAll(value, '[redacted]')
-  return rest
+  let rest = text.replaceAll(MARK, '\uFFFD')
+  for (const value of values) rest = rest.replaceAll(value, MARK)
+  return rest.replace(/\u0000+/g, '[redacted]')
 }
+
+const MARK = '\u0000'

@@ -1,21 +1,25 @@
+import type { Severity } from '#report/model.ts'
 import type { ConfiguredServer } from './configured-server.ts'
 import type { PlainSecrets } from './find-plain-secrets.ts'
-import { INVENTORY_RULES, type InventoryCode, type Severity } from './inventory-rules.ts'
+import type { PackageUse } from './inventory-report.ts'
+import { INVENTORY_RULES, type InventoryCode } from './inventory-rules.ts'
 import { matchBadVersions } from './match-bad-versions.ts'
-import { type PackageUse, readPackage, shellScript } from './read-package.ts'
+import { readPackage, shellScript } from './read-package.ts'
 
 /** What is wrong, before it is known where it stands. */
-export interface Verdict {
+export interface Remark {
   readonly code: InventoryCode
   readonly severity: Severity
   readonly detail: string
+  /** What tells it from others of the same code at the same server; part of its fingerprint. */
+  readonly key: string
   readonly tool: string | null
 }
 
 export interface ServerJudgement {
   readonly package: PackageUse | null
   readonly isBehindGateway: boolean | null
-  readonly verdicts: readonly Verdict[]
+  readonly remarks: readonly Remark[]
 }
 
 /** What a server's entry alone shows. Pure; details quote nothing that could be a secret. */
@@ -30,39 +34,38 @@ export function judgeServer(
   return {
     package: used,
     isBehindGateway,
-    verdicts: [
+    remarks: [
       ...judgeSecrets(secrets, isOpenToOthers),
       ...judgePackage(used),
       ...judgeUrls(server),
       ...judgeShell(server),
       ...(isBehindGateway === false && server.isEnabled
-        ? [verdict('inventory.not-behind-gateway', 'it is reached directly')]
+        ? [remark('inventory.not-behind-gateway', 'it is reached directly')]
         : []),
-      ...(server.approvedTools === 'all' ? [verdict('inventory.trusted-whole', 'all of its tools are approved')] : []),
+      ...(server.approvedTools === 'all' ? [remark('inventory.trusted-whole', 'all of its tools are approved')] : []),
     ],
   }
 }
 
-export function verdict(
+export function remark(
   code: InventoryCode,
   detail: string,
-  severity: Severity = INVENTORY_RULES[code].severity,
-  tool: string | null = null,
-): Verdict {
-  return { code, severity, detail, tool }
+  { severity = INVENTORY_RULES[code].severity, key = '', tool = null }: Partial<Omit<Remark, 'code' | 'detail'>> = {},
+): Remark {
+  return { code, severity, detail, key, tool }
 }
 
-function judgeSecrets({ sightings }: PlainSecrets, isOpenToOthers: boolean): Verdict[] {
-  const verdicts = sightings.map(({ kind, place, name, hash, isCertain }) =>
-    verdict(
+function judgeSecrets({ sightings }: PlainSecrets, isOpenToOthers: boolean): Remark[] {
+  const remarks = sightings.map(({ kind, place, name, hash, isCertain }) =>
+    remark(
       'inventory.secret-in-plain-text',
       `${kind} in ${PLACES[place]}${place === 'url' ? '' : ` ${name}`} (${hash})`,
-      isCertain ? 'high' : 'medium',
+      { severity: isCertain ? 'high' : 'medium', key: `${place} ${name}` },
     ),
   )
   if (isOpenToOthers && sightings.some(({ isCertain }) => isCertain))
-    verdicts.push(verdict('inventory.secret-open-to-others', 'the file is readable by everybody on the machine'))
-  return verdicts
+    remarks.push(remark('inventory.secret-open-to-others', 'the file is readable by everybody on the machine'))
+  return remarks
 }
 
 const PLACES = {
@@ -73,34 +76,34 @@ const PLACES = {
   other: 'key',
 } as const
 
-function judgePackage(used: PackageUse | null): Verdict[] {
+function judgePackage(used: PackageUse | null): Remark[] {
   if (used === null) return []
-  const verdicts = matchBadVersions(used).map(({ id, what, severity, source }) =>
-    verdict(
+  const remarks = matchBadVersions(used).map(({ id, what, severity, source }) =>
+    remark(
       'inventory.known-bad-version',
       `${used.name} ${used.version ?? '(any version)'}: ${id}, ${what}; ${source}`,
-      severity,
+      { severity, key: id },
     ),
   )
-  if (used.pin === 'exact') return verdicts
+  if (used.pin === 'exact') return remarks
   const how = { range: 'a range of versions', tag: 'a tag that can be moved', none: 'whatever is newest' }[used.pin]
   return [
-    ...verdicts,
-    verdict(
+    ...remarks,
+    remark(
       'inventory.package-unpinned',
       `${used.ecosystem} ${used.name} is taken by ${how}${used.version === null ? '' : ` (${used.version})`}`,
-      used.pin === 'none' ? 'medium' : 'low',
+      { severity: used.pin === 'none' ? 'medium' : 'low' },
     ),
   ]
 }
 
-function judgeUrls({ url, args }: ConfiguredServer): Verdict[] {
+function judgeUrls({ url, args }: ConfiguredServer): Remark[] {
   const addresses = [...(url === null ? [] : [url]), ...args].flatMap((text) => parseUrl(text) ?? [])
   const open = addresses.filter(
     (one) => (one.protocol === 'http:' || one.protocol === 'ws:') && !isLoopback(one.hostname),
   )
   return [...new Set(open.map((one) => one.host))].map((host) =>
-    verdict('inventory.http-url', `${host} is called in the clear`),
+    remark('inventory.http-url', `${host} is called in the clear`, { key: host }),
   )
 }
 
@@ -118,21 +121,19 @@ export function isLoopback(hostname: string): boolean {
   )
 }
 
-function judgeShell({ command, args }: ConfiguredServer): Verdict[] {
+function judgeShell({ command, args }: ConfiguredServer): Remark[] {
   const script = command === null ? null : shellScript(command, args)
   if (script === null) return []
   if (/(?:curl|wget|iwr|invoke-webrequest)\b[^|;&]*\|\s*(?:sudo\s+)?(?:sh|bash|zsh|iex|python\d?|node)\b/i.test(script))
-    return [verdict('inventory.shell-wrapper', 'the shell runs what it fetches', 'critical')]
+    return [remark('inventory.shell-wrapper', 'the shell runs what it fetches', { severity: 'critical' })]
   if (/-(?:e|enc|encodedcommand)\b/i.test(args.join(' ')) && /powershell|pwsh/i.test(command ?? ''))
-    return [verdict('inventory.shell-wrapper', 'the command is encoded', 'high')]
+    return [remark('inventory.shell-wrapper', 'the command is encoded', { severity: 'high' })]
   // `cmd /c npx …` is how Windows starts scripts of npm; with nothing else in the line a shell adds little.
   const isPlain = /^[\w@./:\\ =+,-]*$/.test(script)
   return [
-    verdict(
-      'inventory.shell-wrapper',
-      isPlain ? 'a plain command in a shell' : 'the line uses what the shell expands',
-      isPlain ? 'low' : 'medium',
-    ),
+    remark('inventory.shell-wrapper', isPlain ? 'a plain command in a shell' : 'the line uses what the shell expands', {
+      severity: isPlain ? 'low' : 'medium',
+    }),
   ]
 }
 

@@ -1,11 +1,11 @@
 import { classifyTool, type ToolClass } from '@sallyport/inspect'
-import type { InventoriedTool, Risk } from './inventory-report.ts'
-import { type Verdict, verdict } from './judge-server.ts'
+import type { InventoriedTool } from './inventory-report.ts'
+import { type Remark, remark } from './judge-server.ts'
 import type { ListedTool } from './list-tools.ts'
-import { printable } from './printable.ts'
+import { safeText } from './safe-text.ts'
 
 /** Risk follows the class, as the tiers of Sallyport's tokens do. */
-const RISKS: Readonly<Record<ToolClass, Risk>> = {
+const RISKS: Readonly<Record<ToolClass, InventoriedTool['risk']>> = {
   read: 'low',
   write: 'standard',
   send: 'standard',
@@ -20,7 +20,7 @@ const FAR_REACHING: readonly ToolClass[] = ['destructive', 'execute', 'financial
 
 export interface ToolJudgement {
   readonly tool: InventoriedTool
-  readonly verdicts: readonly Verdict[]
+  readonly remarks: readonly Remark[]
 }
 
 /** What a tool's definition shows, and what its answer held if it was called. Pure. */
@@ -33,38 +33,37 @@ export function judgeTool(
   const { total, bounded, hasConfirmation } = readBounds(listed.inputSchema)
   const isApproved = approvedTools === 'all' || approvedTools.includes(listed.name)
   const confirmation = hasConfirmation ? 'parameter' : isApproved || seemsHarmless(listed) ? 'none' : 'client'
-  const name = printable(listed.name, 128)
-  const verdicts: Verdict[] = []
+  const name = safeText(listed.name, 128)
+  const remarks: Remark[] = []
   if (FAR_REACHING.includes(toolClass) && confirmation === 'none')
-    verdicts.push(
-      verdict(
+    remarks.push(
+      remark(
         'inventory.destructive-without-confirmation',
         isApproved ? `${toolClass}, and the client has it approved` : `${toolClass}, and annotated as harmless`,
-        undefined,
-        name,
+        { tool: name },
       ),
     )
   if (toolClass !== 'read' && total > 0 && bounded === 0)
-    verdicts.push(verdict('inventory.tool-unconstrained', `none of ${total} parameters is bounded`, undefined, name))
+    remarks.push(remark('inventory.tool-unconstrained', `none of ${total} parameters is bounded`, { tool: name }))
   if (listed.annotations?.readOnlyHint === true && toolClass !== 'read')
-    verdicts.push(
-      verdict('inventory.annotation-contradicts', `${toolClass}: ${printable(reasons[0] ?? '')}`, undefined, name),
+    remarks.push(
+      remark('inventory.annotation-contradicts', `${toolClass}: ${safeText(reasons[0] ?? '')}`, { tool: name }),
     )
   for (const { kind, hash } of outputSecrets ?? [])
-    verdicts.push(verdict('inventory.output-leaks-secret', `${kind} (${hash})`, undefined, name))
+    remarks.push(remark('inventory.output-leaks-secret', `${kind} (${hash})`, { tool: name, key: hash }))
   return {
     tool: {
       name,
       toolClass,
       risk: RISKS[toolClass],
-      reasons: reasons.map((reason) => printable(reason)),
+      reasons: reasons.map((reason) => safeText(reason)),
       parameters: total,
       boundedParameters: bounded,
       hasAnnotations: listed.annotations !== undefined,
       confirmation,
       outputSecrets,
     },
-    verdicts,
+    remarks,
   }
 }
 

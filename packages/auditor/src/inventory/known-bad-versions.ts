@@ -1,7 +1,7 @@
-import type { Ecosystem } from './read-package.ts'
+import type { PackageUse } from './inventory-report.ts'
 
 export interface BadVersions {
-  readonly ecosystem: Ecosystem
+  readonly ecosystem: PackageUse['ecosystem']
   readonly name: string
   /** First bad version; null for all before `fixed`. */
   readonly introduced: string | null

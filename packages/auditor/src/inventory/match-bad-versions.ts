@@ -1,5 +1,5 @@
+import type { PackageUse } from './inventory-report.ts'
 import { type BadVersions, KNOWN_BAD_VERSIONS } from './known-bad-versions.ts'
-import type { PackageUse } from './read-package.ts'
 
 /**
  * The known holes of the version that a command line pins. Without an exact pin nobody knows which version will run, so

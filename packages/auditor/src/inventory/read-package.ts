@@ -1,13 +1,4 @@
-export type Ecosystem = 'npm' | 'pypi' | 'container' | 'git'
-/** `exact` can't change under the user; a `range` or `tag` can, and `none` takes what is newest. */
-export type Pin = 'exact' | 'range' | 'tag' | 'none'
-
-export interface PackageUse {
-  readonly ecosystem: Ecosystem
-  readonly name: string
-  readonly version: string | null
-  readonly pin: Pin
-}
+import type { PackageUse } from './inventory-report.ts'
 
 /**
  * The package that a command line fetches and runs, or null when it runs what is on the machine. Knows npx, bunx, pnpm,
@@ -185,7 +176,7 @@ function gitSpec(spec: string): PackageUse {
   return { ecosystem: 'git', name, version, pin: isCommit ? 'exact' : version === null ? 'none' : 'tag' }
 }
 
-function pinOf(version: string | null): Pin {
+function pinOf(version: string | null): PackageUse['pin'] {
   if (version === null || version === '' || version === '*' || version === 'latest') return 'none'
   if (/^v?\d+\.\d+\.\d+(?:[-+][\w.+-]+)?$/.test(version)) return 'exact'
   return /^[\^~<>=v\d]/.test(version) ? 'range' : 'tag'

@@ -2,10 +2,16 @@ import { findSecrets } from '@sallyport/inspect'
 import type { ConfiguredServer } from './configured-server.ts'
 import { shortHash } from './find-plain-secrets.ts'
 import type { InventoriedTool, ToolsRead } from './inventory-report.ts'
-import type { Verdict } from './judge-server.ts'
+import type { Remark } from './judge-server.ts'
 import { judgeTool } from './judge-tool.ts'
 import { type Connection, listTools, type ToolsListed, Unanswered } from './list-tools.ts'
-import type { SafeCall } from './take-inventory.ts'
+
+/** A tool that the user calls safe to call, and what to call it with. */
+export interface SafeCall {
+  readonly server: string
+  readonly tool: string
+  readonly arguments: Readonly<Record<string, unknown>>
+}
 
 const OUTPUT_CHARACTERS_MAX = 256 * 1024
 const OUTPUT_SECRETS_MAX = 20
@@ -18,8 +24,8 @@ export async function visitServer(
   { approvedTools }: ConfiguredServer,
   safeCalls: readonly SafeCall[],
   connect: (() => Promise<Connection>) | null,
-): Promise<{ tools: ToolsRead; verdicts: readonly Verdict[] }> {
-  if (connect === null) return { tools: { kind: 'notAsked' }, verdicts: [] }
+): Promise<{ tools: ToolsRead; remarks: readonly Remark[] }> {
+  if (connect === null) return { tools: { kind: 'notAsked' }, remarks: [] }
   let connection: Connection | null = null
   try {
     connection = await connect()
@@ -31,11 +37,11 @@ export async function visitServer(
     }
     return {
       tools: { kind: 'listed', tools: judged.map((one) => one.tool), isComplete: listed.isComplete },
-      verdicts: judged.flatMap((one) => one.verdicts),
+      remarks: judged.flatMap((one) => one.remarks),
     }
   } catch (error) {
     if (!(error instanceof Unanswered)) throw error
-    return { tools: { kind: 'failed', reason: error.message }, verdicts: [] }
+    return { tools: { kind: 'failed', reason: error.message }, remarks: [] }
   } finally {
     await connection?.close()
   }
