@@ -70,10 +70,10 @@ function keyOfArgument(args: readonly string[], index: number): string {
 function withoutReferences(text: string): string {
   if (/^(?:op|keychain|vault|secret|secretref|aws-sm|gcp-sm|azure-kv|file):/i.test(text)) return ''
   const rest = text.replace(
-    /\$\{[^}]{0,256}\}|\{\{[^}]{0,256}\}\}|\{(?:env|file):[^}]{0,256}\}|%[A-Za-z_]\w{0,128}%/g,
+    /\$?\{\{[^}]{0,256}\}\}|\$\{[^}]{0,256}\}|\{(?:env|file):[^}]{0,256}\}|%[A-Za-z_]\w{0,128}%/g,
     '',
   )
-  if (/^\$[A-Za-z_]\w*$/.test(rest.trim())) return ''
+  if (/^\$[A-Za-z_]\w*$/.test(rest.trim().replace(SCHEME, ''))) return ''
   return rest === text || rest.replace(SCHEME_NAME, '').trim() !== '' ? rest : ''
 }
 
@@ -91,7 +91,7 @@ const ENTROPY_BITS_MIN = 3.5
 
 /** One run of letters and digits of high entropy that is no path, address, package, version, digest or UUID. */
 function looksGenerated(text: string): boolean {
-  if (text.length < GENERATED_CHARACTERS_MIN || !/^[A-Za-z0-9_+/=.~-]+$/.test(text)) return false
+  if (text.length < GENERATED_CHARACTERS_MIN || !/^[A-Za-z0-9_+/.~-]+={0,2}$/.test(text)) return false
   if (/^[./~]|^[A-Za-z]:|\.[a-z]{2,4}$|\/\w*\/|^sha\d+|^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text))
     return false
   if (/^(?:[A-Za-z]+[-_./])*[A-Za-z]+$/.test(text)) return false

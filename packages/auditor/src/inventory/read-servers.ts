@@ -125,7 +125,8 @@ function otherTexts(entry: Record<string, unknown>): (readonly [string, string])
     if (found.length >= TEXTS_MAX || depth > DEPTH_MAX) return
     if (typeof value === 'string') found.push([key, value])
     else if (Array.isArray(value)) for (const inner of value.slice(0, TEXTS_MAX)) visit(key, inner, depth + 1)
-    else if (isRecord(value)) for (const [name, inner] of Object.entries(value)) visit(name, inner, depth + 1)
+    else if (isRecord(value))
+      for (const [name, inner] of Object.entries(value)) if (name !== 'headers') visit(name, inner, depth + 1)
   }
   for (const [key, value] of Object.entries(entry))
     if (!READ_APART.includes(key) && !HOLDING_NAMES.includes(key)) visit(key, value, 0)
