@@ -41,20 +41,31 @@ interface Secret {
 }
 
 function secretsIn(key: string, whole: string, place: SecretSighting['place']): Secret[] {
-  const text = withoutReferences(whole.slice(0, TEXT_CHARACTERS_MAX))
-  if (text === '' || isPlaceholder(text)) return []
+  const text = whole.slice(0, TEXT_CHARACTERS_MAX)
+  const rest = withoutReferences(text)
   const prefix = key === '' ? '' : place === 'header' ? `${key}: ` : `${key}=`
-  const found = findSecrets(prefix + text)
-    .filter(({ end }) => end > prefix.length)
-    .map(({ kind, start, end }) => {
-      const value = text.slice(Math.max(0, start - prefix.length), end - prefix.length)
-      return { kind, value: value.replace(SCHEME, ''), isCertain: true }
-    })
-    .filter(({ value }) => value !== '' && !isPlaceholder(value))
+  if (rest === '' || isPlaceholder(rest)) return []
+  // Half a reference is a secret, and then what is to be hidden is all of it; of references alone nothing is left here.
+  const found = announcedIn(prefix, rest).length === 0 ? [] : announcedIn(prefix, text)
   if (found.length > 0) return found
-  const bare = text.replace(SCHEME, '')
+  const bare = rest.replace(SCHEME, '')
   const mayBeBare = place === 'environment' || place === 'header' || place === 'argument'
   return mayBeBare && looksGenerated(bare) ? [{ kind: 'random-looking', value: bare, isCertain: false }] : []
+}
+
+function announcedIn(prefix: string, text: string): Secret[] {
+  return (
+    findSecrets(prefix + text)
+      .filter(({ end }) => end > prefix.length)
+      .map(({ kind, start, end }) => {
+        // What a secret name announces is secret to its end, blanks or not.
+        const isWhole = prefix !== '' && start <= prefix.length
+        const value = isWhole ? text : text.slice(start - prefix.length, end - prefix.length)
+        return { kind, value: value.replace(SCHEME, ''), isCertain: true }
+      })
+      // What references leave of the user part of a URL is its colon.
+      .filter(({ value }) => value.replaceAll(':', '') !== '' && !isPlaceholder(value))
+  )
 }
 
 const SCHEME = /^(?:Bearer|Basic|Token|ApiKey|DPoP)\s+/i

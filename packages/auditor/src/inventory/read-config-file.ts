@@ -58,9 +58,10 @@ async function readOpened(handle: FileHandle, bytesMax: number, isLink: boolean)
   const bytes = new Uint8Array(Math.min(bytesMax, Math.max(stats.size, 64 * 1024)) + 1)
   let length = 0
   while (length < bytes.length) {
-    const { bytesRead } = await handle.read(bytes, length, bytes.length - length, null)
-    if (bytesRead === 0) break
-    length += bytesRead
+    const read = await handle.read(bytes, length, bytes.length - length, null).catch(() => null)
+    if (read === null) return refused('notReadable')
+    if (read.bytesRead === 0) break
+    length += read.bytesRead
   }
   if (length === bytes.length) return refused(length > bytesMax ? 'tooLarge' : 'changedWhileRead')
   try {
