@@ -132,7 +132,7 @@ describe('a file that can not be looked at is one clear line', () => {
     chmodSync(machine.root, 0o755)
     const file = machine.write('home', '.cursor/mcp.json', '{}', 0o000)
     const module = new URL('../../src/inventory/read-config-file.ts', import.meta.url)
-    const script = `import { readConfigFile } from '${module}'
+    const script = `import { readConfigFile } from '${module.href}'
       console.log(JSON.stringify(await readConfigFile(${JSON.stringify(machine.home)}, ${JSON.stringify(file)}, 1000)))`
     // For root nothing is unreadable, so somebody else asks.
     const identity = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
@@ -224,9 +224,8 @@ describe('whatever stands in a file', () => {
     )
     const report = await machine.inventory()
     for (const text of [JSON.stringify(report), toTable([report]), toHtml([report])]) {
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
       expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b\u2028\u202e]/)
-      expect(text).toContain('\\u{1b}'.slice(-6).replace('\\', ''))
+      expect(text).toContain('u{1b}')
     }
     expect(report.servers[0]?.name).toContain('\\u{202e}')
     expect(report.servers[0]?.name).not.toContain('\n')
