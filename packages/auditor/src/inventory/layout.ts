@@ -9,7 +9,7 @@ export interface Roots {
   readonly projects: readonly string[]
   /** What machine-wide folders hang under: `/`, on Windows `C:/`. */
   readonly system: string
-  /** Variables that move folders; only the names in `FOLDER_VARIABLES` are looked at. */
+  /** Variables that move folders: those that `folderOf` and `xdg` name, no others. */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -26,17 +26,6 @@ export type Base =
   | 'cline'
   | 'librechat'
   | 'project'
-
-export const FOLDER_VARIABLES = [
-  'APPDATA',
-  'CLAUDE_CONFIG_DIR',
-  'CLINE_DIR',
-  'CODEX_HOME',
-  'COPILOT_HOME',
-  'LIBRECHAT_CONFIG_DIR',
-  'LOCALAPPDATA',
-  'XDG_CONFIG_HOME',
-] as const
 
 /** The folders of one base; several for projects, one for all others. Paths use `/`, which Node.js takes on Windows too. */
 export function foldersOf(base: Base, roots: Roots): readonly string[] {

@@ -32,7 +32,7 @@ function tableOf({ caption, head, rows }: OutlineTable): string {
     '',
     line(head),
     line(head.map(() => '---')),
-    ...shown.map((row) => line(row.map((cell) => code(cell).replaceAll('|', '\\|')))),
+    ...shown.map((row) => line(row.map(codeInCell))),
     ...(shown.length < rows.length ? ['', `${rows.length - shown.length} more are in the JSON report.`] : []),
   ].join('\n')
 }
@@ -50,6 +50,16 @@ function findingOf(finding: Finding): string {
     ...(finding.evidence.reproduce === null ? [] : [`  - Reproduce: ${code(finding.evidence.reproduce)}`]),
     `  - References: ${code(referenceIds(finding).join(', '))}`,
   ].join('\n')
+}
+
+/**
+ * GFM §4.10 looks for the end of a cell before it looks for code, and readers differ about backslashes in front of a
+ * pipe. Where either is in the text every mark of it is written as a number, which CommonMark §2.5 takes for nothing else.
+ */
+function codeInCell(text: string): string {
+  if (!/[|\\]/.test(text)) return code(text)
+  const marks = text.replace(/\s+/g, ' ').replace(/[!-/:-@[-`{-~]/g, (mark) => `&#${mark.charCodeAt(0)};`)
+  return `<code>${marks}</code>`
 }
 
 /** CommonMark §6.1: a code span ends with as many backticks as it began with, so it begins with more than it holds. */

@@ -15,7 +15,8 @@ export function toSarif(reports: readonly Report[]): unknown {
 }
 
 function runOf(report: Report): Record<string, unknown> {
-  const rules = [...new Map(report.findings.map((finding) => [finding.code, finding])).values()]
+  // Findings come worst first, so a rule is as severe as the worst that it found.
+  const rules = report.findings.filter((one, at) => report.findings.findIndex(({ code }) => code === one.code) === at)
   const codes = rules.map(({ code }) => code)
   const startedAt = report.kind === 'audit' ? report.startedAt : report.takenAt
   return {
