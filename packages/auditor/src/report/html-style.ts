@@ -28,6 +28,7 @@ tbody th{font-weight:600}
 .finding.medium{border-left-color:var(--middling)}
 summary{cursor:pointer;padding:.4rem 0;overflow-wrap:anywhere}
 .severity{display:inline-block;min-width:4.5rem;font-weight:600}
+.where{color:var(--quiet);font-size:.875rem}
 .critical .severity,.high .severity{color:var(--bad)}
 .medium .severity{color:var(--middling)}
 code,pre{font-family:ui-monospace,monospace;font-size:.875em}

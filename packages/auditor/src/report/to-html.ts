@@ -93,7 +93,7 @@ function findingOf(finding: Finding): string {
   ]
   return [
     `<details class="finding ${severity}"${severity === 'critical' || severity === 'high' ? ' open' : ''}>`,
-    `<summary><span class="severity">${severity}</span> ${html(title)} <code>${html(code)}</code>${finding.isAccepted ? ' <em>accepted</em>' : ''}</summary>`,
+    `<summary><span class="severity">${severity}</span> ${html(title)} <code>${html(code)}</code> <span class="where">${text(placeOf(finding))}</span>${finding.isAccepted ? ' <em>accepted</em>' : ''}</summary>`,
     `<dl>${rows.map(([label, value]) => `<dt>${label}</dt><dd>${value}</dd>`).join('')}</dl>`,
     '</details>',
   ].join('\n')
