@@ -95,8 +95,10 @@ describe('what is no secret', () => {
     },
   )
 
-  test('half a reference is a secret', () => {
-    expect(findPlainSecrets(server({ environment: { DB_PASSWORD: 'hunter2${X}' } })).sightings).toHaveLength(1)
+  test('half a reference is a secret, and then all of it is', () => {
+    const { sightings, redact } = findPlainSecrets(server({ environment: { DB_PASSWORD: 'hunter2${X}' } }))
+    expect(sightings).toHaveLength(1)
+    expect(redact('a hunter2${X} b')).toBe('a [redacted] b')
   })
 
   test.each([
@@ -122,6 +124,13 @@ describe('redaction', () => {
   test('takes the whole value of a secret variable, words behind the first included', () => {
     const { redact } = findPlainSecrets(server({ args: ['--password', 'correct horse battery'] }))
     expect(redact('correct horse battery')).toBe('[redacted]')
+  })
+
+  test('leaves nothing of a secret that begins like another', () => {
+    const { redact } = findPlainSecrets(
+      server({ environment: { A_PASSWORD: 'hunter2', B_PASSWORD: 'hunter2-and-more' } }),
+    )
+    expect(redact('hunter2-and-more')).toBe('[redacted]')
   })
 
   test('does not grow where a secret is a letter of its own mark', () => {

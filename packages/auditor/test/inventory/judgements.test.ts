@@ -111,6 +111,7 @@ describe('behind the gateway https://gw.example/mcp', () => {
     ['another port', { url: 'https://gw.example:8443/mcp/notes' }, false],
     ['another host that begins alike', { url: 'https://gw.example.evil.example/mcp/notes' }, false],
     ['the gateway as a user', { url: 'https://gw.example@evil.example/mcp/notes' }, false],
+    ['with a user of its own in the URL', { url: 'https://ada@gw.example/mcp/notes' }, false],
     ['out of its path again', { url: 'https://gw.example/mcp/../other' }, false],
     ['a program that is told its URL', { command: 'notes', args: ['https://gw.example/mcp/notes'] }, false],
     [
