@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path'
 import { installIfNeeded, root, run, say } from './workspace.mjs'
 
 const CHROMIUM_NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
-const PUBLISHED = ['packages/gateway', 'packages/inspect']
+const PUBLISHED = ['packages/auditor', 'packages/gateway', 'packages/inspect']
 
 const isFull = process.argv.includes('--full')
 

@@ -1,0 +1,150 @@
+/** Where each client keeps its file in each layout, written out; a fixture of the client's own form goes there. */
+type Row = readonly [
+  client: string,
+  fixture: string,
+  linux: string | null,
+  macos: string | null,
+  windows: string | null,
+]
+
+const HOME_EVERYWHERE = (client: string, fixture: string, path: string): Row => [client, fixture, path, path, path]
+
+/** Below the home folder. */
+export const HOME_LAYOUTS: readonly Row[] = [
+  HOME_EVERYWHERE('claude-code', 'claude-code.json', '.claude.json'),
+  [
+    'claude-desktop',
+    'claude-desktop.json',
+    '.config/Claude/claude_desktop_config.json',
+    'Library/Application Support/Claude/claude_desktop_config.json',
+    'AppData/Roaming/Claude/claude_desktop_config.json',
+  ],
+  HOME_EVERYWHERE('cursor', 'cursor.json', '.cursor/mcp.json'),
+  [
+    'vscode',
+    'vscode.json',
+    '.config/Code/User/mcp.json',
+    'Library/Application Support/Code/User/mcp.json',
+    'AppData/Roaming/Code/User/mcp.json',
+  ],
+  [
+    'vscode',
+    'vscode.json',
+    '.config/Code/User/profiles/-5a1b2c3d/mcp.json',
+    'Library/Application Support/Code/User/profiles/-5a1b2c3d/mcp.json',
+    'AppData/Roaming/Code/User/profiles/-5a1b2c3d/mcp.json',
+  ],
+  [
+    'vscode-insiders',
+    'vscode-insiders.json',
+    '.config/Code - Insiders/User/mcp.json',
+    'Library/Application Support/Code - Insiders/User/mcp.json',
+    'AppData/Roaming/Code - Insiders/User/mcp.json',
+  ],
+  HOME_EVERYWHERE('windsurf', 'windsurf.json', '.codeium/windsurf/mcp_config.json'),
+  ['zed', 'zed.json', '.config/zed/settings.json', '.config/zed/settings.json', 'AppData/Roaming/Zed/settings.json'],
+  [
+    'cline',
+    'cline.json',
+    '.config/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json',
+    'Library/Application Support/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json',
+    'AppData/Roaming/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json',
+  ],
+  HOME_EVERYWHERE('cline', 'cline.json', '.cline/data/settings/cline_mcp_settings.json'),
+  [
+    'roo',
+    'roo.json',
+    '.config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json',
+    'Library/Application Support/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json',
+    'AppData/Roaming/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json',
+  ],
+  HOME_EVERYWHERE('continue', 'continue.yaml', '.continue/config.yaml'),
+  HOME_EVERYWHERE('codex', 'codex.toml', '.codex/config.toml'),
+  HOME_EVERYWHERE('gemini-cli', 'gemini-cli.json', '.gemini/settings.json'),
+  HOME_EVERYWHERE('junie', 'junie.json', '.junie/mcp/mcp.json'),
+  HOME_EVERYWHERE('kiro', 'kiro.json', '.kiro/settings/mcp.json'),
+  HOME_EVERYWHERE('amazon-q', 'amazon-q.json', '.aws/amazonq/mcp.json'),
+  HOME_EVERYWHERE('amazon-q', 'amazon-q.json', '.aws/amazonq/agents/default.json'),
+  HOME_EVERYWHERE('amazon-q', 'amazon-q.json', '.aws/amazonq/cli-agents/mine.json'),
+  [
+    'goose',
+    'goose.yaml',
+    '.config/goose/config.yaml',
+    '.config/goose/config.yaml',
+    'AppData/Roaming/Block/goose/config/config.yaml',
+  ],
+  HOME_EVERYWHERE('librechat', 'librechat.yaml', 'LibreChat/librechat.yaml'),
+  HOME_EVERYWHERE('lm-studio', 'lm-studio.json', '.lmstudio/mcp.json'),
+  HOME_EVERYWHERE('lm-studio', 'lm-studio.json', '.cache/lm-studio/mcp.json'),
+  HOME_EVERYWHERE('warp', 'warp.json', '.warp/.mcp.json'),
+  HOME_EVERYWHERE('copilot-cli', 'copilot-cli.json', '.copilot/mcp-config.json'),
+  HOME_EVERYWHERE('opencode', 'opencode.jsonc', '.config/opencode/opencode.jsonc'),
+  HOME_EVERYWHERE('augment', 'augment.json', '.augment/settings.json'),
+  [
+    'witsy',
+    'witsy.json',
+    '.config/Witsy/settings.json',
+    'Library/Application Support/Witsy/settings.json',
+    'AppData/Roaming/Witsy/settings.json',
+  ],
+  [
+    '5ire',
+    '5ire.json',
+    '.config/5ire/mcp.json',
+    'Library/Application Support/5ire/mcp.json',
+    'AppData/Roaming/5ire/mcp.json',
+  ],
+  HOME_EVERYWHERE('antigravity', 'antigravity.json', '.gemini/antigravity/mcp_config.json'),
+  [
+    'trae',
+    'trae.json',
+    '.config/Trae/User/mcp.json',
+    'Library/Application Support/Trae/User/mcp.json',
+    'AppData/Roaming/Trae/User/mcp.json',
+  ],
+  ['crush', 'crush.json', '.config/crush/crush.json', '.config/crush/crush.json', 'AppData/Local/crush/crush.json'],
+  HOME_EVERYWHERE('factory', 'factory.json', '.factory/mcp.json'),
+  ['boltai', 'boltai.json', null, '.boltai/mcp.json', null],
+]
+
+/** Below the folder of a project, the same on every platform. */
+export const PROJECT_LAYOUTS: readonly (readonly [client: string, fixture: string, path: string])[] = [
+  ['claude-code', 'cursor.json', '.mcp.json'],
+  ['cursor', 'cursor.json', '.cursor/mcp.json'],
+  ['vscode', 'vscode.json', '.vscode/mcp.json'],
+  ['windsurf', 'windsurf.json', '.windsurf/mcp.json'],
+  ['zed', 'zed.json', '.zed/settings.json'],
+  ['roo', 'roo.json', '.roo/mcp.json'],
+  ['continue', 'continue.yaml', '.continue/mcpServers/team.yaml'],
+  ['codex', 'codex.toml', '.codex/config.toml'],
+  ['gemini-cli', 'gemini-cli.json', '.gemini/settings.json'],
+  ['junie', 'junie.json', '.junie/mcp/mcp.json'],
+  ['kiro', 'kiro.json', '.kiro/settings/mcp.json'],
+  ['amazon-q', 'amazon-q.json', '.amazonq/mcp.json'],
+  ['librechat', 'librechat.yaml', 'librechat.yaml'],
+  ['warp', 'warp.json', '.warp/.mcp.json'],
+  ['copilot-cli', 'copilot-cli.json', '.github/mcp.json'],
+  ['opencode', 'opencode.jsonc', 'opencode.jsonc'],
+  ['crush', 'crush.json', '.crush.json'],
+  ['factory', 'factory.json', '.factory/mcp.json'],
+  ['antigravity', 'antigravity.json', '.agents/mcp_config.json'],
+]
+
+/** Below the root of the machine, for all its users. */
+export const MACHINE_LAYOUTS: readonly Row[] = [
+  [
+    'claude-code',
+    'cursor.json',
+    'etc/claude-code/managed-mcp.json',
+    'Library/Application Support/ClaudeCode/managed-mcp.json',
+    'ProgramData/ClaudeCode/managed-mcp.json',
+  ],
+  ['codex', 'codex.toml', 'etc/codex/config.toml', null, null],
+  [
+    'opencode',
+    'opencode.jsonc',
+    'etc/opencode/opencode.json',
+    'Library/Application Support/opencode/opencode.json',
+    null,
+  ],
+]
