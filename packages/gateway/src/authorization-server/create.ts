@@ -65,10 +65,17 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
   const failures = createFailureBudget(clock)
   const collector = startCollector(store.engine, clock)
 
-  const unitFor = (exchange: HttpExchange, endpoint: Endpoint, snapshot: Snapshot, proof: DpopProof | null = null) =>
+  const unitFor = (
+    exchange: HttpExchange,
+    endpoint: Endpoint,
+    snapshot: Snapshot,
+    proof: DpopProof | null = null,
+    secretIn: UnitOfWork['secretIn'] = null,
+  ) =>
     new UnitOfWork(dependencies, {
       snapshot,
       endpoint,
+      secretIn,
       requestId: exchange.requestId,
       clientAddress: exchange.clientAddress,
       proof,
@@ -130,7 +137,7 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
       failures.countFailure(exchange.clientAddress)
       return await refuseProof(audit, exchange, snapshot, proof.refusal)
     }
-    const unit = unitFor(exchange, endpoint, snapshot, proof.value)
+    const unit = unitFor(exchange, endpoint, snapshot, proof.value, placeOfSecret(exchange, parameters))
     await engineOf(snapshot).answer(exchange, unit, `/oauth/${endpoint}`, parameters)
     const { statusCode } = exchange.response
     if (statusCode === 400 || statusCode === 401) failures.countFailure(exchange.clientAddress)
@@ -214,6 +221,11 @@ function engineByIssuer(dependencies: Required<AuthorizationServerDependencies>)
 
 /** RFC 6749 §2.3: one method of authentication per request. Node keeps the first of two headers and says nothing. */
 const TWO_CREDENTIALS = refused({ status: 400, problem: 'The Authorization header was sent more than once.' })
+
+function placeOfSecret({ request }: HttpExchange, form: URLSearchParams): UnitOfWork['secretIn'] {
+  if (request.headers.authorization !== undefined) return 'header'
+  return form.has('client_secret') ? 'body' : null
+}
 
 /** A request that was refused before anybody looked at what it asks for. */
 function recordUnread(

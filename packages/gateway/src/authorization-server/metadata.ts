@@ -2,6 +2,7 @@ import { CLIENT_AUTH_METHODS } from '#core/client-grant-types.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { baselineScopes } from '#policy/decide.ts'
+import { offersClientCredentials } from './grants/client-credentials.ts'
 
 /** With client certificates (RFC 8705 §2), where they reach us. */
 export const CERTIFICATE_AUTH_METHODS = ['tls_client_auth', 'self_signed_tls_client_auth'] as const
@@ -29,7 +30,11 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
     scopes_supported: scopesSupported(snapshot),
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: [
+      'authorization_code',
+      'refresh_token',
+      ...(offersClientCredentials(snapshot) ? ['client_credentials'] : []),
+    ],
     token_endpoint_auth_methods_supported: authMethods(snapshot),
     token_endpoint_auth_signing_alg_values_supported: CLIENT_ASSERTION_ALGORITHMS,
     revocation_endpoint_auth_methods_supported: authMethods(snapshot),

@@ -18,6 +18,9 @@ const TOKEN_PARAMETERS = [
   'client_assertion_type',
 ]
 
+/** Grants whose clients repeat the scopes of an authorization request, unknown ones among them. */
+const REPEATS_CONSENT: ReadonlySet<string> = new Set(['authorization_code', 'refresh_token'])
+
 const REVOCATION_PARAMETERS = [
   'token',
   'token_type_hint',
@@ -37,7 +40,8 @@ export function tokenParameters(form: URLSearchParams, snapshot: Snapshot): URLS
   const resource = passed.get('resource')
   if (resource !== null) passed.set('resource', resourceOf(resource, snapshot)?.resource ?? resource)
   const scope = passed.get('scope')
-  if (scope !== null) {
+  // Where no person consented, the grant decides about each scope itself: dropping the last one would ask for all.
+  if (scope !== null && REPEATS_CONSENT.has(passed.get('grant_type') ?? '')) {
     const known = splitScopes(scope).filter((text) => isKnown(text, snapshot))
     if (known.length > 0) passed.set('scope', known.join(' '))
     else passed.delete('scope')

@@ -3,6 +3,7 @@ import { type CryptoKey, compactVerify, errors, type JWK } from 'jose'
 import type { Clock } from '#core/clock.ts'
 import { DEFAULT_TENANT, type TenantId } from '#core/ids.ts'
 import { ok, type Result, refused } from '#core/result.ts'
+import { isServiceSubject } from '#core/service-subject.ts'
 import { createWorkQueue } from '#core/work-queue.ts'
 import type { GrantsPort, StoredGrant } from '#store/ports/grants.ts'
 import { parseJson } from '#wire/jsonrpc/parse-strict.ts'
@@ -171,7 +172,8 @@ function createLoader(options: AccessTokenVerifierOptions): (token: string) => P
     if (grant.revokedAt !== null) return final('grantRevoked')
     if (grant.expiresAt <= clock.nowSeconds()) return final('grantExpired')
     if (!grantMatches(grant, claims.value)) return final('grantMismatch')
-    return notNow(ok({ tenant, kind: 'user', grantNumber: grant.number, ...claims.value }))
+    const kind = isServiceSubject(grant.subject) ? 'service' : 'user'
+    return notNow(ok({ tenant, kind, grantNumber: grant.number, ...claims.value }))
   }
 }
 

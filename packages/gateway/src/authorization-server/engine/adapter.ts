@@ -1,5 +1,5 @@
 import type { Adapter, Payload } from 'oidc-provider'
-import { engineClient } from './clients.ts'
+import { engineClient, sendsSecretAsConfigured } from './clients.ts'
 import { currentUnit } from './unit-of-work.ts'
 
 /** Why the engine revokes a grant, by what it was doing. */
@@ -20,7 +20,12 @@ export function createAdapter(model: string): Adapter {
     },
     async find(id) {
       const unit = currentUnit()
-      return model === 'Client' ? engineClient(await unit.resolveClient(id), id) : unit.find(model, id)
+      if (model !== 'Client') return unit.find(model, id)
+      const resolution = await unit.resolveClient(id)
+      if (sendsSecretAsConfigured(resolution, unit.secretIn)) return engineClient(resolution, id)
+      // RFC 6749 §5.2: to the engine it is a client that nobody knows, which is what the caller is told of every failed authentication.
+      unit.refusal ??= { code: 'invalid_client', description: null, detail: null, reason: 'clientAuthMethodWrong' }
+      return undefined
     },
     async findByUid(uid) {
       return currentUnit().findByUid(model, uid)
