@@ -15,6 +15,6 @@ export function serviceSubject(clientId: ClientId): SubjectId {
   )
 }
 
-export function isServiceSubject(subject: SubjectId): boolean {
+export function isServiceSubject(subject: string): boolean {
   return subject.startsWith(PREFIX)
 }

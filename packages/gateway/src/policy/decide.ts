@@ -1,3 +1,4 @@
+import { isServiceSubject } from '#core/service-subject.ts'
 import type { ProtectedResource, RolePolicy, Snapshot } from '#core/snapshot.ts'
 import { TOOL_CLASSES, type ToolClass } from '#core/tool-classes.ts'
 import { ADMIN_ROLE_CLASS, isAdminApi } from './admin-api.ts'
@@ -45,7 +46,7 @@ export function roleAllows(
   for (const name of roles) {
     const role = snapshot.roles.get(name)
     if (role === undefined) {
-      const service = servicesOf(snapshot).get(name)
+      const service = isServiceSubject(name) ? servicesOf(snapshot).get(name) : undefined
       if (service !== undefined && serviceAllows(service, server, toolClass, tool)) return true
       continue
     }
