@@ -63,6 +63,15 @@ describe('docs/requirements', () => {
       ...numbered('RS', 36),
     ])
   })
+
+  test('MCP 2026-07-28: what the rows of 2025-11-25 leave to it is there', () => {
+    const modern = new Set(read('mcp-2026-07-28.yaml').requirements.map(({ id }) => id))
+    const left = read('mcp-2025-11-25.yaml').requirements.filter(
+      (row) => 'why' in row && row.why.includes('mcp-2026-07-28.yaml'),
+    )
+    expect(left.length).toBeGreaterThan(5)
+    expect(left.filter(({ id }) => !modern.has(id)).map(({ id }) => id)).toEqual([])
+  })
 })
 
 describe.each(['SECURITY.md', 'THREATS.md'])('%s', (name) => {

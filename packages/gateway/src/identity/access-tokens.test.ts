@@ -26,6 +26,7 @@ let mint: TokenMint
 let revocations: LiveRevocations
 let verifier: AccessTokenVerifier
 let grantReads: number
+let grantsFail: boolean
 
 beforeAll(async () => {
   opened = await openTestStore()
@@ -41,9 +42,11 @@ beforeEach(async () => {
   revocations = startRevocations({ feed: opened.store.feed, clock })
   await revocations.poll()
   grantReads = 0
+  grantsFail = false
   const grants = {
     find: (...of: Parameters<typeof opened.store.grants.find>) => {
       grantReads += 1
+      if (grantsFail) throw new Error('no store')
       return opened.store.grants.find(...of)
     },
   }
@@ -160,6 +163,24 @@ describe('access tokens', () => {
 })
 
 describe('the cache of verified tokens', () => {
+  it('believes a signature for good and a grant for a minute: one that ended, or cannot be read, refuses', async () => {
+    const grantId = asGrantId('grant-minute')
+    const minute = clock.nowSeconds() + 60
+    await openGrant(opened.store, testGrant(clock, { grantId, expiresAt: minute }))
+    const token = await mint.mint({ gid: grantId, jti: 'minute', exp: minute + 600 })
+    expect(await reasonOf(token)).toBe('accepted')
+    clock.advanceMs(59_999)
+    await revocations.poll()
+    expect(await reasonOf(token)).toBe('accepted')
+    clock.advanceMs(1)
+    await revocations.poll()
+    grantsFail = true
+    expect(await reasonOf(token)).toBe('unavailable: storeUnavailable')
+    grantsFail = false
+    expect(await reasonOf(token)).toBe('invalid: grantExpired')
+    expect(await reasonOf(token)).toBe('invalid: grantExpired')
+  })
+
   it('asks the store once a minute per token, however many callers come at once', async () => {
     const token = await mint.mint()
     const answers = await Promise.all(Array.from({ length: 50 }, () => reasonOf(token)))

@@ -18,7 +18,7 @@ import { createVerificationKeys } from './verification-keys.ts'
 
 /** About 1 KiB each. One live agent holds one token; a hundred thousand in turn must not push each other out. */
 const VERIFIED_TOKENS_MAX = 120_000
-/** A verified token is looked at afresh after this long, its grant row included, whatever the feed said. */
+/** The grant row of a verified token is looked at afresh after this long, whatever the feed said. Its signature can't have changed. */
 const VERIFIED_TOKEN_MS = 60_000
 /** So that repeating one bad token costs a hash and not a signature check. */
 const REFUSED_TOKENS_MAX = 10_000
@@ -82,13 +82,14 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
   const suspects = createWorkQueue(SUSPECTS)
   const load = createLoader(options)
 
-  const loadOnce = (token: string, key: string) => {
+  const loadOnce = (token: string, key: string, before: Principal | undefined) => {
     const known = underWay.get(key)
     if (known !== undefined) return known
     const lifeBefore = storeLife
-    const loading = load(token)
+    const loading = (before === undefined ? load.token(token) : load.grant(before))
       .then(({ result, isFinal }) => {
         const nowMs = clock.monotonicMs()
+        if (!result.ok) verified.delete(key)
         if (result.ok && storeLife !== lifeBefore) return result
         if (result.ok) verified.set(key, { principal: result.value, untilMs: nowMs + VERIFIED_TOKEN_MS })
         else if (isFinal) refusedTokens.set(key, { reason: result.refusal.reason, untilMs: nowMs + REFUSED_TOKEN_MS })
@@ -126,9 +127,10 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
       const hit = verified.get(key)
       const isKnown = hit !== undefined && nowMs < hit.untilMs
       const isSuspect = !isKnown && failures.waitSeconds(address) > 0
-      const loaded = isSuspect ? await suspects.run(() => loadOnce(token, key)) : null
+      const loadNow = () => loadOnce(token, key, hit?.principal)
+      const loaded = isSuspect ? await suspects.run(loadNow) : null
       if (loaded?.ok === false) return unavailable('tooManyFailures')
-      const result = isKnown ? ok(hit.principal) : (loaded?.value ?? (await loadOnce(token, key)))
+      const result = isKnown ? ok(hit.principal) : (loaded?.value ?? (await loadNow()))
       if (!result.ok) return result.refusal.kind === 'invalid' ? failed(result.refusal.reason) : result
       // Loading takes time in which the feed may have spoken, or fallen silent.
       return judge(result.value, resource)
@@ -142,15 +144,34 @@ interface Loaded {
   readonly isFinal: boolean
 }
 
-/** The slow road: header, key, signature, claims, grant row. */
-function createLoader(options: AccessTokenVerifierOptions): (token: string) => Promise<Loaded> {
+interface Loader {
+  /** The slow road: header, key, signature, claims, grant row. */
+  token(token: string): Promise<Loaded>
+  /** The grant row alone, for a token whose signature and claims have been verified. */
+  grant(before: Omit<Principal, 'grantNumber'>): Promise<Loaded>
+}
+
+function createLoader(options: AccessTokenVerifierOptions): Loader {
   const { issuer, store, clock } = options
   const tenant = options.tenant ?? DEFAULT_TENANT
   const keys = createVerificationKeys(options.publicJwks)
   const final = (reason: string): Loaded => ({ result: invalid(reason), isFinal: true })
   const notNow = (result: Result<Principal, TokenProblem>): Loaded => ({ result, isFinal: false })
 
-  return async (token) => {
+  const loadGrant: Loader['grant'] = async (before) => {
+    let grant: StoredGrant | null
+    try {
+      grant = await store.grants.find(tenant, before.grantId)
+    } catch {
+      return notNow(unavailable('storeUnavailable'))
+    }
+    if (grant === null) return notNow(invalid('grantUnknown'))
+    if (grant.revokedAt !== null) return final('grantRevoked')
+    if (grant.expiresAt <= clock.nowSeconds()) return final('grantExpired')
+    if (!grantMatches(grant, before)) return final('grantMismatch')
+    return notNow(ok({ ...before, grantNumber: grant.number }))
+  }
+  const loadToken: Loader['token'] = async (token) => {
     if (keys.isEmpty) return notNow(unavailable('noKeys'))
     const header = readTokenHeader(token)
     if (!header.ok) return notNow(invalid(header.refusal))
@@ -162,19 +183,10 @@ function createLoader(options: AccessTokenVerifierOptions): (token: string) => P
     if (!parsed.ok || !isJsonObject(parsed.value)) return final('payloadNotJson')
     const claims = readClaims(parsed.value, issuer, clock.nowSeconds())
     if (!claims.ok) return PASSING.has(claims.refusal) ? notNow(invalid(claims.refusal)) : final(claims.refusal)
-    let grant: StoredGrant | null
-    try {
-      grant = await store.grants.find(tenant, claims.value.grantId)
-    } catch {
-      return notNow(unavailable('storeUnavailable'))
-    }
-    if (grant === null) return notNow(invalid('grantUnknown'))
-    if (grant.revokedAt !== null) return final('grantRevoked')
-    if (grant.expiresAt <= clock.nowSeconds()) return final('grantExpired')
-    if (!grantMatches(grant, claims.value)) return final('grantMismatch')
-    const kind = isServiceSubject(grant.subject) ? 'service' : 'user'
-    return notNow(ok({ tenant, kind, grantNumber: grant.number, ...claims.value }))
+    const kind = isServiceSubject(claims.value.subject) ? 'service' : 'user'
+    return await loadGrant({ tenant, kind, ...claims.value })
   }
+  return { token: loadToken, grant: loadGrant }
 }
 
 /** Refusals that time alone undoes. */

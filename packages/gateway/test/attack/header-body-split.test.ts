@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { ask, type ModernAsk, type ModernPair, startModernPair } from '../support/modern.ts'
+import { BASE_HEADERS } from '../support/raw-client.ts'
 
 let pair: ModernPair | undefined
 afterEach(async () => {
@@ -81,6 +82,25 @@ describe('a request whose headers and body would be judged differently (2026-07-
     })
     expect(split.status).toBe(400)
     expect(pair.upstream.of('tools/call')).toEqual([])
+  })
+
+  test('a handshake of the older era under the revision of the newer, and a notification under another name: 400 and -32020', async () => {
+    pair = await startModernPair()
+    const headers = { ...BASE_HEADERS, authorization: 'Bearer token-ann', 'mcp-protocol-version': '2026-07-28' }
+    const post = (body: object, more: Record<string, string>) =>
+      fetch(pair?.url ?? '', { method: 'POST', headers: { ...headers, ...more }, body: JSON.stringify(body) })
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
+    const _meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' }
+    const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1, _meta } }
+    for (const response of [
+      await post({ jsonrpc: '2.0', id: 1, method: 'initialize', params }, { 'mcp-method': 'initialize' }),
+      await post(cancelled, { 'mcp-method': 'notifications/progress' }),
+    ]) {
+      expect(response.status).toBe(400)
+      expect(await response.json()).toMatchObject({ error: { code: -32020 } })
+    }
+    expect((await post(cancelled, { 'mcp-method': 'notifications/cancelled' })).status).toBe(202)
+    expect(pair.upstream.seen).toEqual([])
   })
 
   test('a header of a legacy session does not turn a modern body into a legacy one', async () => {

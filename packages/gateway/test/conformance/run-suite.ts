@@ -27,7 +27,9 @@ export interface SuiteRun {
   readonly output: string
 }
 
-const SUITE = fileURLToPath(new URL('node_modules/@modelcontextprotocol/conformance/dist/index.js', import.meta.url))
+export const SUITE = fileURLToPath(
+  new URL('node_modules/@modelcontextprotocol/conformance/dist/index.js', import.meta.url),
+)
 const RUN_MS_MAX = 300_000
 
 /** Runs the official suite's server scenarios of one revision against `url`. Throws when there are no results to read. */
@@ -60,12 +62,12 @@ function run(args: readonly string[]): Promise<{ code: number | null; output: st
   })
 }
 
-/** One folder per scenario, `server-{scenario}-{time}`. */
-async function readChecks(folder: string): Promise<Check[]> {
+/** One folder per scenario, `{mode}-{scenario}-{time}`. */
+export async function readChecks(folder: string): Promise<Check[]> {
   const names = (await readdir(folder)).sort()
   const lists = await Promise.all(
     names.map(async (name) => {
-      const scenario = name.replace(/^server-/, '').replace(/-\d{4}-\d{2}-\d{2}T[\d-]+Z$/, '')
+      const scenario = name.replace(/^(?:authorization-)?server-/, '').replace(/-\d{4}-\d{2}-\d{2}T[\d-]+Z$/, '')
       const text = await readFile(join(folder, name, 'checks.json'), 'utf8').catch(() => null)
       return text === null ? [withoutResult(scenario)] : parseChecks(scenario, text)
     }),

@@ -87,29 +87,23 @@ export async function listen(listening: Listening, road: Road): Promise<Refusal 
   return null
 }
 
-/** Ends with the token, its grant, the roles that allow it, and whoever listens. */
+/** Ends with the token, the roles that allow it, and whoever listens. A revoked grant ends all that is under way with it (`endpoint.ts`). */
 function watch({ exchange, cleared, request, counterpart }: Listening, underWay: UnderWay, road: Road): () => void {
   const { principal } = cleared.permit.authenticated
   const { response } = exchange
   const leftMs = principal.expiresAt * 1000 - road.clock.nowMs()
   const expiry = setTimeout(() => underWay.end('tokenExpired'), Math.max(0, Math.min(leftMs, TIMER_MS_MAX)))
   const hangUp = () => underWay.end('cancelledByClient')
-  const heed = () => {
-    if (road.revocations.isRevoked(principal)) underWay.end('grantRevoked')
-  }
   const judge = async () => {
     if (!(await isStillAllowed(cleared, request, road))) underWay.end('permitWithdrawn')
   }
   const stopHeeding = [
-    road.revocations.onChange(heed),
     road.memberships.onChange((tenant, subject) => {
       const isOurs = tenant === null || tenant === principal.tenant
       if (isOurs && (subject === null || subject === principal.subject)) void judge()
     }),
     road.snapshots.onSwap(() => void judge()),
   ]
-  // What was revoked while the intent was written has been announced already; roles are looked up again before anything is sent.
-  heed()
   if (response.destroyed) hangUp()
   response.once('close', hangUp)
   return () => {
