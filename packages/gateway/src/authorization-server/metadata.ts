@@ -23,6 +23,7 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
     issuer: snapshot.publicUrl,
     authorization_endpoint: at('/oauth/authorize'),
     token_endpoint: at('/oauth/token'),
+    pushed_authorization_request_endpoint: at('/oauth/par'),
     // Dynamic registration is left out where nobody may register; clients then ask their user for a client id.
     ...(snapshot.registration.mode === 'closed' ? {} : { registration_endpoint: at('/oauth/register') }),
     revocation_endpoint: at('/oauth/revoke'),
@@ -64,7 +65,11 @@ function certificates({ mutualTls, publicUrl }: Snapshot): Record<string, unknow
   const at = (path: string) => `${mutualTls.publicUrl}${path}`
   return {
     ...bound,
-    mtls_endpoint_aliases: { token_endpoint: at('/oauth/token'), revocation_endpoint: at('/oauth/revoke') },
+    mtls_endpoint_aliases: {
+      token_endpoint: at('/oauth/token'),
+      revocation_endpoint: at('/oauth/revoke'),
+      pushed_authorization_request_endpoint: at('/oauth/par'),
+    },
   }
 }
 

@@ -78,6 +78,8 @@ export interface PreregisteredClient {
     | null
   /** For `tls_client_auth`: the one name that its certificate has to be for (RFC 8705 §2.1.2). */
   readonly certificate?: CertificateName | null
+  /** Whether every authorization request of it has to be pushed (RFC 9126 §6). */
+  readonly pushesRequests?: boolean
   /** All that it may be given in grants that no person consents to. */
   readonly scopes: readonly string[]
 }

@@ -48,7 +48,7 @@ const CERTIFICATE_MEMBER: Readonly<Record<CertificateName['kind'], keyof Certifi
 }
 
 function metadataOf(client: PreregisteredClient): ClientMetadataWire {
-  const { name, redirectUris, grantTypes, authMethod, keys, certificate = null } = client
+  const { name, redirectUris, grantTypes, authMethod, keys, certificate = null, pushesRequests = false } = client
   return {
     client_name: name,
     redirect_uris: redirectUris,
@@ -56,6 +56,7 @@ function metadataOf(client: PreregisteredClient): ClientMetadataWire {
     grant_types: grantTypes,
     response_types: grantTypes.includes('authorization_code') ? ['code'] : [],
     token_endpoint_auth_method: authMethod,
+    require_pushed_authorization_requests: pushesRequests,
     ...(certificate === null ? {} : { [CERTIFICATE_MEMBER[certificate.kind]]: certificate.value }),
     ...(keys?.kind === 'jwks' ? { jwks: { keys: keys.jwks } } : {}),
     ...(keys?.kind === 'jwksUri' ? { jwks_uri: keys.jwksUri } : {}),

@@ -20,6 +20,7 @@ export function createAdapter(model: string): Adapter {
     },
     async find(id) {
       const unit = currentUnit()
+      if (model === 'PushedAuthorizationRequest') return findPushed(id)
       if (model !== 'Client') return unit.find(model, id)
       const resolution = await unit.resolveClient(id)
       if (sendsSecretAsConfigured(resolution, unit.secretIn)) return engineClient(resolution, id)
@@ -35,7 +36,8 @@ export function createAdapter(model: string): Adapter {
       return undefined
     },
     async consume(id) {
-      currentUnit().consume(model, id)
+      // Used up when it was presented; see `findPushed`.
+      if (model !== 'PushedAuthorizationRequest') currentUnit().consume(model, id)
     },
     async destroy(id) {
       const unit = currentUnit()
@@ -47,6 +49,18 @@ export function createAdapter(model: string): Adapter {
       currentUnit().revokeGrant(grantId, causeNow())
     },
   }
+}
+
+/**
+ * The engine uses a pushed request up when a code is issued for it, and forgets about it when it expires before that: people take longer to
+ * consent. Here presenting it at the authorization endpoint uses it up, in the commit that opens the interaction (RFC 9126 §4, §7.3).
+ */
+async function findPushed(id: string): Promise<Payload | undefined> {
+  const unit = currentUnit()
+  if (unit.endpoint !== 'authorize') return undefined
+  const found = await unit.find('PushedAuthorizationRequest', id)
+  if (found !== undefined && found['consumed'] === undefined) unit.consume('PushedAuthorizationRequest', id)
+  return found
 }
 
 /**

@@ -26,6 +26,7 @@ export function engineClient(resolution: ClientResolution, id: string): Payload 
     grant_types: metadata.grant_types.filter((grantType) => OFFERED_GRANT_TYPES.has(grantType)),
     response_types: metadata.response_types,
     token_endpoint_auth_method: metadata.token_endpoint_auth_method,
+    require_pushed_authorization_requests: metadata.require_pushed_authorization_requests ?? false,
     dpop_bound_access_tokens: metadata.dpop_bound_access_tokens ?? false,
     // Whoever shows a certificate gets tokens bound to it, and whoever registered for that gets no others (RFC 8705 §3.4).
     tls_client_certificate_bound_access_tokens: bindsToCertificate(

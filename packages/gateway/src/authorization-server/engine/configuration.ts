@@ -42,7 +42,12 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
   return {
     adapter: createAdapter,
     jwks: { keys: [keys.active.privateJwk] },
-    routes: { authorization: '/oauth/authorize', token: '/oauth/token', revocation: '/oauth/revoke' },
+    routes: {
+      authorization: '/oauth/authorize',
+      pushed_authorization_request: '/oauth/par',
+      token: '/oauth/token',
+      revocation: '/oauth/revoke',
+    },
 
     responseTypes: ['code'],
     pkce: { required: () => true },
@@ -91,7 +96,7 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
           return certificate !== null && subjectMatches(certificate.pem, property, expected)
         },
       },
-      pushedAuthorizationRequests: { enabled: false },
+      pushedAuthorizationRequests: { enabled: true, allowUnregisteredRedirectUris: false },
       rpInitiatedLogout: { enabled: false },
       userinfo: { enabled: false },
       revocation: {

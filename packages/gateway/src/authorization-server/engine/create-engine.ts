@@ -43,7 +43,7 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: En
   provider.proxy = true
   provider.silent = true
   provider.Client.prototype.redirectUriAllowed = createRedirectCheck(dependencies.registry)
-  for (const event of ['grant.error', 'revocation.error', 'authorization.error']) provider.on(event, noteRefusal)
+  for (const event of REFUSALS) provider.on(event, noteRefusal)
   provider.on('server_error', (_, error) => {
     currentUnit().failure ??= error
   })
@@ -96,6 +96,8 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: En
     },
   }
 }
+
+const REFUSALS = ['grant.error', 'revocation.error', 'authorization.error', 'pushed_authorization_request.error']
 
 const builtIn = new WeakMap<Provider, GrantHandler>()
 

@@ -57,6 +57,8 @@ const REASONS_BY_DESCRIPTION: Readonly<Record<string, string>> = {
   'nonce is required in the DPoP proof': 'proofNonceMissing',
   'invalid nonce in DPoP proof': 'proofNonceStale',
   [GRANT_NOT_ALLOWED]: 'grantTypeNotAllowed',
+  'request_uri is invalid, expired, or was already used': 'pushedRequestUsedUp',
+  'Pushed Authorization Request must be used': 'pushedRequestMissing',
 }
 
 export function reasonOf(refusal: EngineRefusal): string {

@@ -31,6 +31,8 @@ export async function settle(context: Context, unit: UnitOfWork, dependencies: S
       return settleToken(context, unit)
     case 'revoke':
       return settleRevocation(context, unit, dependencies)
+    case 'par':
+      return settlePushed(context, unit)
     case 'authorize':
     case 'resume':
       return settleAuthorization(context, unit)
@@ -40,7 +42,7 @@ export async function settle(context: Context, unit: UnitOfWork, dependencies: S
 }
 
 async function settleToken(context: Context, unit: UnitOfWork): Promise<void> {
-  if (unit.refusal !== null || context.status !== 200) return settleRefusal(context, unit, tokenActivity(context))
+  if (unit.refusal !== null || context.status !== 200) return settleRefusal(context, unit, tokenActivity(context, unit))
   const entities = context.oidc?.entities
   const { direct } = unit
   const token = direct === null ? entities?.AccessToken : entities?.ClientCredentials
@@ -50,7 +52,7 @@ async function settleToken(context: Context, unit: UnitOfWork): Promise<void> {
   if (direct?.grant.kind !== 'new') unit.requireLiveGrant(grantId)
   const committed = await unit.commit([
     {
-      ...base(context, unit, tokenActivity(context), 'success'),
+      ...base(context, unit, tokenActivity(context, unit), 'success'),
       grantId: asGrantId(grantId),
       ...subjectOf(token, unit),
       ...serverOf(unit, token),
@@ -131,6 +133,13 @@ async function settleRevocation(context: Context, unit: UnitOfWork, dependencies
   await unit.commit(events)
 }
 
+/** RFC 9126 §2.2: nothing is given yet, so only a refusal is recorded. */
+async function settlePushed(context: Context, unit: UnitOfWork): Promise<void> {
+  if (unit.refusal !== null || context.status !== 201) return settleRefusal(context, unit, tokenActivity(context, unit))
+  const committed = await unit.commit([])
+  if (committed.outcome !== 'committed') await refuseLostRace(context, unit, committed)
+}
+
 async function settleAuthorization(context: Context, unit: UnitOfWork): Promise<void> {
   const grantId = context.oidc?.entities.AuthorizationCode?.grantId
   if (grantId !== undefined) unit.requireLiveGrant(grantId)
@@ -170,7 +179,7 @@ async function refuseLostRace(
   unit: UnitOfWork,
   lost: Exclude<EngineCommit, { readonly outcome: 'committed' }>,
 ): Promise<void> {
-  const base_ = base(context, unit, tokenActivity(context), 'refused')
+  const base_ = base(context, unit, tokenActivity(context, unit), 'refused')
   if (lost.outcome === 'alreadyConsumed') {
     const reason = lost.model === 'RefreshToken' ? 'refreshTokenReused' : 'codeReplayed'
     const grantId = unit.grantOfStored(lost.model, lost.id)
@@ -244,7 +253,8 @@ function grantTypeOf(context: Context): string {
   return String(context.oidc?.params?.['grant_type'])
 }
 
-function tokenActivity(context: Context): AuditEvent['activity'] {
+function tokenActivity(context: Context, unit: UnitOfWork): AuditEvent['activity'] {
+  if (unit.endpoint !== 'token') return 'request.refused'
   return grantTypeOf(context) === 'refresh_token' ? 'token.refresh' : 'token.issue'
 }
 

@@ -14,7 +14,7 @@ import type { ClientRegistry, ClientResolution } from '../clients/registry.ts'
 import type { DirectIssue } from '../grants/direct-issue.ts'
 import { documentOf, payloadOf, storedId } from './documents.ts'
 
-export type Endpoint = 'authorize' | 'resume' | 'token' | 'revoke' | 'interaction'
+export type Endpoint = 'authorize' | 'resume' | 'par' | 'token' | 'revoke' | 'interaction'
 
 export interface UnitDependencies {
   readonly store: Store

@@ -64,6 +64,7 @@ describe('clients of the configuration', () => {
       secret: null,
       keys: null,
       certificate: null,
+      pushesRequests: false,
       scopes: [],
     })
     const agent = snapshot.clients.get(asClientId('agent'))
@@ -125,6 +126,7 @@ describe('clients of the configuration', () => {
       'Nobody vouches for certificates here.',
     ],
     [{ ...SERVICE, certificate: { sanDns: 'a.example' } }, 'Nothing looks at it.'],
+    [{ ...SERVICE, requirePushedRequests: true }, 'Without `authorization_code` there is nothing to push.'],
     [{ ...PERSONAL, grantTypes: ['password'] }, 'grantTypes'],
     [{ ...PERSONAL, name: '' }, 'name'],
     [{ ...PERSONAL, clientSecret: 'x' }, 'clientSecret'],

@@ -26,6 +26,7 @@ export async function resolveClients(
     const path = ['clients', id]
     const clientId = asClientId(id)
     checkGrants(section, path, resolving)
+    checkPushing(section, path, resolving)
     checkRedirects(section, path, resolving)
     checkScopes(section, configuration, path, resolving)
     const secret = await resolveSecret(section, path, resolving)
@@ -38,6 +39,7 @@ export async function resolveClients(
       authMethod,
       secret,
       keys: resolveKeys(section, path, resolving),
+      pushesRequests: section.requirePushedRequests,
       certificate: resolveCertificate(section, configuration, path, resolving),
       scopes: [...new Set(section.scopes)],
     })
@@ -74,6 +76,16 @@ function checkGrants(
     wrong([...path, 'redirectUris'], 'Without `authorization_code` nothing is ever sent there.', 'Remove them.', 'key')
   if (grantTypes.includes('client_credentials') && scopes.length === 0)
     wrong(path, 'A client that speaks for itself needs `scopes`: there is no person to choose them.', null, 'key')
+}
+
+function checkPushing({ grantTypes, requirePushedRequests }: ClientSection, path: Path, resolving: Resolving): void {
+  if (requirePushedRequests && !grantTypes.includes('authorization_code'))
+    tell(resolving)(
+      [...path, 'requirePushedRequests'],
+      'Without `authorization_code` there is nothing to push.',
+      'Remove it.',
+      'key',
+    )
 }
 
 function checkRedirects({ redirectUris }: ClientSection, path: Path, resolving: Resolving): void {

@@ -213,6 +213,10 @@ const client = z
       })
       .optional()
       .describe('The one name that its certificate has, for `tls_client_auth`. Compared exactly.'),
+    requirePushedRequests: z
+      .boolean()
+      .default(false)
+      .describe('Whether its authorization requests have to be pushed (RFC 9126), so that no link can begin one.'),
     scopes: z
       .array(text('server:class'))
       .max(LIST_MAX)
