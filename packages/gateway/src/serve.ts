@@ -25,6 +25,7 @@ import { createMemberships } from '#identity/memberships.ts'
 import { startRevocations } from '#identity/revocations.ts'
 import { createProofNonces, DPOP_NONCES } from '#identity/sender/proof-nonces.ts'
 import { createSenderCheck } from '#identity/sender/sender-check.ts'
+import { withServices } from '#identity/service-memberships.ts'
 import { loadSigningKeys } from '#keys/signing-keys.ts'
 import { openAuditLog } from './serve/audit-log.ts'
 import { Closers } from './serve/closers.ts'
@@ -153,7 +154,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     }),
   )
   const store = heedOwnWrites(kept, () => revocations.poll(), rotation.settled)
-  const memberships = createMemberships({ accounts: store.accounts, changes: revocations })
+  const memberships = withServices(createMemberships({ accounts: store.accounts, changes: revocations }), snapshots)
   const verifier = createAccessTokenVerifier({
     keys,
     issuer: snapshot.publicUrl,

@@ -30,6 +30,26 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     action:
       'boundTokenAsBearer or another certificate: somebody may hold a copy of the token; revoke its grant if the client is not known to do so. dpopRequired, mtlsRequired, bindingRequired: the client has to connect again, and to know DPoP or mutual TLS.',
   },
+  notAService: {
+    meaning: 'A client asked for a token in its own name, and the configuration does not let it.',
+    action: 'If it should: write `client_credentials` and `scopes` at it under `clients`.',
+  },
+  grantTypeNotAllowed: {
+    meaning: 'A client asked for a token in a way that is not among its grant types.',
+    action: 'If it should: add the grant type at it under `clients`. Clients that register themselves cannot have it.',
+  },
+  clientAuthMethodWrong: {
+    meaning: 'A client proved who it is in another way than it is known by: no secret, or one in another place.',
+    action: 'Let the client do what `authMethod` says, or write there what it does.',
+  },
+  scopeBeyondService: {
+    meaning: 'A service asked for scopes that the configuration does not give it.',
+    action: 'If it should have them: add them to its `scopes` under `clients`.',
+  },
+  noScopeHeldThere: {
+    meaning: 'A service asked for a token of a server at which it holds no scope.',
+    action: 'If it should have one: add it to its `scopes` under `clients`.',
+  },
   proofInvalid: {
     meaning:
       'The DPoP proof beside a good access token is missing, of another key, about another request, too old, or was used before.',

@@ -2,6 +2,7 @@ import type { Snapshot } from '#core/snapshot.ts'
 import { splitScopes } from '#policy/scopes.ts'
 import { requestedScopes } from './requested-scopes.ts'
 import { resourceOf, serverOfScopes } from './resource.ts'
+import { clientAuthentication } from './token-parameters.ts'
 
 /** Our own parameter, which carries dropped scope values to the consent page. A client's parameter of that name is not passed on. */
 export const SCOPES_UNKNOWN_PARAMETER = 'scopes_unknown'
@@ -50,6 +51,8 @@ export function authorizeParameters(query: URLSearchParams, snapshot: Snapshot):
   const prompt = single(passed, 'prompt')
   if (prompt !== null) passed.set('prompt', knownPrompts(prompt))
   if (passed.getAll('scope').length > 1 || passed.getAll('resource').length > 1) return passed
+  // RFC 9126 §4: what was pushed is the request, as it was judged then; nothing beside it counts.
+  if (passed.has('request_uri')) return passed
 
   const asked = splitScopes(passed.get('scope') ?? undefined)
   const resource = passed.get('resource')
@@ -59,6 +62,16 @@ export function authorizeParameters(query: URLSearchParams, snapshot: Snapshot):
   passed.set('resource', server.resource)
   passed.set('scope', known.join(' '))
   if (unknown.length > 0) passed.set(SCOPES_UNKNOWN_PARAMETER, unknown.join(' '))
+  return passed
+}
+
+/**
+ * RFC 9126 §2.1: the same request, pushed, with the client's proof of who it is. `request_uri` stays and is refused; the form was refused where
+ * a parameter came twice.
+ */
+export function pushedParameters(form: URLSearchParams, snapshot: Snapshot): URLSearchParams {
+  const passed = authorizeParameters(form, snapshot)
+  for (const [name, value] of clientAuthentication(form)) passed.set(name, value)
   return passed
 }
 

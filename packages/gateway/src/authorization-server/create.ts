@@ -14,7 +14,7 @@ import type { Sealer } from '#keys/sealer.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
 import { addressGroup } from '#net/addresses.ts'
 import type { Store } from '#store/ports/store.ts'
-import { authorizeParameters } from './authorize-parameters.ts'
+import { authorizeParameters, pushedParameters } from './authorize-parameters.ts'
 import type { ClientRegistry } from './clients/registry.ts'
 import { startCollector } from './collect-expired.ts'
 import { bringsLiveToken } from './engine/brings-live-token.ts'
@@ -71,31 +71,44 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
   const failures = createFailureBudget(clock)
   const collector = startCollector(store.engine, clock)
 
-  const unitFor = (exchange: HttpExchange, endpoint: Endpoint, snapshot: Snapshot, proof: DpopProof | null = null) =>
+  const unitFor = (
+    exchange: HttpExchange,
+    endpoint: Endpoint,
+    snapshot: Snapshot,
+    proof: DpopProof | null = null,
+    secretIn: UnitOfWork['secretIn'] = null,
+  ) =>
     new UnitOfWork(dependencies, {
       snapshot,
       endpoint,
+      secretIn,
       requestId: exchange.requestId,
       clientAddress: exchange.clientAddress,
       proof,
       certificate: exchange.certificate ?? null,
     })
 
+  /** False when too much was begun from there, or nothing can be, and the exchange has been answered. */
+  const mayBegin = async (exchange: HttpExchange, snapshot: Snapshot, endpoint: 'authorize' | 'par') => {
+    const draw = { key: `authorize:${addressGroup(exchange.clientAddress)}`, ...AUTHORIZE_LIMIT }
+    try {
+      const limit = await store.limits.draw(snapshot.tenant, [draw], clock.nowMs())
+      if (limit.kind === 'allowed') return true
+      await recordUnread(audit, exchange, snapshot, { endpoint, status: 429 })
+      if (endpoint === 'authorize') tooMany(exchange, limit.retryAfterSeconds)
+      else tooManyRequests(exchange, limit.retryAfterSeconds)
+    } catch (cause) {
+      onFailure(exchange.requestId, cause)
+      answerNotAvailable(exchange, endpoint === 'authorize' ? 'person' : 'program')
+    }
+    return false
+  }
+
   const authorize = async (exchange: HttpExchange) => {
     if (refusedHead(exchange)) return
     const snapshot = snapshots.current()
     const unit = unitFor(exchange, 'authorize', snapshot)
-    const draw = { key: `authorize:${addressGroup(exchange.clientAddress)}`, ...AUTHORIZE_LIMIT }
-    try {
-      const limit = await store.limits.draw(snapshot.tenant, [draw], clock.nowMs())
-      if (limit.kind === 'exceeded') {
-        await recordUnread(audit, exchange, snapshot, { endpoint: 'authorize', status: 429 })
-        return tooMany(exchange, limit.retryAfterSeconds)
-      }
-    } catch (cause) {
-      onFailure(exchange.requestId, cause)
-      return answerNotAvailable(exchange, 'person')
-    }
+    if (!(await mayBegin(exchange, snapshot, 'authorize'))) return
     const query = authorizeParameters(exchange.query, snapshot)
     await engineOf(snapshot).answer(exchange, unit, `/oauth/authorize?${query.toString()}`, null)
   }
@@ -107,7 +120,7 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     await engineOf(snapshot).answer(exchange, unitFor(exchange, 'resume', snapshot), url, null)
   }
 
-  const form = async (exchange: HttpExchange, endpoint: 'token' | 'revoke') => {
+  const form = async (exchange: HttpExchange, endpoint: FormEndpoint) => {
     const read = headerCount(exchange.request, 'authorization') > 1 ? TWO_CREDENTIALS : await readForm(exchange.request)
     const snapshot = snapshots.current()
     if (!read.ok) {
@@ -118,27 +131,28 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
       sendJson(exchange.response, read.refusal.status, { error: 'invalid_request', error_description: description })
       return
     }
-    const parameters = endpoint === 'token' ? tokenParameters(read.value, snapshot) : revocationParameters(read.value)
+    const parameters = FORM_PARAMETERS[endpoint](read.value, snapshot)
     const waitSeconds = failures.waitSeconds(exchange.clientAddress)
     if (waitSeconds > 0) {
       try {
         if (!(await bringsLiveToken(parameters, snapshot, store.engine, clock))) {
           await recordUnread(audit, exchange, snapshot, { endpoint, status: 429 })
-          return tooManyFailures(exchange, waitSeconds)
+          return tooManyRequests(exchange, waitSeconds)
         }
       } catch (cause) {
         onFailure(exchange.requestId, cause)
         return answerNotAvailable(exchange, 'program')
       }
     }
-    const proof = endpoint === 'token' ? admitProof(exchange.request, clock.nowSeconds()) : ok(null)
+    const proof = endpoint === 'revoke' ? ok(null) : admitProof(exchange.request, clock.nowSeconds())
     if (!proof.ok) {
       failures.countFailure(exchange.clientAddress)
-      return await refuseProof(audit, exchange, snapshot, proof.refusal)
+      return await refuseProof(audit, exchange, snapshot, { endpoint, reason: proof.refusal })
     }
     // A server may have been given another algorithm a moment ago.
     if (endpoint === 'token') await keys.ensure(snapshot.signing.algorithms)
-    const unit = unitFor(exchange, endpoint, snapshot, proof.value)
+    if (endpoint === 'par' && !(await mayBegin(exchange, snapshot, endpoint))) return
+    const unit = unitFor(exchange, endpoint, snapshot, proof.value, placeOfSecret(exchange, parameters))
     await engineOf(snapshot).answer(exchange, unit, `/oauth/${endpoint}`, parameters)
     const { statusCode } = exchange.response
     if (statusCode === 400 || statusCode === 401) failures.countFailure(exchange.clientAddress)
@@ -163,6 +177,7 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     get('/oauth/authorize/:uid', (exchange, { uid }) => resume(exchange, uid ?? '')),
     post('/oauth/token', token),
     post('/oauth/revoke', (exchange) => form(exchange, 'revoke')),
+    post('/oauth/par', (exchange) => form(exchange, 'par')),
     post('/oauth/register', registration),
     get('/oauth/jwks', async ({ response }) =>
       sendJson(
@@ -223,6 +238,16 @@ function engineByIssuer(dependencies: Required<AuthorizationServerDependencies>)
 /** RFC 6749 §2.3: one method of authentication per request. Node keeps the first of two headers and says nothing. */
 const TWO_CREDENTIALS = refused({ status: 400, problem: 'The Authorization header was sent more than once.' })
 
+type FormEndpoint = 'token' | 'revoke' | 'par'
+
+const FORM_PARAMETERS: Readonly<Record<FormEndpoint, (form: URLSearchParams, snapshot: Snapshot) => URLSearchParams>> =
+  { token: tokenParameters, revoke: revocationParameters, par: pushedParameters }
+
+function placeOfSecret({ request }: HttpExchange, form: URLSearchParams): UnitOfWork['secretIn'] {
+  if (request.headers.authorization !== undefined) return 'header'
+  return form.has('client_secret') ? 'body' : null
+}
+
 /** A request that was refused before anybody looked at what it asks for. */
 function recordUnread(
   audit: AuditTrail,
@@ -235,8 +260,8 @@ function recordUnread(
   return audit.refusedUnauthenticated(event, clientAddress)
 }
 
-function tooManyFailures({ response, requestId }: HttpExchange, waitSeconds: number): void {
-  const description = `Too many failed requests came from this address. Try again later. (request ${requestId})`
+function tooManyRequests({ response, requestId }: HttpExchange, waitSeconds: number): void {
+  const description = `Too many requests came from this address. Try again later. (request ${requestId})`
   const headers = { 'retry-after': String(waitSeconds) }
   sendJson(response, 429, { error: 'temporarily_unavailable', error_description: description }, headers)
 }

@@ -2,6 +2,7 @@ import { CLIENT_AUTH_METHODS } from '#core/client-grant-types.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { baselineScopes } from '#policy/decide.ts'
+import { offersClientCredentials } from './grants/client-credentials.ts'
 
 /** With client certificates (RFC 8705 §2), where they reach us. */
 export const CERTIFICATE_AUTH_METHODS = ['tls_client_auth', 'self_signed_tls_client_auth'] as const
@@ -22,6 +23,7 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
     issuer: snapshot.publicUrl,
     authorization_endpoint: at('/oauth/authorize'),
     token_endpoint: at('/oauth/token'),
+    pushed_authorization_request_endpoint: at('/oauth/par'),
     // Dynamic registration is left out where nobody may register; clients then ask their user for a client id.
     ...(snapshot.registration.mode === 'closed' ? {} : { registration_endpoint: at('/oauth/register') }),
     revocation_endpoint: at('/oauth/revoke'),
@@ -29,7 +31,11 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
     scopes_supported: scopesSupported(snapshot),
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: [
+      'authorization_code',
+      'refresh_token',
+      ...(offersClientCredentials(snapshot) ? ['client_credentials'] : []),
+    ],
     token_endpoint_auth_methods_supported: authMethods(snapshot),
     token_endpoint_auth_signing_alg_values_supported: CLIENT_ASSERTION_ALGORITHMS,
     revocation_endpoint_auth_methods_supported: authMethods(snapshot),
@@ -59,7 +65,11 @@ function certificates({ mutualTls, publicUrl }: Snapshot): Record<string, unknow
   const at = (path: string) => `${mutualTls.publicUrl}${path}`
   return {
     ...bound,
-    mtls_endpoint_aliases: { token_endpoint: at('/oauth/token'), revocation_endpoint: at('/oauth/revoke') },
+    mtls_endpoint_aliases: {
+      token_endpoint: at('/oauth/token'),
+      revocation_endpoint: at('/oauth/revoke'),
+      pushed_authorization_request_endpoint: at('/oauth/par'),
+    },
   }
 }
 

@@ -4,6 +4,9 @@ import { splitScopes } from '#policy/scopes.ts'
 import { isScopeOf } from './requested-scopes.ts'
 import { resourceOf } from './resource.ts'
 
+/** RFC 6749 §2.3.1, RFC 7523 §2.2. */
+const CLIENT_AUTHENTICATION = ['client_id', 'client_secret', 'client_assertion', 'client_assertion_type']
+
 const TOKEN_PARAMETERS = [
   'grant_type',
   'code',
@@ -12,20 +15,13 @@ const TOKEN_PARAMETERS = [
   'refresh_token',
   'scope',
   'resource',
-  'client_id',
-  'client_secret',
-  'client_assertion',
-  'client_assertion_type',
+  ...CLIENT_AUTHENTICATION,
 ]
 
-const REVOCATION_PARAMETERS = [
-  'token',
-  'token_type_hint',
-  'client_id',
-  'client_secret',
-  'client_assertion',
-  'client_assertion_type',
-]
+/** Grants whose clients repeat the scopes of an authorization request, unknown ones among them. */
+const REPEATS_CONSENT: ReadonlySet<string> = new Set(['authorization_code', 'refresh_token'])
+
+const REVOCATION_PARAMETERS = ['token', 'token_type_hint', ...CLIENT_AUTHENTICATION]
 
 /**
  * The token request as the engine gets it. Scopes that nobody knows are dropped (clients repeat the `offline_access` of their
@@ -37,7 +33,8 @@ export function tokenParameters(form: URLSearchParams, snapshot: Snapshot): URLS
   const resource = passed.get('resource')
   if (resource !== null) passed.set('resource', resourceOf(resource, snapshot)?.resource ?? resource)
   const scope = passed.get('scope')
-  if (scope !== null) {
+  // Where no person consented, the grant decides about each scope itself: dropping the last one would ask for all.
+  if (scope !== null && REPEATS_CONSENT.has(passed.get('grant_type') ?? '')) {
     const known = splitScopes(scope).filter((text) => isKnown(text, snapshot))
     if (known.length > 0) passed.set('scope', known.join(' '))
     else passed.delete('scope')
@@ -47,6 +44,10 @@ export function tokenParameters(form: URLSearchParams, snapshot: Snapshot): URLS
 
 export function revocationParameters(form: URLSearchParams): URLSearchParams {
   return pick(form, REVOCATION_PARAMETERS)
+}
+
+export function clientAuthentication(form: URLSearchParams): URLSearchParams {
+  return pick(form, CLIENT_AUTHENTICATION)
 }
 
 function pick(form: URLSearchParams, names: readonly string[]): URLSearchParams {

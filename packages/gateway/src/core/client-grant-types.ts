@@ -19,4 +19,9 @@ export const CONFIDENTIAL_GRANT_TYPES: ReadonlySet<ClientGrantType> = new Set([
 
 export const CLIENT_AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 
+/** What a client of the configuration may be known by; a certificate, too, where one can be shown. */
+export const CONFIGURED_AUTH_METHODS = [...CLIENT_AUTH_METHODS, 'tls_client_auth'] as const
+
+export type ConfiguredAuthMethod = (typeof CONFIGURED_AUTH_METHODS)[number]
+
 export type ClientAuthMethod = (typeof CLIENT_AUTH_METHODS)[number]

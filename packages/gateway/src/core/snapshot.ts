@@ -1,4 +1,4 @@
-import type { ClientAuthMethod, ClientGrantType } from './client-grant-types.ts'
+import type { ClientGrantType, ConfiguredAuthMethod } from './client-grant-types.ts'
 import type { ClientId, ServerId, TenantId } from './ids.ts'
 import type { Secret } from './secret.ts'
 import type { TokenAlgorithm } from './token-algorithms.ts'
@@ -70,7 +70,7 @@ export interface PreregisteredClient {
   /** Empty without `authorization_code`. */
   readonly redirectUris: readonly string[]
   readonly grantTypes: readonly ClientGrantType[]
-  readonly authMethod: ClientAuthMethod
+  readonly authMethod: ConfiguredAuthMethod
   /** For the two `client_secret` methods, else null. */
   readonly secret: Secret | null
   /** For `private_key_jwt`, else null. */
@@ -78,8 +78,19 @@ export interface PreregisteredClient {
     | { readonly kind: 'jwks'; readonly jwks: readonly Readonly<Record<string, unknown>>[] }
     | { readonly kind: 'jwksUri'; readonly jwksUri: string }
     | null
+  /** For `tls_client_auth`: the one name that its certificate has to be for (RFC 8705 §2.1.2). */
+  readonly certificate?: CertificateName | null
+  /** Whether every authorization request of it has to be pushed (RFC 9126 §6). */
+  readonly pushesRequests?: boolean
   /** All that it may be given in grants that no person consents to. */
   readonly scopes: readonly string[]
+}
+
+export const CERTIFICATE_NAMES = ['subjectDn', 'sanDns', 'sanUri', 'sanIp', 'sanEmail'] as const
+
+export interface CertificateName {
+  readonly kind: (typeof CERTIFICATE_NAMES)[number]
+  readonly value: string
 }
 
 export interface MutualTls {

@@ -3,6 +3,7 @@ import { type CryptoKey, compactVerify, errors } from 'jose'
 import type { Clock } from '#core/clock.ts'
 import { DEFAULT_TENANT, type TenantId } from '#core/ids.ts'
 import { ok, type Result, refused } from '#core/result.ts'
+import { isServiceSubject } from '#core/service-subject.ts'
 import type { TokenAlgorithm } from '#core/token-algorithms.ts'
 import { createWorkQueue } from '#core/work-queue.ts'
 import type { GrantsPort, StoredGrant } from '#store/ports/grants.ts'
@@ -208,7 +209,8 @@ function createLoader(options: AccessTokenVerifierOptions): Loader {
     if (!parsed.ok || !isJsonObject(parsed.value)) return final('payloadNotJson')
     const claims = readClaims(parsed.value, issuer, clock.nowSeconds())
     if (!claims.ok) return PASSING.has(claims.refusal) ? notNow(invalid(claims.refusal)) : final(claims.refusal)
-    return await loadGrant({ tenant, kind: 'user', ...claims.value })
+    const kind = isServiceSubject(claims.value.subject) ? 'service' : 'user'
+    return await loadGrant({ tenant, kind, ...claims.value })
   }
   return { token: loadToken, grant: loadGrant }
 }

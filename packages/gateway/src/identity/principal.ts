@@ -4,7 +4,7 @@ import type { ClientId, GrantId, SubjectId, TenantId, TokenId } from '#core/ids.
 export interface Principal {
   readonly tenant: TenantId
   readonly subject: SubjectId
-  readonly kind: 'user' | 'workload'
+  readonly kind: 'user' | 'service'
   readonly clientId: ClientId
   readonly scopes: readonly string[]
   /** The audience the token was verified for. */

@@ -1,7 +1,9 @@
+import { isServiceSubject } from '#core/service-subject.ts'
 import type { ProtectedResource, RolePolicy, Snapshot } from '#core/snapshot.ts'
 import { TOOL_CLASSES, type ToolClass } from '#core/tool-classes.ts'
 import { ADMIN_ROLE_CLASS, isAdminApi } from './admin-api.ts'
 import { classContains, printClassScope, printToolScope, scopesCover } from './scopes.ts'
+import { serviceAllows, servicesOf } from './services.ts'
 
 export type Decision =
   | { readonly kind: 'permit' }
@@ -21,7 +23,7 @@ export interface DecisionRequest {
 /** Pure. Roles are the live ones of the subject; scopes are those of the token. Both must agree, else no. */
 export function decide(request: DecisionRequest, snapshot: Snapshot): Decision {
   const { server, roles, scopes, toolClass, tool } = request
-  if (!roleAllows(snapshot, roles, server, toolClass)) return { kind: 'roleForbids' }
+  if (!roleAllows(snapshot, roles, server, toolClass, tool)) return { kind: 'roleForbids' }
   if (scopesCover(scopes, server.id, toolClass, tool)) return { kind: 'permit' }
   const needed =
     tool !== null && server.toolScopes.has(tool)
@@ -30,16 +32,24 @@ export function decide(request: DecisionRequest, snapshot: Snapshot): Decision {
   return { kind: 'scopesMissing', scopes: [...new Set([...scopes, needed])] }
 }
 
-/** Whether any of the roles allows this class on this server. An unknown role allows nothing. */
+/**
+ * Whether any of the roles allows this class on this server, or this one tool of it: roles of people go by class, but a service may hold a
+ * scope of one tool. An unknown role allows nothing.
+ */
 export function roleAllows(
   snapshot: Snapshot,
   roles: readonly string[],
   server: ProtectedResource,
   toolClass: ToolClass,
+  tool: string | null = null,
 ): boolean {
   for (const name of roles) {
     const role = snapshot.roles.get(name)
-    if (role === undefined) continue
+    if (role === undefined) {
+      const service = isServiceSubject(name) ? servicesOf(snapshot).get(name) : undefined
+      if (service !== undefined && serviceAllows(service, server, toolClass, tool)) return true
+      continue
+    }
     for (const held of classesOf(role, server)) if (classContains(held, toolClass)) return true
   }
   return false

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { asServerId } from '#core/ids.ts'
 import type { NewGrant } from '#store/ports/grants.ts'
 import { onEveryEngine } from './on-every-engine.ts'
 import {
@@ -36,6 +37,17 @@ onEveryEngine('grants', (store) => {
     await Promise.all(Array.from({ length: 20 }, () => openGrant(store())))
     const { items } = await store().grants.list(ACME, {}, FIRST_PAGE)
     expect(items.map((one) => one.number)).toEqual(Array.from({ length: 20 }, (_, i) => 20 - i))
+  })
+
+  it('those at one server are found among the others', async () => {
+    const subject = newSubject()
+    const [here] = [
+      await openGrant(store(), { subject, server: asServerId('here') }),
+      await openGrant(store(), { subject, server: asServerId('there') }),
+      await openGrant(store(), { server: asServerId('here') }),
+    ]
+    const { items } = await store().grants.list(ACME, { subject, server: asServerId('here') }, FIRST_PAGE)
+    expect(items.map(({ grantId }) => grantId)).toEqual([here?.grantId])
   })
 
   it('of eight who revoke the same grant at once, one ended it', async () => {

@@ -51,6 +51,7 @@ describe('metadata documents, as clients have read them before', () => {
       issuer: 'https://gateway.example',
       authorization_endpoint: 'https://gateway.example/oauth/authorize',
       token_endpoint: 'https://gateway.example/oauth/token',
+      pushed_authorization_request_endpoint: 'https://gateway.example/oauth/par',
       registration_endpoint: 'https://gateway.example/oauth/register',
       revocation_endpoint: 'https://gateway.example/oauth/revoke',
       jwks_uri: 'https://gateway.example/oauth/jwks',
@@ -81,6 +82,7 @@ describe('metadata documents, as clients have read them before', () => {
       mtls_endpoint_aliases: {
         token_endpoint: 'https://mtls.gateway.example/oauth/token',
         revocation_endpoint: 'https://mtls.gateway.example/oauth/revoke',
+        pushed_authorization_request_endpoint: 'https://mtls.gateway.example/oauth/par',
       },
       token_endpoint_auth_methods_supported: [
         'none',

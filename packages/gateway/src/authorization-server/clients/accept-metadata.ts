@@ -64,6 +64,7 @@ export function acceptMetadata(
     ...(contacts === undefined || contacts.length === 0 ? {} : { contacts }),
     ...(wish.software_id === undefined ? {} : { software_id: wish.software_id }),
     ...(wish.software_version === undefined ? {} : { software_version: wish.software_version }),
+    ...(wish.require_pushed_authorization_requests === true ? { require_pushed_authorization_requests: true } : {}),
     ...(wish.dpop_bound_access_tokens === true ? { dpop_bound_access_tokens: true } : {}),
     ...(wish.tls_client_certificate_bound_access_tokens === true
       ? { tls_client_certificate_bound_access_tokens: true }

@@ -1,4 +1,5 @@
-import type { PreregisteredClient, Snapshot } from '#core/snapshot.ts'
+import type { CertificateName, PreregisteredClient, Snapshot } from '#core/snapshot.ts'
+import type { CertificateSubjectWire } from '../sender/certificate-subject.ts'
 import type { KnownClient } from './known-clients.ts'
 import { isLocalhostOnly } from './redirect-uris.ts'
 import type { ClientMetadataWire, ClientResolution } from './registry.ts'
@@ -38,7 +39,16 @@ export function preregisteredNames(snapshot: Pick<Snapshot, 'clients'>): readonl
   }))
 }
 
-function metadataOf({ name, redirectUris, grantTypes, authMethod, keys }: PreregisteredClient): ClientMetadataWire {
+const CERTIFICATE_MEMBER: Readonly<Record<CertificateName['kind'], keyof CertificateSubjectWire>> = {
+  subjectDn: 'tls_client_auth_subject_dn',
+  sanDns: 'tls_client_auth_san_dns',
+  sanUri: 'tls_client_auth_san_uri',
+  sanIp: 'tls_client_auth_san_ip',
+  sanEmail: 'tls_client_auth_san_email',
+}
+
+function metadataOf(client: PreregisteredClient): ClientMetadataWire {
+  const { name, redirectUris, grantTypes, authMethod, keys, certificate = null, pushesRequests = false } = client
   return {
     client_name: name,
     redirect_uris: redirectUris,
@@ -46,6 +56,8 @@ function metadataOf({ name, redirectUris, grantTypes, authMethod, keys }: Prereg
     grant_types: grantTypes,
     response_types: grantTypes.includes('authorization_code') ? ['code'] : [],
     token_endpoint_auth_method: authMethod,
+    require_pushed_authorization_requests: pushesRequests,
+    ...(certificate === null ? {} : { [CERTIFICATE_MEMBER[certificate.kind]]: certificate.value }),
     ...(keys?.kind === 'jwks' ? { jwks: { keys: keys.jwks } } : {}),
     ...(keys?.kind === 'jwksUri' ? { jwks_uri: keys.jwksUri } : {}),
   }

@@ -22,6 +22,8 @@ export interface ClientMetadataWire extends CertificateSubjectWire {
   readonly contacts?: readonly string[]
   readonly software_id?: string
   readonly software_version?: string
+  /** RFC 9126 §6: nothing is asked of a person that was not pushed. */
+  readonly require_pushed_authorization_requests?: boolean
   /** RFC 9449 §5.2: no token without a proof, whatever the rules of servers say. */
   readonly dpop_bound_access_tokens?: boolean
   /** RFC 8705 §3.4: no token without a client certificate. */

@@ -1,5 +1,5 @@
 import type { Adapter, Payload } from 'oidc-provider'
-import { engineClient } from './clients.ts'
+import { engineClient, sendsSecretAsConfigured } from './clients.ts'
 import { currentUnit } from './unit-of-work.ts'
 
 /** Why the engine revokes a grant, by what it was doing. */
@@ -20,7 +20,13 @@ export function createAdapter(model: string): Adapter {
     },
     async find(id) {
       const unit = currentUnit()
-      return model === 'Client' ? engineClient(await unit.resolveClient(id), id) : unit.find(model, id)
+      if (model === 'PushedAuthorizationRequest') return findPushed(id)
+      if (model !== 'Client') return unit.find(model, id)
+      const resolution = await unit.resolveClient(id)
+      if (sendsSecretAsConfigured(resolution, unit.secretIn)) return engineClient(resolution, id)
+      // RFC 6749 §5.2: to the engine it is a client that nobody knows, which is what the caller is told of every failed authentication.
+      unit.refusal ??= { code: 'invalid_client', description: null, detail: null, reason: 'clientAuthMethodWrong' }
+      return undefined
     },
     async findByUid(uid) {
       return currentUnit().findByUid(model, uid)
@@ -30,7 +36,8 @@ export function createAdapter(model: string): Adapter {
       return undefined
     },
     async consume(id) {
-      currentUnit().consume(model, id)
+      // Used up when it was presented; see `findPushed`.
+      if (model !== 'PushedAuthorizationRequest') currentUnit().consume(model, id)
     },
     async destroy(id) {
       const unit = currentUnit()
@@ -42,6 +49,18 @@ export function createAdapter(model: string): Adapter {
       currentUnit().revokeGrant(grantId, causeNow())
     },
   }
+}
+
+/**
+ * The engine uses a pushed request up when a code is issued for it, and forgets about it when it expires before that: people take longer to
+ * consent. Here presenting it at the authorization endpoint uses it up, in the commit that opens the interaction (RFC 9126 §4, §7.3).
+ */
+async function findPushed(id: string): Promise<Payload | undefined> {
+  const unit = currentUnit()
+  if (unit.endpoint !== 'authorize') return undefined
+  const found = await unit.find('PushedAuthorizationRequest', id)
+  if (found !== undefined && found['consumed'] === undefined) unit.consume('PushedAuthorizationRequest', id)
+  return found
 }
 
 /**

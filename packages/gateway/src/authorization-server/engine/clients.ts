@@ -3,10 +3,14 @@ import type { ClientGrantType } from '#core/client-grant-types.ts'
 import type { ClientRegistry, ClientResolution } from '../clients/registry.ts'
 import { certificateSubject } from '../sender/certificate-subject.ts'
 import { bindsToCertificate } from './require-binding.ts'
-import { currentUnit } from './unit-of-work.ts'
+import { currentUnit, type UnitOfWork } from './unit-of-work.ts'
 
 /** Grants that the engine offers. A client that was configured for others gets `unauthorized_client` for them. */
-const OFFERED_GRANT_TYPES: ReadonlySet<ClientGrantType> = new Set(['authorization_code', 'refresh_token'])
+const OFFERED_GRANT_TYPES: ReadonlySet<ClientGrantType> = new Set([
+  'authorization_code',
+  'refresh_token',
+  'client_credentials',
+])
 
 /**
  * An active client as the engine's client document; undefined for every other state, which the engine answers with `invalid_client`.
@@ -22,6 +26,7 @@ export function engineClient(resolution: ClientResolution, id: string): Payload 
     grant_types: metadata.grant_types.filter((grantType) => OFFERED_GRANT_TYPES.has(grantType)),
     response_types: metadata.response_types,
     token_endpoint_auth_method: metadata.token_endpoint_auth_method,
+    require_pushed_authorization_requests: metadata.require_pushed_authorization_requests ?? false,
     dpop_bound_access_tokens: metadata.dpop_bound_access_tokens ?? false,
     // Whoever shows a certificate gets tokens bound to it, and whoever registered for that gets no others (RFC 8705 §3.4).
     tls_client_certificate_bound_access_tokens: bindsToCertificate(
@@ -32,6 +37,17 @@ export function engineClient(resolution: ClientResolution, id: string): Payload 
     ...(metadata.jwks === undefined ? {} : { jwks: metadata.jwks }),
     ...(metadata.jwks_uri === undefined ? {} : { jwks_uri: metadata.jwks_uri }),
   }
+}
+
+/**
+ * The engine takes the two secret methods for each other. Clients that register themselves may, as they often say one and do the other; a
+ * client of the configuration does what was written down.
+ */
+export function sendsSecretAsConfigured(resolution: ClientResolution, secretIn: UnitOfWork['secretIn']): boolean {
+  if (secretIn === null || resolution.kind !== 'active') return true
+  if (resolution.client.description.kind !== 'preregistered') return true
+  const method = resolution.client.metadata.token_endpoint_auth_method
+  return method === (secretIn === 'header' ? 'client_secret_basic' : 'client_secret_post')
 }
 
 /** Whether the registry, and not the engine, lets this client's response go to this address. */

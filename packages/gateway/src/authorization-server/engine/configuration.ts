@@ -43,7 +43,12 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
   return {
     adapter: createAdapter,
     jwks: { keys: keys.signers.map(({ privateJwk }) => privateJwk) },
-    routes: { authorization: '/oauth/authorize', token: '/oauth/token', revocation: '/oauth/revoke' },
+    routes: {
+      authorization: '/oauth/authorize',
+      pushed_authorization_request: '/oauth/par',
+      token: '/oauth/token',
+      revocation: '/oauth/revoke',
+    },
 
     responseTypes: ['code'],
     pkce: { required: () => true },
@@ -72,6 +77,7 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
 
     features: {
       devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
       dPoP: {
         enabled: true,
         // Nonces are made of this and the time: every replica knows those of the others, and a restart forgets none.
@@ -91,7 +97,7 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
           return certificate !== null && subjectMatches(certificate.pem, property, expected)
         },
       },
-      pushedAuthorizationRequests: { enabled: false },
+      pushedAuthorizationRequests: { enabled: true, allowUnregisteredRedirectUris: false },
       rpInitiatedLogout: { enabled: false },
       userinfo: { enabled: false },
       revocation: {
@@ -125,8 +131,12 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
     extraTokenClaims,
     formats: {
       customizers: {
-        jwt: (_: Context, token: TokenSource, { payload }: { readonly payload: Record<string, unknown> }) =>
-          bindToBoth(token, payload),
+        jwt: (_: Context, token: TokenSource, { payload }: { readonly payload: Record<string, unknown> }) => {
+          bindToBoth(token, payload)
+          // The engine writes the client where nobody logged in.
+          const { direct } = currentUnit()
+          if (direct !== null) payload['sub'] = direct.subject
+        },
       },
     },
     findAccount: async (_: Context, subject: string) => {
@@ -142,6 +152,11 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
         if (resource === null) throw new Error('an access token is for nothing that is ours')
         const seconds = accessTokenSeconds(resource, snapshot)
         return atLeastOne(Math.min(seconds, secondsLeft(context.oidc?.entities.Grant, clock)))
+      },
+      ClientCredentials: () => {
+        const { direct, snapshot, now } = currentUnit()
+        if (direct === null) throw new Error('a token that nobody decided to give')
+        return atLeastOne(Math.min(accessTokenSeconds(direct.resource, snapshot), direct.endsAt - now))
       },
       AuthorizationCode: CODE_SECONDS,
       // Absolute: a rotated token expires when its grant does, however often it was rotated (RFC 9700 §4.14.2).
@@ -192,6 +207,8 @@ function resourceServerInfo(context: Context, resource: string): object {
 /** Claims besides RFC 9068's: the grant (so that revoking it reaches the token), and how and when the person logged in. */
 function extraTokenClaims(context: Context, token: TokenSource): Record<string, unknown> {
   requireBinding(token)
+  const { direct } = currentUnit()
+  if (direct !== null) return { gid: direct.grant.grantId }
   const entities = context.oidc?.entities
   const source = entities?.AuthorizationCode ?? entities?.RefreshToken
   if (token.grantId === undefined || source === undefined) throw new Error('an access token has no grant to come from')

@@ -1,10 +1,12 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { type Context, type Interaction, type OIDCProviderError, Provider } from 'oidc-provider'
+import { type Context, type GrantHandler, type Interaction, type OIDCProviderError, Provider } from 'oidc-provider'
+import type { Random } from '#core/random.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
 import { answerNotAvailable } from '../not-available.ts'
 import { createRedirectCheck } from './clients.ts'
 import { engineConfiguration } from './configuration.ts'
+import { offerDirectGrants } from './direct-grants.ts'
 import { engineRequest } from './request.ts'
 import { type SettleDependencies, settle } from './settle.ts'
 import { currentUnit, runUnit, type UnitDependencies, type UnitOfWork } from './unit-of-work.ts'
@@ -29,17 +31,19 @@ export interface Engine {
 }
 
 export interface EngineDependencies extends UnitDependencies {
+  readonly random: Random
   /** Told when the store failed: the caller sees only a 503. */
   readonly onFailure: (requestId: string, cause: unknown) => void
 }
 
 export function createEngine(issuer: string, keys: SigningKeys, dependencies: EngineDependencies): Engine {
   const provider = new SecureProvider(issuer, engineConfiguration({ ...dependencies, keys }))
+  offerDirectGrants(provider, builtInIssue(provider), dependencies)
   // Host and scheme come from the request that `engineRequest` makes, which says what P is.
   provider.proxy = true
   provider.silent = true
   provider.Client.prototype.redirectUriAllowed = createRedirectCheck(dependencies.registry)
-  for (const event of ['grant.error', 'revocation.error', 'authorization.error']) provider.on(event, noteRefusal)
+  for (const event of REFUSALS) provider.on(event, noteRefusal)
   provider.on('server_error', (_, error) => {
     currentUnit().failure ??= error
   })
@@ -93,8 +97,24 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: En
   }
 }
 
+const REFUSALS = ['grant.error', 'revocation.error', 'authorization.error', 'pushed_authorization_request.error']
+
+const builtIn = new WeakMap<Provider, GrantHandler>()
+
+function builtInIssue(provider: Provider): GrantHandler {
+  const handler = builtIn.get(provider)
+  if (handler === undefined) throw new Error('the engine offers no client_credentials')
+  return handler
+}
+
 /** Sends Secure cookies on a loopback P without TLS as well: browsers treat loopback as trustworthy. */
 class SecureProvider extends Provider {
+  override registerGrantType(name: string, handler: GrantHandler, parameters: Set<string>, repeatable?: Set<string>) {
+    // The first is the engine's own, in its constructor, before this class has fields.
+    if (name === 'client_credentials' && !builtIn.has(this)) builtIn.set(this, handler)
+    super.registerGrantType(name, handler, parameters, repeatable)
+  }
+
   override createContext(request: IncomingMessage, response: ServerResponse): Context {
     const context = super.createContext(request, response)
     context.cookies.secure = true

@@ -32,6 +32,13 @@ export function explain(out: ErrorOut, error: { readonly name: string }, client:
         'If you started this yourself, remove the connection in the app and add it again. If you followed a link, close this page.',
     }
   }
+  if (out.error === 'invalid_request_uri') {
+    return {
+      title: 'This sign-in link is used up',
+      whatHappened: 'The app made a link for one use within a minute. It was opened before, or too late.',
+      whatToDo: 'Go back to the app and connect again.',
+    }
+  }
   if (out.error === 'invalid_client') return explainClient({ kind: 'unknown' })
   return {
     title: 'The request could not be understood',

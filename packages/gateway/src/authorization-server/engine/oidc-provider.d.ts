@@ -71,6 +71,8 @@ declare module 'oidc-provider' {
     readonly entities: {
       readonly Grant?: Grant
       readonly AccessToken?: TokenSource
+      /** A token that no person at a browser consented to. */
+      readonly ClientCredentials?: TokenSource
       readonly AuthorizationCode?: TokenSource
       readonly RefreshToken?: TokenSource
     }
@@ -110,8 +112,11 @@ declare module 'oidc-provider' {
     readonly InvalidTarget: DescribedError
     readonly InvalidRequest: DescribedError
     readonly InvalidGrant: typeof OIDCProviderError
+    readonly CustomOIDCProviderError: { new (error: string, description: string): OIDCProviderError }
     readonly SessionNotFound: DescribedError
   }
+
+  export type GrantHandler = (context: Context) => Promise<void>
 
   interface PromptClass {
     new (options: { readonly name: string; readonly requestable: boolean }, ...checks: object[]): object
@@ -133,6 +138,8 @@ declare module 'oidc-provider' {
     createContext(request: IncomingMessage, response: ServerResponse): Context
     /** Runs before the engine's own steps and, after `next()`, before the response is sent. */
     use(middleware: (context: Context, next: () => Promise<void>) => Promise<void>): this
+    /** The engine calls it too, for its own grants, from its constructor. */
+    registerGrantType(name: string, handler: GrantHandler, parameters: Set<string>, repeatable?: Set<string>): void
     callback(): (request: IncomingMessage, response: ServerResponse) => Promise<void>
     on(event: string, listener: (context: Context, error: Error) => void): this
     /** Rejects with `SessionNotFound` unless the interaction cookie names a pending interaction of this browser. */

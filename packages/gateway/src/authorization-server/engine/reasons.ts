@@ -1,5 +1,8 @@
 import type { EngineRefusal } from './unit-of-work.ts'
 
+/** The engine's words for a grant type that is not among the client's. */
+export const GRANT_NOT_ALLOWED = 'requested grant type is not allowed for this client'
+
 /** Its words for a DPoP proof that came before. */
 export const PROOF_REPLAYED = 'DPoP proof JWT Replay detected'
 
@@ -53,10 +56,14 @@ const REASONS_BY_DESCRIPTION: Readonly<Record<string, string>> = {
   'invalid DPoP key binding': 'proofSignatureInvalid',
   'nonce is required in the DPoP proof': 'proofNonceMissing',
   'invalid nonce in DPoP proof': 'proofNonceStale',
+  [GRANT_NOT_ALLOWED]: 'grantTypeNotAllowed',
+  'request_uri is invalid, expired, or was already used': 'pushedRequestUsedUp',
+  'Pushed Authorization Request must be used': 'pushedRequestMissing',
 }
 
 export function reasonOf(refusal: EngineRefusal): string {
   const known =
+    refusal.reason ??
     (refusal.detail === null ? undefined : REASONS[refusal.detail]) ??
     (refusal.description === null ? undefined : REASONS_BY_DESCRIPTION[refusal.description])
   return known ?? camelCase(refusal.code)

@@ -11,7 +11,7 @@ import type { Store } from '#store/ports/store.ts'
 import { errorPage } from '../pages/error-page.ts'
 import { readRevocableToken } from '../revocation/read-revocable-token.ts'
 import { STARTED_ELSEWHERE } from './error-pages.ts'
-import { PROOF_REPLAYED, reasonOf } from './reasons.ts'
+import { GRANT_NOT_ALLOWED, PROOF_REPLAYED, reasonOf } from './reasons.ts'
 import { bindingOf } from './require-binding.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
@@ -31,6 +31,8 @@ export async function settle(context: Context, unit: UnitOfWork, dependencies: S
       return settleToken(context, unit)
     case 'revoke':
       return settleRevocation(context, unit, dependencies)
+    case 'par':
+      return settlePushed(context, unit)
     case 'authorize':
     case 'resume':
       return settleAuthorization(context, unit)
@@ -40,20 +42,27 @@ export async function settle(context: Context, unit: UnitOfWork, dependencies: S
 }
 
 async function settleToken(context: Context, unit: UnitOfWork): Promise<void> {
-  if (unit.refusal !== null || context.status !== 200) return settleRefusal(context, unit, tokenActivity(context))
+  if (unit.refusal !== null || context.status !== 200) return settleRefusal(context, unit, tokenActivity(context, unit))
   const entities = context.oidc?.entities
-  const token = entities?.AccessToken
-  if (token?.grantId === undefined) throw new Error('a token answer without an access token')
+  const { direct } = unit
+  const token = direct === null ? entities?.AccessToken : entities?.ClientCredentials
+  const grantId = direct === null ? token?.grantId : direct.grant.grantId
+  if (token === undefined || grantId === undefined) throw new Error('a token answer without an access token')
   // The grant may have been revoked while the engine was at work; then nothing of this may come to be.
-  unit.requireLiveGrant(token.grantId)
+  if (direct?.grant.kind !== 'new') unit.requireLiveGrant(grantId)
   const committed = await unit.commit([
     {
-      ...base(context, unit, tokenActivity(context), 'success'),
-      grantId: asGrantId(token.grantId),
-      ...(token.accountId === undefined ? {} : { subject: asSubjectId(token.accountId) }),
+      ...base(context, unit, tokenActivity(context, unit), 'success'),
+      grantId: asGrantId(grantId),
+      ...subjectOf(token, unit),
       ...serverOf(unit, token),
       scopesGranted: splitScopes(token.scope),
-      detail: { tokenId: token.jti, withRefreshToken: entities?.RefreshToken !== undefined, ...describeBinding(token) },
+      detail: {
+        tokenId: token.jti,
+        withRefreshToken: entities?.RefreshToken !== undefined,
+        ...describeBinding(token),
+        ...(direct === null ? {} : { grantType: grantTypeOf(context), ...direct.detail }),
+      },
     },
   ])
   if (committed.outcome !== 'committed') await refuseLostRace(context, unit, committed)
@@ -74,6 +83,9 @@ async function settleRefusal(context: Context, unit: UnitOfWork, activity: Audit
   await recordRefusal(unit, kept, event)
   // The engine says `invalid_grant`, at which clients throw away a good token; here only the proof is no good any more.
   if (unit.refusal?.detail === PROOF_REPLAYED) return refuse(context, unit, 400, 'invalid_dpop_proof')
+  // RFC 6749 §5.2 has a word of its own for it.
+  if (unit.refusal?.description === GRANT_NOT_ALLOWED && isErrorBody(context.body))
+    context.body = { ...context.body, error: 'unauthorized_client' }
   nameRequest(context, unit)
 }
 
@@ -121,6 +133,13 @@ async function settleRevocation(context: Context, unit: UnitOfWork, dependencies
   await unit.commit(events)
 }
 
+/** RFC 9126 §2.2: nothing is given yet, so only a refusal is recorded. */
+async function settlePushed(context: Context, unit: UnitOfWork): Promise<void> {
+  if (unit.refusal !== null || context.status !== 201) return settleRefusal(context, unit, tokenActivity(context, unit))
+  const committed = await unit.commit([])
+  if (committed.outcome !== 'committed') await refuseLostRace(context, unit, committed)
+}
+
 async function settleAuthorization(context: Context, unit: UnitOfWork): Promise<void> {
   const grantId = context.oidc?.entities.AuthorizationCode?.grantId
   if (grantId !== undefined) unit.requireLiveGrant(grantId)
@@ -160,7 +179,7 @@ async function refuseLostRace(
   unit: UnitOfWork,
   lost: Exclude<EngineCommit, { readonly outcome: 'committed' }>,
 ): Promise<void> {
-  const base_ = base(context, unit, tokenActivity(context), 'refused')
+  const base_ = base(context, unit, tokenActivity(context, unit), 'refused')
   if (lost.outcome === 'alreadyConsumed') {
     const reason = lost.model === 'RefreshToken' ? 'refreshTokenReused' : 'codeReplayed'
     const grantId = unit.grantOfStored(lost.model, lost.id)
@@ -225,8 +244,18 @@ function base(
   }
 }
 
-function tokenActivity(context: Context): AuditEvent['activity'] {
-  return context.oidc?.params?.['grant_type'] === 'refresh_token' ? 'token.refresh' : 'token.issue'
+function subjectOf(token: TokenSource, { direct }: UnitOfWork): Pick<AuditEvent, 'subject'> {
+  if (direct !== null) return { subject: direct.subject }
+  return token.accountId === undefined ? {} : { subject: asSubjectId(token.accountId) }
+}
+
+function grantTypeOf(context: Context): string {
+  return String(context.oidc?.params?.['grant_type'])
+}
+
+function tokenActivity(context: Context, unit: UnitOfWork): AuditEvent['activity'] {
+  if (unit.endpoint !== 'token') return 'request.refused'
+  return grantTypeOf(context) === 'refresh_token' ? 'token.refresh' : 'token.issue'
 }
 
 /** What the token is bound to, if it is. */

@@ -11,9 +11,10 @@ import type { EngineCommit, EngineOperation } from '#store/ports/engine.ts'
 import type { NewGrant } from '#store/ports/grants.ts'
 import type { Store } from '#store/ports/store.ts'
 import type { ClientRegistry, ClientResolution } from '../clients/registry.ts'
+import type { DirectIssue } from '../grants/direct-issue.ts'
 import { documentOf, payloadOf, storedId } from './documents.ts'
 
-export type Endpoint = 'authorize' | 'resume' | 'token' | 'revoke' | 'interaction'
+export type Endpoint = 'authorize' | 'resume' | 'par' | 'token' | 'revoke' | 'interaction'
 
 export interface UnitDependencies {
   readonly store: Store
@@ -34,6 +35,8 @@ export interface EngineRefusal {
   readonly code: string
   readonly description: string | null
   readonly detail: string | null
+  /** For the audit record, where the refusal is ours and not the engine's. */
+  readonly reason?: string
 }
 
 const ONCE_ONLY: ReadonlySet<string> = new Set(['AuthorizationCode', 'RefreshToken'])
@@ -56,6 +59,8 @@ export class UnitOfWork {
   readonly proof: DpopProof | null
   /** The certificate of the client's connection, if it is in force now. */
   readonly certificate: PresentedCertificate | null
+  /** Where the client's secret came, if one did (RFC 6749 §2.3.1). */
+  readonly secretIn: 'header' | 'body' | null
   readonly operations: EngineOperation[] = []
   /** Set when the store could not be used: the answer is 503, whatever the engine makes of it. */
   storeFailure: unknown = null
@@ -63,6 +68,8 @@ export class UnitOfWork {
   failure: unknown = null
   refusal: EngineRefusal | null = null
   replay: Replay | null = null
+  /** What a grant without a person at a browser was decided to give. */
+  direct: DirectIssue | null = null
   /** Set when another request ended the login or interaction that this one had read: nothing was stored, and it may be tried again. */
   isOvertaken = false
 
@@ -82,6 +89,7 @@ export class UnitOfWork {
       readonly clientAddress: string
       readonly proof?: DpopProof | null
       readonly certificate?: PresentedCertificate | null
+      readonly secretIn?: 'header' | 'body' | null
     },
     /** The second and last attempt at a request that was overtaken. */
     isRepeat = false,
@@ -93,6 +101,7 @@ export class UnitOfWork {
     this.requestId = request.requestId
     this.clientAddress = request.clientAddress
     this.proof = request.proof ?? null
+    this.secretIn = request.secretIn ?? null
     const certificate = request.certificate ?? null
     this.certificate = certificate !== null && certificateIsInForce(certificate, this.now) ? certificate : null
   }

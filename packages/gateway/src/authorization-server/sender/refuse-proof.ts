@@ -8,9 +8,9 @@ export async function refuseProof(
   audit: Pick<AuditTrail, 'refusedUnauthenticated'>,
   { response, requestId, clientAddress }: HttpExchange,
   { tenant }: Snapshot,
-  reason: string,
+  { endpoint, reason }: { readonly endpoint: string; readonly reason: string },
 ): Promise<void> {
-  const detail = { endpoint: 'token', status: 400 }
+  const detail = { endpoint, status: 400 }
   const event = { tenant, activity: 'request.refused', outcome: 'refused', reason, requestId, detail } as const
   await audit.refusedUnauthenticated(event, clientAddress)
   sendJson(response, 400, {

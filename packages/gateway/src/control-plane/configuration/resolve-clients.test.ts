@@ -63,6 +63,8 @@ describe('clients of the configuration', () => {
       authMethod: 'none',
       secret: null,
       keys: null,
+      certificate: null,
+      pushesRequests: false,
       scopes: [],
     })
     const agent = snapshot.clients.get(asClientId('agent'))
@@ -113,7 +115,18 @@ describe('clients of the configuration', () => {
       { ...PERSONAL, authMethod: 'private_key_jwt', jwks: [KEY], jwksUri: 'https://app.example.com/k' },
       '`jwks` and `jwksUri` exclude each other.',
     ],
-    [{ ...PERSONAL, authMethod: 'tls_client_auth' }, 'authMethod'],
+    [{ ...PERSONAL, authMethod: 'self_signed_tls_client_auth' }, 'authMethod'],
+    [{ ...PERSONAL, authMethod: 'tls_client_auth' }, '`tls_client_auth` needs exactly one name in `certificate`.'],
+    [
+      { ...PERSONAL, authMethod: 'tls_client_auth', certificate: { sanDns: 'a.example', sanUri: 'spiffe://a' } },
+      '`tls_client_auth` needs exactly one name in `certificate`.',
+    ],
+    [
+      { ...PERSONAL, authMethod: 'tls_client_auth', certificate: { sanDns: 'a.example' } },
+      'Nobody vouches for certificates here.',
+    ],
+    [{ ...SERVICE, certificate: { sanDns: 'a.example' } }, 'Nothing looks at it.'],
+    [{ ...SERVICE, requirePushedRequests: true }, 'Without `authorization_code` there is nothing to push.'],
     [{ ...PERSONAL, grantTypes: ['password'] }, 'grantTypes'],
     [{ ...PERSONAL, name: '' }, 'name'],
     [{ ...PERSONAL, clientSecret: 'x' }, 'clientSecret'],

@@ -2,7 +2,7 @@ import { CONFIDENTIAL_GRANT_TYPES } from '#core/client-grant-types.ts'
 import { asClientId, asServerId, type ClientId } from '#core/ids.ts'
 import { isLoopbackHost } from '#core/loopback-host.ts'
 import { Secret } from '#core/secret.ts'
-import type { PreregisteredClient } from '#core/snapshot.ts'
+import { CERTIFICATE_NAMES, type CertificateName, type PreregisteredClient } from '#core/snapshot.ts'
 import { parseScope } from '#policy/scopes.ts'
 import { isPublicKey } from './is-public-key.ts'
 import { parseHeaderValue } from './references.ts'
@@ -26,6 +26,7 @@ export async function resolveClients(
     const path = ['clients', id]
     const clientId = asClientId(id)
     checkGrants(section, path, resolving)
+    checkPushing(section, path, resolving)
     checkRedirects(section, path, resolving)
     checkScopes(section, configuration, path, resolving)
     const secret = await resolveSecret(section, path, resolving)
@@ -38,6 +39,8 @@ export async function resolveClients(
       authMethod,
       secret,
       keys: resolveKeys(section, path, resolving),
+      pushesRequests: section.requirePushedRequests,
+      certificate: resolveCertificate(section, configuration, path, resolving),
       scopes: [...new Set(section.scopes)],
     })
   }
@@ -65,7 +68,7 @@ function checkGrants(
     wrong(
       [...path, 'authMethod'],
       'Whoever knows the client id could get these tokens.',
-      'Write `private_key_jwt` or a `client_secret` method.',
+      'Write `private_key_jwt`, `tls_client_auth` or a `client_secret` method.',
     )
   if (usesBrowser && redirectUris.length === 0)
     wrong(path, 'A client that sends a browser here needs `redirectUris`.', null, 'key')
@@ -73,6 +76,16 @@ function checkGrants(
     wrong([...path, 'redirectUris'], 'Without `authorization_code` nothing is ever sent there.', 'Remove them.', 'key')
   if (grantTypes.includes('client_credentials') && scopes.length === 0)
     wrong(path, 'A client that speaks for itself needs `scopes`: there is no person to choose them.', null, 'key')
+}
+
+function checkPushing({ grantTypes, requirePushedRequests }: ClientSection, path: Path, resolving: Resolving): void {
+  if (requirePushedRequests && !grantTypes.includes('authorization_code'))
+    tell(resolving)(
+      [...path, 'requirePushedRequests'],
+      'Without `authorization_code` there is nothing to push.',
+      'Remove it.',
+      'key',
+    )
 }
 
 function checkRedirects({ redirectUris }: ClientSection, path: Path, resolving: Resolving): void {
@@ -143,6 +156,41 @@ async function resolveSecret(
       'Make one: `openssl rand -base64 32`.',
     )
   else return new Secret(value)
+  return null
+}
+
+/** RFC 8705 §2.1.2: exactly one name; and somebody has to vouch for it. */
+function resolveCertificate(
+  { authMethod, certificate = {} }: ClientSection,
+  { gateway }: Configuration,
+  path: Path,
+  resolving: Resolving,
+): CertificateName | null {
+  const wrong = tell(resolving)
+  const names = CERTIFICATE_NAMES.flatMap((kind): CertificateName[] => {
+    const value = certificate[kind]
+    return value === undefined ? [] : [{ kind, value }]
+  })
+  if (authMethod !== 'tls_client_auth') {
+    if (names.length > 0)
+      wrong(
+        [...path, 'certificate'],
+        'Nothing looks at it.',
+        'Remove it, or write `authMethod: tls_client_auth`.',
+        'key',
+      )
+    return null
+  }
+  if (gateway.mutualTls?.authorityFile === undefined)
+    wrong([...path, 'authMethod'], 'Nobody vouches for certificates here.', 'Write `gateway.mutualTls.authorityFile`.')
+  const [name, ...more] = names
+  if (name !== undefined && more.length === 0) return name
+  wrong(
+    path,
+    '`tls_client_auth` needs exactly one name in `certificate`.',
+    `One of: ${CERTIFICATE_NAMES.join(', ')}.`,
+    'key',
+  )
   return null
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { CLIENT_AUTH_METHODS, CLIENT_GRANT_TYPES } from '#core/client-grant-types.ts'
+import { CLIENT_GRANT_TYPES, CONFIGURED_AUTH_METHODS } from '#core/client-grant-types.ts'
 import { DEFAULT_TOKEN_ALGORITHM, TOKEN_ALGORITHMS } from '#core/token-algorithms.ts'
 import { TOOL_CLASSES } from '#core/tool-classes.ts'
 import { SCHEMA_PATTERN } from '#store/ports/settings.ts'
@@ -191,9 +191,11 @@ const client = z
       .default(['authorization_code', 'refresh_token'])
       .describe('How it may get tokens.'),
     authMethod: z
-      .enum(CLIENT_AUTH_METHODS)
+      .enum(CONFIGURED_AUTH_METHODS)
       .default('none')
-      .describe('How it proves who it is at the token endpoint. `none` is for programs that cannot keep a secret.'),
+      .describe(
+        'How it proves who it is at the token endpoint, exactly. `none` is for programs that cannot keep a secret; `tls_client_auth` needs `gateway.mutualTls.authorityFile`.',
+      ),
     secret: text('The client secret as one reference, for the two `client_secret` methods.').optional(),
     jwks: z
       .array(z.record(z.string(), z.unknown()))
@@ -202,6 +204,20 @@ const client = z
       .optional()
       .describe('Its public keys (JWK), for `private_key_jwt`.'),
     jwksUri: text('https URL of its public keys, instead of `jwks`.').optional(),
+    certificate: z
+      .strictObject({
+        subjectDn: text('Its whole subject, as RFC 4514 writes it.').optional(),
+        sanDns: text('A DNS name of it.').optional(),
+        sanUri: text('A URI of it, such as a SPIFFE id.').optional(),
+        sanIp: text('An IP address of it.').optional(),
+        sanEmail: text('An email address of it.').optional(),
+      })
+      .optional()
+      .describe('The one name that its certificate has, for `tls_client_auth`. Compared exactly.'),
+    requirePushedRequests: z
+      .boolean()
+      .default(false)
+      .describe('Whether its authorization requests have to be pushed (RFC 9126), so that no link can begin one.'),
     scopes: z
       .array(text('server:class'))
       .max(LIST_MAX)

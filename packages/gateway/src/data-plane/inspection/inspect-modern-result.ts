@@ -133,7 +133,9 @@ function allowedTools(result: JsonObject, context: ModernResultContext): JsonObj
   const { inventory, server, snapshot, roles } = context
   return inventory
     .learn(result['tools'], server)
-    .filter(({ toolClass, mirrored }) => mirrored !== null && roleAllows(snapshot, roles, server, toolClass))
+    .filter(
+      ({ toolClass, mirrored, name }) => mirrored !== null && roleAllows(snapshot, roles, server, toolClass, name),
+    )
     .map(({ definition }) => definition)
 }
 

@@ -47,6 +47,6 @@ function allowedTools(result: JsonObject, context: ResultContext): JsonObject[] 
   const { inventory, server, snapshot, roles } = context
   return inventory
     .learn(result['tools'], server)
-    .filter(({ toolClass }) => roleAllows(snapshot, roles, server, toolClass))
+    .filter(({ toolClass, name }) => roleAllows(snapshot, roles, server, toolClass, name))
     .map(({ definition }) => definition)
 }

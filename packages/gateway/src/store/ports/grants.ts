@@ -34,7 +34,12 @@ export interface GrantsPort {
   find(tenant: TenantId, grantId: GrantId): Promise<StoredGrant | null>
   list(
     tenant: TenantId,
-    filter: { readonly subject?: SubjectId; readonly clientId?: ClientId; readonly liveAt?: number },
+    filter: {
+      readonly subject?: SubjectId
+      readonly clientId?: ClientId
+      readonly server?: ServerId
+      readonly liveAt?: number
+    },
     page: PageRequest,
   ): Promise<Page<StoredGrant>>
   /**

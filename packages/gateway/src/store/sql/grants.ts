@@ -21,13 +21,14 @@ export function createGrants(db: Kysely<Database>): GrantsPort {
 
     async list(tenant, filter, page) {
       const after = readCursor(page, ['number'])
-      const { subject, clientId, liveAt } = filter
+      const { subject, clientId, server, liveAt } = filter
       const rows = await db
         .selectFrom('grants')
         .selectAll()
         .where('tenant', '=', tenant)
         .$if(subject !== undefined, (query) => query.where('subject', '=', subject ?? ''))
         .$if(clientId !== undefined, (query) => query.where('client_id', '=', clientId ?? ''))
+        .$if(server !== undefined, (query) => query.where('server', '=', server ?? ''))
         .$if(liveAt !== undefined, (query) =>
           query.where('revoked_at', 'is', null).where('expires_at', '>', liveAt ?? 0),
         )

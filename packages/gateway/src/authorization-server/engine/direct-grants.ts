@@ -1,0 +1,97 @@
+import { type Context, errors, type GrantHandler, type Provider } from 'oidc-provider'
+import type { Clock } from '#core/clock.ts'
+import type { Random } from '#core/random.ts'
+import type { Store } from '#store/ports/store.ts'
+import { clientCredentials } from '../grants/client-credentials.ts'
+import type { DirectIssue, GrantProblem, GrantResult } from '../grants/direct-issue.ts'
+import { standingGrant } from '../grants/standing-grant.ts'
+import { accessTokenSeconds } from '../lifetimes.ts'
+import { currentUnit, type UnitOfWork } from './unit-of-work.ts'
+
+export interface DirectGrantsDependencies {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+}
+
+type Decide = (context: Context, unit: UnitOfWork) => Promise<GrantResult<DirectIssue>>
+
+/**
+ * Grants that no person at a browser consents to. Who may have what is decided by us; then the engine's own `client_credentials` makes the
+ * token, so that keys and certificates bind it as they bind every other. `issue` is that handler.
+ */
+export function offerDirectGrants(
+  provider: Provider,
+  issue: GrantHandler,
+  dependencies: DirectGrantsDependencies,
+): void {
+  const offer = (grantType: string, parameters: readonly string[], decide: Decide) =>
+    provider.registerGrantType(
+      grantType,
+      async (context) => {
+        const unit = currentUnit()
+        const decided = await decide(context, unit)
+        if (!decided.ok) throw refusalOf(decided.refusal, unit)
+        openGrant(decided.value, unit)
+        const params = context.oidc?.params
+        if (params === undefined) throw new Error('a token request without parameters')
+        params['scope'] = decided.value.scopes.join(' ')
+        params['resource'] = decided.value.resource.resource
+        await issue(context)
+      },
+      new Set(parameters),
+    )
+  offer('client_credentials', ['scope', 'resource'], (context, unit) => decideService(context, unit, dependencies))
+}
+
+async function decideService(
+  context: Context,
+  unit: UnitOfWork,
+  { store, clock, random }: DirectGrantsDependencies,
+): Promise<GrantResult<DirectIssue>> {
+  const clientId = context.oidc?.client?.clientId
+  if (clientId === undefined) throw new Error('the grant of a client that is not authenticated')
+  const { snapshot, now } = unit
+  const asked = clientCredentials(
+    { clientId, scope: parameter(context, 'scope'), resource: parameter(context, 'resource') },
+    snapshot,
+  )
+  if (!asked.ok) return asked
+  const { service, resource, scopes } = asked.value
+  const endsAt = now + accessTokenSeconds(resource, snapshot)
+  const { grants } = store
+  const grant = await unit.storing(() =>
+    standingGrant(asked.value, endsAt, { grants, tenant: snapshot.tenant, random, now, nowMs: clock.nowMs() }),
+  )
+  const { subject } = service
+  return { ok: true, value: { subject, clientId: service.clientId, resource, scopes, grant, endsAt, detail: {} } }
+}
+
+/** The grant row comes to be together with the token, or is live at that moment. */
+function openGrant(issue: DirectIssue, unit: UnitOfWork): void {
+  unit.direct = issue
+  const { grant, subject, clientId, resource } = issue
+  if (grant.kind === 'standing') return
+  unit.openGrant({
+    tenant: unit.snapshot.tenant,
+    grantId: grant.grantId,
+    subject,
+    clientId,
+    server: resource.id,
+    resource: resource.resource,
+    scopes: grant.scopes,
+    createdAt: unit.now,
+    expiresAt: grant.expiresAt,
+  })
+}
+
+/** One value: the form was refused where a parameter came twice. */
+function parameter(context: Context, name: string): string | null {
+  const value = context.oidc?.params?.[name]
+  return typeof value === 'string' ? value : null
+}
+
+function refusalOf({ error, description, reason }: GrantProblem, unit: UnitOfWork): Error {
+  unit.refusal ??= { code: error, description, detail: null, reason }
+  return new errors.CustomOIDCProviderError(error, description)
+}
