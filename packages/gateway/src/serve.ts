@@ -153,7 +153,11 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
       log,
     }),
   )
-  const store = heedOwnWrites(kept, () => revocations.poll(), rotation.settled)
+  const store = heedOwnWrites(
+    kept,
+    () => revocations.poll(),
+    () => rotation.settled(),
+  )
   const memberships = withServices(createMemberships({ accounts: store.accounts, changes: revocations }), snapshots)
   const verifier = createAccessTokenVerifier({
     keys,

@@ -11,6 +11,11 @@ export function heedOwnWrites(store: Store, poll: () => Promise<void>, keysHeede
     await poll().catch(() => undefined)
     return result
   }
+  const heededKeys = async <R>(step: Promise<R>): Promise<R> => {
+    const result = await heeded(step)
+    await keysHeeded()
+    return result
+  }
   const { accounts, apiKeys, clients, engine, grants, signingKeys } = store
   return {
     ...store,
@@ -40,8 +45,8 @@ export function heedOwnWrites(store: Store, poll: () => Promise<void>, keysHeede
     },
     signingKeys: {
       ...signingKeys,
-      makeDue: (...args) => heeded(signingKeys.makeDue(...args)).finally(keysHeeded),
-      withdraw: (...args) => heeded(signingKeys.withdraw(...args)).finally(keysHeeded),
+      makeDue: (...args) => heededKeys(signingKeys.makeDue(...args)),
+      withdraw: (...args) => heededKeys(signingKeys.withdraw(...args)),
     },
   }
 }
