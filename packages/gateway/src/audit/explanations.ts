@@ -30,6 +30,30 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     action:
       'boundTokenAsBearer or another certificate: somebody may hold a copy of the token; revoke its grant if the client is not known to do so. dpopRequired, mtlsRequired, bindingRequired: the client has to connect again, and to know DPoP or mutual TLS.',
   },
+  userCodeUnknown: {
+    meaning: 'Somebody entered a code at /device that no device shows now.',
+    action: 'Nothing, if they then found the right one. Many from one address: somebody guesses; the limits hold them.',
+  },
+  userCodeExpired: {
+    meaning: 'Somebody entered the code of a device more than ten minutes after it was shown.',
+    action: 'Start again on the device.',
+  },
+  userCodesTooMany: {
+    meaning: 'Too many device codes were entered from one browser or address within a quarter of an hour.',
+    action: 'Wait. From an address that many people share, this may be several of them.',
+  },
+  devicePollsTooFast: {
+    meaning: 'A device asked for its tokens more often than it was told to.',
+    action: 'Nothing, if it then slows down. A client that never does is not made well.',
+  },
+  pushedRequestUsedUp: {
+    meaning: 'A sign-in link of a pushed request was opened a second time, or more than a minute after it was made.',
+    action: 'The person starts again from the app. Programs that open links in messages can use them up.',
+  },
+  pushedRequestMissing: {
+    meaning: 'A client whose requests have to be pushed (RFC 9126) sent one through the browser.',
+    action: 'Somebody else may have made the link. If it was the client: it does not do what it registered for.',
+  },
   notAService: {
     meaning: 'A client asked for a token in its own name, and the configuration does not let it.',
     action: 'If it should: write `client_credentials` and `scopes` at it under `clients`.',

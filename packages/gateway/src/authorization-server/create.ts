@@ -21,7 +21,7 @@ import { deviceRoutes } from './device/device-endpoint.ts'
 import { bringsLiveToken } from './engine/brings-live-token.ts'
 import { createEngine, type Engine } from './engine/create-engine.ts'
 import { createInteractions } from './engine/interactions.ts'
-import { type Endpoint, UnitOfWork } from './engine/unit-of-work.ts'
+import { type Endpoint, runUnit, UnitOfWork } from './engine/unit-of-work.ts'
 import type { Interactions } from './interactions.ts'
 import { authorizationServerMetadata, openidConfiguration } from './metadata.ts'
 import { answerNotAvailable } from './not-available.ts'
@@ -86,7 +86,12 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     })
 
   /** False when too much was begun from there, or nothing can be, and the exchange has been answered. */
-  const mayBegin = async (exchange: HttpExchange, snapshot: Snapshot, reader: 'person' | 'program', endpoint: string) => {
+  const mayBegin = async (
+    exchange: HttpExchange,
+    snapshot: Snapshot,
+    reader: 'person' | 'program',
+    endpoint: string,
+  ) => {
     const draw = { key: `authorize:${addressGroup(exchange.clientAddress)}`, ...AUTHORIZE_LIMIT }
     try {
       const limit = await store.limits.draw(snapshot.tenant, [draw], clock.nowMs())
@@ -172,10 +177,10 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
   const device = deviceRoutes({
     ...dependencies,
     mayBegin: (exchange, snapshot) => mayBegin(exchange, snapshot, 'person', 'device'),
-    run: (exchange, snapshot, { endpoint, path, typed }, fields) => {
-      const unit = unitFor(exchange, endpoint, snapshot, null, null, typed)
-      return engineOf(snapshot).answer(exchange, unit, path, fields)
-    },
+    run: (exchange, snapshot, { endpoint, path, typed }, fields) =>
+      engineOf(snapshot).answer(exchange, unitFor(exchange, endpoint, snapshot, null, null, typed), path, fields),
+    hasSession: (exchange, snapshot) =>
+      runUnit(unitFor(exchange, 'device', snapshot), () => engineOf(snapshot).hasSession(exchange)),
     onStoreFailure: (exchange, cause) => {
       onFailure(exchange.requestId, cause)
       answerNotAvailable(exchange, 'person')

@@ -115,13 +115,7 @@ ${deviceFacts(device, nowSeconds)}`
   return html`<div class="key"><dt>${say('consent.redirect')}</dt><dd class="main">${redirect}</dd><dd><code>${asciiUri(redirectUri)}</code></dd></div>`
 }
 
-function facts(
-  interaction: Interaction,
-  account: Account,
-  client: Html,
-  switchUrl: SafeUrl,
-  nowSeconds: number,
-): Html {
+function facts(interaction: Interaction, account: Account, client: Html, switchUrl: SafeUrl, nowSeconds: number): Html {
   const { server } = interaction
   return html`<dl class="facts">
 ${recipient(interaction, nowSeconds)}

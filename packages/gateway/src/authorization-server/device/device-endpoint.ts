@@ -30,6 +30,8 @@ export interface DeviceEndpointDependencies {
     request: { readonly endpoint: UnitOfWork['endpoint']; readonly path: string; readonly typed: string | null },
     form: URLSearchParams | null,
   ) => Promise<void>
+  /** Whether this browser has a session with the engine: without one there is no secret for its form to carry. */
+  readonly hasSession: (exchange: HttpExchange, snapshot: Snapshot) => Promise<boolean>
   readonly onStoreFailure: (exchange: HttpExchange, cause: unknown) => void
 }
 
@@ -61,6 +63,8 @@ export function deviceRoutes(dependencies: DeviceEndpointDependencies): Route[] 
       const draws = userCodeDraws(exchange.clientAddress, session)
       const limit = await dependencies.store.limits.draw(snapshot.tenant, draws, dependencies.clock.nowMs())
       if (limit.kind === 'exceeded') return await throttle(dependencies, exchange, limit.retryAfterSeconds)
+      if (!(await dependencies.hasSession(exchange, snapshot)))
+        return await refuse(dependencies, exchange, 'sessionMissing', 422, 'again')
     } catch (cause) {
       return dependencies.onStoreFailure(exchange, cause)
     }
@@ -100,6 +104,7 @@ function throttle(
 const PAGES = {
   forged: { title: 'error.forged.title', what: 'error.forged.what', do: 'error.forged.do' },
   form: { title: 'error.form.title', what: 'error.forged.what', do: 'error.form.do' },
+  again: { title: 'error.expired.title', what: 'device.again', do: 'device.againDo' },
   throttled: { title: 'device.throttledTitle', what: 'device.throttled', do: 'device.throttledDo' },
 } as const
 

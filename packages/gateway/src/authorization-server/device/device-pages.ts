@@ -20,9 +20,7 @@ export function codePage(input: {
   const { publicUrl, problem } = input
   const title = sayPlainly('device.title')
   const problems =
-    problem === null
-      ? []
-      : [{ text: say(`device.${problem}`), fieldUrl: safeUrl('/device#user_code', publicUrl) }]
+    problem === null ? [] : [{ text: say(`device.${problem}`), fieldUrl: safeUrl('/device#user_code', publicUrl) }]
   const field = attributes({
     value: input.typed.slice(0, USER_CODE_CHARACTERS_MAX),
     'aria-invalid': problem === null ? null : 'true',

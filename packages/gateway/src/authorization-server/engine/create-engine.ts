@@ -20,6 +20,8 @@ export interface Engine {
   interactionOf(exchange: HttpExchange): Promise<Interaction | null>
   /** Ends the login session of this browser unless it is this account's. Must run inside a unit. */
   endOtherLogin(exchange: HttpExchange, accountId: string): Promise<void>
+  /** Whether this browser has shown a session cookie that we gave out, be it over by now. Must run inside a unit. */
+  hasSession(exchange: HttpExchange): Promise<boolean>
   /** A new grant of the engine, saved in the unit under the id given. */
   saveGrant(grant: {
     readonly grantId: string
@@ -90,6 +92,10 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: En
     async endOtherLogin(exchange, accountId) {
       const session = await provider.Session.get(provider.createContext(exchange.request, exchange.response))
       if (session.accountId !== undefined && session.accountId !== accountId) await session.destroy()
+    },
+    async hasSession(exchange) {
+      const session = await provider.Session.get(provider.createContext(exchange.request, exchange.response))
+      return session.new !== true
     },
     async saveGrant({ grantId, accountId, clientId, resource, scopes, seconds }) {
       const grant = new provider.Grant({ jti: grantId, accountId, clientId, expiresIn: seconds })

@@ -20,7 +20,8 @@ export const deviceFlow: object = {
     const unit = currentUnit()
     return { address: unit.clientAddress, requestedAt: unit.now }
   },
-  userCodeInputSource: async (context: Context, _form: string, _out?: object, error?: Error) => showCodePage(context, error),
+  userCodeInputSource: async (context: Context, _form: string, _out?: object, error?: Error) =>
+    showCodePage(context, error),
   userCodeConfirmSource: async (context: Context) => showConfirmPage(context),
   successSource: async (context: Context) => show(context, 200, devicePage('connected')),
 }
@@ -43,7 +44,10 @@ const PROBLEMS: Readonly<Record<string, CodeProblem>> = {
 
 function showCodePage(context: Context, error: Error | undefined): void {
   const unit = currentUnit()
-  if (error?.name === 'AbortedError') return show(context, 200, devicePage('denied'))
+  if (error?.name === 'AbortedError') {
+    show(context, 200, devicePage('denied'))
+    return
+  }
   const known = error === undefined ? null : (PROBLEMS[error.name] ?? 'again')
   // The engine does not tell refusals of these apart from pages; the log does.
   if (known === 'unknown' || known === 'expired')
@@ -63,7 +67,10 @@ function showConfirmPage(context: Context): void {
   const resolution = unit.clientSeen(document?.clientId ?? '')
   const server = findProtectedResource(document?.params?.['resource'], snapshot)
   // What it was for is gone meanwhile.
-  if (request === null || server === null || resolution?.kind !== 'active') return showGone(context)
+  if (request === null || server === null || resolution?.kind !== 'active') {
+    showGone(context)
+    return
+  }
   const { description: client } = resolution.client
   const { publicUrl } = snapshot
   show(context, 200, confirmPage({ publicUrl, xsrf: xsrfOf(context), client, server, request, nowSeconds: now }))

@@ -48,6 +48,8 @@ declare module 'oidc-provider' {
 
   export interface Session extends Model {
     uid: string
+    /** Set where the browser showed no session of ours. */
+    readonly new?: boolean
     /** Of the form that this browser was shown. */
     state?: { readonly secret?: string }
     loginTs?: number

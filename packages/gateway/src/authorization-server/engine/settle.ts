@@ -7,9 +7,9 @@ import { findProtectedResource } from '#policy/admin-api.ts'
 import { splitScopes } from '#policy/scopes.ts'
 import type { EngineCommit, EngineOperation } from '#store/ports/engine.ts'
 import type { Store } from '#store/ports/store.ts'
+import { devicePage } from '../device/device-pages.ts'
 import { errorPage } from '../pages/error-page.ts'
 import { readRevocableToken } from '../revocation/read-revocable-token.ts'
-import { devicePage } from '../device/device-pages.ts'
 import { show } from './device-hooks.ts'
 import { POLL_SECONDS } from './device-polling.ts'
 import { STARTED_ELSEWHERE } from './error-pages.ts'
@@ -147,7 +147,8 @@ async function settleRevocation(context: Context, unit: UnitOfWork, dependencies
 /** RFC 9126 §2.2, RFC 8628 §3.2: nothing is given yet, so only a refusal is recorded. */
 async function settleBeginning(context: Context, unit: UnitOfWork): Promise<void> {
   const status = unit.endpoint === 'par' ? 201 : 200
-  if (unit.refusal !== null || context.status !== status) return settleRefusal(context, unit, tokenActivity(context, unit))
+  if (unit.refusal !== null || context.status !== status)
+    return settleRefusal(context, unit, tokenActivity(context, unit))
   const committed = await unit.commit([])
   if (committed.outcome !== 'committed') return refuseLostRace(context, unit, committed)
   if (unit.endpoint === 'deviceAuthorization') context.body = { ...(context.body as object), interval: POLL_SECONDS }

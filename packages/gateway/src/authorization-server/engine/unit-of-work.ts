@@ -14,7 +14,7 @@ import type { ClientRegistry, ClientResolution } from '../clients/registry.ts'
 import type { DirectIssue } from '../grants/direct-issue.ts'
 import { documentOf, payloadOf, storedId, storedUserCode } from './documents.ts'
 
-export type Endpoint = 
+export type Endpoint =
   | 'authorize'
   | 'resume'
   | 'par'

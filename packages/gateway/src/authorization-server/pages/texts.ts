@@ -124,6 +124,7 @@ export const TEXTS = {
   'device.unknown': 'This code is not known, or was used. Check it, or start again on the device.',
   'device.expired': 'This code has expired. Start again on the device.',
   'device.again': 'This page was open for too long. Enter the code again.',
+  'device.againDo': 'Open the address that the device shows once more, in this browser, and enter the code there.',
   'device.confirmTitle': 'Is this your device?',
   'device.confirmLead': 'Continue only if the device in front of you shows this very code.',
   'device.codeShown': 'Code on the device',
@@ -139,7 +140,8 @@ export const TEXTS = {
   'device.deniedTitle': 'Nothing was allowed',
   'device.denied': 'The device was told so. You can close this page.',
   'device.usedTitle': 'This code was used already',
-  'device.used': 'Somebody has entered it before, perhaps you in another window. Start again on the device if it is not connected.',
+  'device.used':
+    'Somebody has entered it before, perhaps you in another window. Start again on the device if it is not connected.',
   'device.throttledTitle': 'Too many codes were tried',
   'device.throttled': 'Too many codes were entered from this browser or address. Nothing was allowed.',
   'device.throttledDo': 'Wait a few minutes, then start again on the device.',
