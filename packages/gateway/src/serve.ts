@@ -39,6 +39,7 @@ import { openStore } from './serve/open-store.ts'
 import { recordRefusals } from './serve/record-refusals.ts'
 import { recordStop } from './serve/record-stop.ts'
 import { joinReplicas } from './serve/replica.ts'
+import { startRotatingKeys } from './serve/rotate-keys.ts'
 import { startSettling } from './serve/settling.ts'
 import { issueSetupLink } from './serve/setup-link.ts'
 import { openStateFolder } from './serve/state-folder.ts'
@@ -138,10 +139,28 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   const revocations = startRevocations({ feed: kept.feed, hints: kept.hints, clock })
   closers.add('revocations', { close: async () => revocations.stop() })
   await revocations.poll()
-  const store = heedOwnWrites(kept, () => revocations.poll())
+  const rotation = closers.add(
+    'signing keys',
+    await startRotatingKeys({
+      keys,
+      port: kept.signingKeys,
+      sealer,
+      tenant,
+      audit,
+      clock,
+      snapshots,
+      revocations,
+      log,
+    }),
+  )
+  const store = heedOwnWrites(
+    kept,
+    () => revocations.poll(),
+    () => rotation.settled(),
+  )
   const memberships = withServices(createMemberships({ accounts: store.accounts, changes: revocations }), snapshots)
   const verifier = createAccessTokenVerifier({
-    publicJwks: keys.publicJwks,
+    keys,
     issuer: snapshot.publicUrl,
     store,
     revocations,

@@ -77,6 +77,7 @@ describe('docs/specs/audit-record.md', () => {
       'client.remove': 3004,
       'client.token.create': 3004,
       'client.token.revoke': 3004,
+      'signingKey.change': 3004,
       'system.start': 6002,
       'system.recover': 6002,
       'system.stop': 6002,

@@ -33,6 +33,7 @@ const CLASS_UID: Readonly<Record<AuditActivity, number>> = {
   'log.read': 6003,
   'config.applied': 6002,
   'config.rejected': 6002,
+  'signingKey.change': 3004,
   'system.start': 6002,
   'system.recover': 6002,
   'system.stop': 6002,

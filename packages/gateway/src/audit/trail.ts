@@ -55,6 +55,7 @@ export type AuditActivity =
   | 'log.read'
   | 'config.applied'
   | 'config.rejected'
+  | 'signingKey.change'
   | 'system.start'
   | 'system.recover'
   | 'system.stop'

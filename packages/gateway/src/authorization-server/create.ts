@@ -31,8 +31,14 @@ import { admitProof } from './sender/admit-proof.ts'
 import { refuseProof } from './sender/refuse-proof.ts'
 import { revocationParameters, tokenParameters } from './token-parameters.ts'
 
-/** Metadata and keys change with the configuration or a key rotation; both are announced longer ahead than this. */
-const METADATA_CACHE = { 'cache-control': 'public, max-age=300' }
+const CACHE_SECONDS_MAX = 300
+/** Metadata changes with the configuration. */
+const METADATA_CACHE = { 'cache-control': `public, max-age=${CACHE_SECONDS_MAX}` }
+
+/** Half the time for which a key is published before it signs: whoever keeps the set so long knows each key in time. */
+function keySetCacheSeconds({ signing }: Snapshot): number {
+  return Math.min(CACHE_SECONDS_MAX, Math.floor(signing.publishAheadSeconds / 2))
+}
 
 /** Each authorization request that nobody has answered yet is a document in the store; this bounds them per address. */
 const AUTHORIZE_LIMIT = { burst: 1_200, periodSeconds: 600 }
@@ -58,7 +64,7 @@ export interface AuthorizationServer {
 
 /**
  * The authorization server: metadata, keys, registration, and the endpoints that the engine runs. Issuer and endpoint addresses come from
- * the snapshot; the engine is rebuilt when P changes, and reads everything else from the snapshot of each request.
+ * the snapshot; the engine is rebuilt when P or the signing keys change, and reads everything else from the snapshot of each request.
  */
 export function createAuthorizationServer(dependencies: AuthorizationServerDependencies): AuthorizationServer {
   const { snapshots, store, keys, registry, clock, audit, onFailure = () => undefined } = dependencies
@@ -152,6 +158,8 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
       failures.countFailure(exchange.clientAddress)
       return await refuseProof(audit, exchange, snapshot, { endpoint, reason: proof.refusal })
     }
+    // A server may have been given another algorithm a moment ago.
+    if (endpoint === 'token') await keys.ensure(snapshot.signing.algorithms)
     if (begins && !(await mayBegin(exchange, snapshot, 'program', endpoint))) return
     const unit = unitFor(exchange, endpoint, snapshot, proof.value, placeOfSecret(exchange, parameters))
     await engineOf(snapshot).answer(exchange, unit, path, parameters)
@@ -202,7 +210,7 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
         200,
         { keys: keys.publicJwks },
         {
-          ...METADATA_CACHE,
+          'cache-control': `public, max-age=${keySetCacheSeconds(snapshots.current())}`,
           'content-type': 'application/jwk-set+json',
         },
       ),
@@ -243,11 +251,11 @@ function metadataRoutes(snapshots: SnapshotSource): Route[] {
 }
 
 function engineByIssuer(dependencies: Required<AuthorizationServerDependencies>): (snapshot: Snapshot) => Engine {
-  let built: { readonly issuer: string; readonly engine: Engine } | null = null
+  let built: { readonly issuer: string; readonly keys: number; readonly engine: Engine } | null = null
   return ({ publicUrl }) => {
-    if (built?.issuer !== publicUrl) {
-      built = { issuer: publicUrl, engine: createEngine(publicUrl, dependencies.keys, dependencies) }
-    }
+    const { keys } = dependencies
+    if (built?.issuer !== publicUrl || built.keys !== keys.version)
+      built = { issuer: publicUrl, keys: keys.version, engine: createEngine(publicUrl, keys, dependencies) }
     return built.engine
   }
 }

@@ -8,6 +8,7 @@ import { dbCommand } from './commands/db.ts'
 import { grantCommand } from './commands/grant.ts'
 import { initCommand } from './commands/init.ts'
 import { keyCommand } from './commands/key.ts'
+import { keysCommand } from './commands/keys.ts'
 import { logCommand } from './commands/log.ts'
 import { serveCommand } from './commands/serve.ts'
 import { userCommand } from './commands/user.ts'
@@ -77,6 +78,7 @@ export function createProgram(world: CommandWorld): Command {
     ['client', clientCommand, 'sallyport client list --status pending'],
     ['grant', grantCommand, 'sallyport grant revoke --user ada'],
     ['key', keyCommand, 'sallyport key list'],
+    ['keys', keysCommand, 'sallyport keys rotate'],
     ['log', logCommand, 'sallyport log verify'],
     ['db', dbCommand, 'sallyport db copy --from sqlite --to postgres'],
   ] as const) {

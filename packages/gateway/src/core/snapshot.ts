@@ -1,6 +1,7 @@
 import type { ClientGrantType, ConfiguredAuthMethod } from './client-grant-types.ts'
 import type { ClientId, ServerId, TenantId } from './ids.ts'
 import type { Secret } from './secret.ts'
+import type { TokenAlgorithm } from './token-algorithms.ts'
 import type { ToolClass } from './tool-classes.ts'
 
 /**
@@ -25,6 +26,7 @@ export interface Snapshot {
   readonly servers: ReadonlyMap<ServerId, ServerEntry>
   readonly roles: ReadonlyMap<string, RolePolicy>
   readonly lifetimes: Lifetimes
+  readonly signing: SigningPolicy
   readonly senders: SenderPolicy
   /** How client certificates reach us; null: they do not. */
   readonly mutualTls: MutualTls | null
@@ -125,6 +127,16 @@ export interface Lifetimes {
   readonly loginSessionSeconds: number
 }
 
+/** How the keys that sign access tokens are renewed. */
+export interface SigningPolicy {
+  /** A key signs for so long. */
+  readonly rotateSeconds: number
+  /** A key is published so long before it signs. */
+  readonly publishAheadSeconds: number
+  /** What the tokens of some server are signed with; ES256 always. */
+  readonly algorithms: ReadonlySet<TokenAlgorithm>
+}
+
 export interface RolePolicy {
   readonly name: string
   /** Admin API role this role carries, if any. */
@@ -149,6 +161,8 @@ export interface ProtectedResource {
   readonly toolClasses: ReadonlyMap<string, ToolClass>
   /** Tools that have a scope of their own: `{server}:tool:{percent-encoded name}`. */
   readonly toolScopes: ReadonlySet<string>
+  /** What its access tokens are signed with; absent: ES256. */
+  readonly tokenAlgorithm?: TokenAlgorithm
 }
 
 export interface ServerEntry extends ProtectedResource {

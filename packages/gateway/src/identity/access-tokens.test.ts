@@ -51,7 +51,7 @@ beforeEach(async () => {
     },
   }
   verifier = createAccessTokenVerifier({
-    publicJwks: mint.publicJwks,
+    keys: { version: 1, publicJwks: mint.publicJwks },
     issuer: ISSUER,
     store: { grants },
     revocations,
@@ -243,7 +243,13 @@ describe('a flood of bad tokens', () => {
 
 describe('keys', () => {
   it('are unavailable, not invalid, when there are none', async () => {
-    verifier = createAccessTokenVerifier({ publicJwks: [], issuer: ISSUER, store: opened.store, revocations, clock })
+    verifier = createAccessTokenVerifier({
+      keys: { version: 1, publicJwks: [] },
+      issuer: ISSUER,
+      store: opened.store,
+      revocations,
+      clock,
+    })
     expect(await reasonOf(await mint.mint())).toBe('unavailable: noKeys')
   })
 
@@ -251,7 +257,13 @@ describe('keys', () => {
     const [jwk] = mint.publicJwks
     for (const changed of [{ alg: 'HS256' }, { kty: 'oct', k: 'c2VjcmV0' }, { crv: 'P-384' }, { kty: 'RSA' }]) {
       const publicJwks = [{ ...jwk, ...changed }]
-      verifier = createAccessTokenVerifier({ publicJwks, issuer: ISSUER, store: opened.store, revocations, clock })
+      verifier = createAccessTokenVerifier({
+        keys: { version: 1, publicJwks },
+        issuer: ISSUER,
+        store: opened.store,
+        revocations,
+        clock,
+      })
       expect(await reasonOf(await mint.mint())).toBe('unavailable: noKeys')
     }
   })
@@ -267,7 +279,7 @@ describe('a store that cannot answer', () => {
       },
     }
     verifier = createAccessTokenVerifier({
-      publicJwks: mint.publicJwks,
+      keys: { version: 1, publicJwks: mint.publicJwks },
       issuer: ISSUER,
       store: { grants },
       revocations,
@@ -335,7 +347,7 @@ describe('races with the change feed', () => {
     const raced = startRevocations({ feed, clock })
     await raced.poll()
     verifier = createAccessTokenVerifier({
-      publicJwks: mint.publicJwks,
+      keys: { version: 1, publicJwks: mint.publicJwks },
       issuer: ISSUER,
       store: { grants: spied },
       revocations: raced,
@@ -365,7 +377,7 @@ describe('races with the change feed', () => {
     const raced = startRevocations({ feed, clock })
     await raced.poll()
     verifier = createAccessTokenVerifier({
-      publicJwks: mint.publicJwks,
+      keys: { version: 1, publicJwks: mint.publicJwks },
       issuer: ISSUER,
       store: { grants },
       revocations: raced,
@@ -397,7 +409,7 @@ describe('races with the change feed', () => {
     const silent = startRevocations({ feed, clock })
     await silent.poll()
     verifier = createAccessTokenVerifier({
-      publicJwks: mint.publicJwks,
+      keys: { version: 1, publicJwks: mint.publicJwks },
       issuer: ISSUER,
       store: { grants },
       revocations: silent,

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
-import { type CryptoKey, compactVerify, errors, type JWK } from 'jose'
+import { type CryptoKey, compactVerify, errors } from 'jose'
 import type { Clock } from '#core/clock.ts'
 import { DEFAULT_TENANT, type TenantId } from '#core/ids.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import { isServiceSubject } from '#core/service-subject.ts'
+import type { TokenAlgorithm } from '#core/token-algorithms.ts'
 import { createWorkQueue } from '#core/work-queue.ts'
 import type { GrantsPort, StoredGrant } from '#store/ports/grants.ts'
 import { parseJson } from '#wire/jsonrpc/parse-strict.ts'
@@ -14,7 +15,7 @@ import type { Revocations } from './live-ports.ts'
 import type { Principal } from './principal.ts'
 import { readClaims, type TokenClaims } from './read-claims.ts'
 import { readTokenHeader } from './read-token.ts'
-import { createVerificationKeys } from './verification-keys.ts'
+import { createVerificationKeys, type KeySource } from './verification-keys.ts'
 
 /** About 1 KiB each. One live agent holds one token; a hundred thousand in turn must not push each other out. */
 const VERIFIED_TOKENS_MAX = 120_000
@@ -46,7 +47,7 @@ export interface AccessTokenVerifier {
 
 export interface AccessTokenVerifierOptions {
   /** Every key a token still alive may be signed with. */
-  readonly publicJwks: readonly JWK[]
+  readonly keys: KeySource
   /** `P`, byte for byte. */
   readonly issuer: string
   readonly store: { readonly grants: Pick<GrantsPort, 'find'> }
@@ -78,6 +79,14 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
     storeLife += 1
     verified.clear()
   })
+  /** Which keys those were whose tokens are kept: one of them that goes takes its tokens with it. */
+  let keysSeen = options.keys.version
+  const heedKeys = () => {
+    if (options.keys.version === keysSeen) return
+    keysSeen = options.keys.version
+    verified.clear()
+    refusedTokens.clear()
+  }
   const failures = createFailureBudget(clock)
   const suspects = createWorkQueue(SUSPECTS)
   const load = createLoader(options)
@@ -86,11 +95,12 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
     const known = underWay.get(key)
     if (known !== undefined) return known
     const lifeBefore = storeLife
+    const keysBefore = options.keys.version
     const loading = (before === undefined ? load.token(token) : load.grant(before))
       .then(({ result, isFinal }) => {
         const nowMs = clock.monotonicMs()
         if (!result.ok) verified.delete(key)
-        if (result.ok && storeLife !== lifeBefore) return result
+        if (result.ok && (storeLife !== lifeBefore || options.keys.version !== keysBefore)) return result
         if (result.ok) verified.set(key, { principal: result.value, untilMs: nowMs + VERIFIED_TOKEN_MS })
         else if (isFinal) refusedTokens.set(key, { reason: result.refusal.reason, untilMs: nowMs + REFUSED_TOKEN_MS })
         return result
@@ -120,6 +130,7 @@ export function createAccessTokenVerifier(options: AccessTokenVerifierOptions): 
         return invalid(reason)
       }
       if (!(await isFresh())) return unavailable('revocationsStale')
+      heedKeys()
       const key = hash('sha256', token, 'base64url')
       const nowMs = clock.monotonicMs()
       const refusal = refusedTokens.get(key)
@@ -154,7 +165,16 @@ interface Loader {
 function createLoader(options: AccessTokenVerifierOptions): Loader {
   const { issuer, store, clock } = options
   const tenant = options.tenant ?? DEFAULT_TENANT
-  const keys = createVerificationKeys(options.publicJwks)
+  let keys = { version: options.keys.version, ...createVerificationKeys(options.keys.publicJwks) }
+  const keysNow = () => {
+    const { version, publicJwks } = options.keys
+    if (version !== keys.version) keys = { version, ...createVerificationKeys(publicJwks) }
+    return keys
+  }
+  const findKey = async (kid: string, alg: TokenAlgorithm) => {
+    if (!keysNow().kids.has(kid)) await options.keys.lookAgain?.()
+    return (await keysNow().find(kid, alg)) ?? null
+  }
   const final = (reason: string): Loaded => ({ result: invalid(reason), isFinal: true })
   const notNow = (result: Result<Principal, TokenProblem>): Loaded => ({ result, isFinal: false })
 
@@ -172,12 +192,18 @@ function createLoader(options: AccessTokenVerifierOptions): Loader {
     return notNow(ok({ ...before, grantNumber: grant.number }))
   }
   const loadToken: Loader['token'] = async (token) => {
-    if (keys.isEmpty) return notNow(unavailable('noKeys'))
+    if (keysNow().isEmpty) return notNow(unavailable('noKeys'))
     const header = readTokenHeader(token)
     if (!header.ok) return notNow(invalid(header.refusal))
-    const key = keys.find(header.value.kid)
+    const { kid, alg } = header.value
+    let key: CryptoKey | null
+    try {
+      key = await findKey(kid, alg)
+    } catch {
+      return notNow(unavailable('keysUnavailable'))
+    }
     if (key === null) return notNow(invalid('keyUnknown'))
-    const payload = await verifySignature(token, await key)
+    const payload = await verifySignature(token, key, alg)
     if (payload === null) return final('signatureInvalid')
     const parsed = parseJson(payload, { depthMax: 8, numbers: 'request' })
     if (!parsed.ok || !isJsonObject(parsed.value)) return final('payloadNotJson')
@@ -203,9 +229,9 @@ function grantMatches(grant: StoredGrant, claims: TokenClaims): boolean {
 }
 
 /** The payload's bytes; null if the signature is not by this key. Anything else that goes wrong is a bug and throws. */
-async function verifySignature(token: string, key: CryptoKey): Promise<Uint8Array | null> {
+async function verifySignature(token: string, key: CryptoKey, alg: TokenAlgorithm): Promise<Uint8Array | null> {
   try {
-    const { payload } = await compactVerify(token, key, { algorithms: ['ES256'] })
+    const { payload } = await compactVerify(token, key, { algorithms: [alg] })
     return payload
   } catch (cause) {
     if (cause instanceof errors.JOSEError) return null

@@ -9,8 +9,8 @@ import {
   type TokenId,
 } from '#core/ids.ts'
 import { ok, type Result, refused } from '#core/result.ts'
+import { ACCESS_TOKEN_SECONDS_MAX } from '#core/token-lifetime.ts'
 import type { Confirmation } from './principal.ts'
-import { ACCESS_TOKEN_SECONDS_MAX } from './token-lifetime.ts'
 
 /** Our own clocks may differ a little between the process that signed and this one. Never applied to `exp`. */
 const ISSUED_AT_SKEW_SECONDS = 5

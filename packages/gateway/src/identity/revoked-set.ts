@@ -1,6 +1,6 @@
+import { ACCESS_TOKEN_SECONDS_MAX } from '#core/token-lifetime.ts'
 import type { FeedEntry } from '#store/ports/feed.ts'
 import type { Principal } from './principal.ts'
-import { ACCESS_TOKEN_SECONDS_MAX } from './token-lifetime.ts'
 
 /** About 60 MB when full. Beyond it the oldest would have to be forgotten too early, so the set says that it cannot be trusted. */
 const REVOKED_ENTRIES_MAX = 500_000
@@ -48,7 +48,7 @@ export function createRevokedSet(entriesMax: number = REVOKED_ENTRIES_MAX): Revo
   }
   return {
     add: (entry, nowSeconds) => {
-      if (entry.kind === 'membership' || entry.at + KEPT_SECONDS < nowSeconds) return
+      if (entry.kind === 'membership' || entry.kind === 'signingKeys' || entry.at + KEPT_SECONDS < nowSeconds) return
       const key = keyOf(entry.kind, entry.tenant, entry.id)
       const grantsBelow = Math.max(boundOf(entry), kept.get(key)?.grantsBelow ?? 0)
       kept.delete(key)

@@ -22,7 +22,11 @@ afterEach(async () => {
 
 describe('what this process revokes', () => {
   it('is refused here from the answer on, without waiting for the next poll', async () => {
-    const store = heedOwnWrites(opened.store, () => revocations.poll())
+    const store = heedOwnWrites(
+      opened.store,
+      () => revocations.poll(),
+      async () => undefined,
+    )
     const grant = {
       tenant: DEFAULT_TENANT,
       grantId: asGrantId('01a1fcd8-3092-725e-a9e0-5543ab126101'),

@@ -4,14 +4,19 @@ import type { Store } from '#store/ports/store.ts'
  * The same store, but a step that takes authority away is answered only after this process has read the feed that says so: what was
  * revoked here is refused here from the answer on. Other replicas follow within the poll interval.
  */
-export function heedOwnWrites(store: Store, poll: () => Promise<void>): Store {
+export function heedOwnWrites(store: Store, poll: () => Promise<void>, keysHeeded: () => Promise<void>): Store {
   const heeded = async <R>(step: Promise<R>): Promise<R> => {
     const result = await step
     // The step is committed and must be answered as done. A feed that cannot be read goes stale by itself, and then nobody gets in.
     await poll().catch(() => undefined)
     return result
   }
-  const { accounts, apiKeys, clients, engine, grants } = store
+  const heededKeys = async <R>(step: Promise<R>): Promise<R> => {
+    const result = await heeded(step)
+    await keysHeeded()
+    return result
+  }
+  const { accounts, apiKeys, clients, engine, grants, signingKeys } = store
   return {
     ...store,
     accounts: {
@@ -37,6 +42,11 @@ export function heedOwnWrites(store: Store, poll: () => Promise<void>): Store {
       ...grants,
       revoke: (...args) => heeded(grants.revoke(...args)),
       revokeToken: (...args) => heeded(grants.revokeToken(...args)),
+    },
+    signingKeys: {
+      ...signingKeys,
+      makeDue: (...args) => heededKeys(signingKeys.makeDue(...args)),
+      withdraw: (...args) => heededKeys(signingKeys.withdraw(...args)),
     },
   }
 }

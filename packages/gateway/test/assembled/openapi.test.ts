@@ -62,6 +62,8 @@ const EXAMPLES: Record<string, () => Example> = {
   'keys.show': () => ({ params: { key: ids['key'] ?? '' } }),
   'keys.rotate': () => ({ params: { key: ids['key'] ?? '' }, body: { overlapSeconds: 900 } }),
   'keys.revoke': () => ({ params: { key: ids['key'] ?? '' } }),
+  'signingKeys.list': () => ({}),
+  'signingKeys.rotate': () => ({ body: { algorithm: 'ES256' } }),
   'clients.remove': () => ({ params: { client: ids['client'] ?? '' } }),
   'log.show': () => ({ query: 'limit=5&outcome=refused' }),
   'log.explain': () => ({ params: { request: ids['request'] ?? '' } }),

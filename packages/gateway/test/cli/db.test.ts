@@ -44,6 +44,7 @@ it('migrate brings either store to this version, and says what was run', async (
       '0003-api-keys',
       '0004-registration',
       '0005-used-proofs',
+      '0006-signing-key-states',
     ])
     const again = await cli.run(['db', 'migrate', '--config', config])
     expect(again).toMatchObject({

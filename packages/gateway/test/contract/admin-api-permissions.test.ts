@@ -16,6 +16,7 @@ import {
   seed,
   seedClientToken,
   seedKey,
+  seedSigningKeys,
   type TestAdminApi,
   tokenCaller,
 } from '../support/admin-api.ts'
@@ -48,6 +49,8 @@ const MATRIX: Readonly<Record<OperationId, readonly [Expected, Expected, Expecte
   'keys.create': ['all', 'none', 'none', 'none', 'none'],
   'keys.rotate': ['all', 'none', 'none', 'none', 'none'],
   'keys.revoke': ['all', 'own', 'own', 'own', 'none'],
+  'signingKeys.list': ['all', 'none', 'all', 'none', 'none'],
+  'signingKeys.rotate': ['all', 'none', 'none', 'none', 'none'],
   'log.show': ['all', 'none', 'all', 'none', 'none'],
   'log.explain': ['all', 'none', 'all', 'none', 'none'],
   'log.verify': ['all', 'none', 'all', 'none', 'none'],
@@ -91,6 +94,7 @@ function request(id: OperationId, { username, subject, clientId, grantId }: Seed
     },
     'keys.rotate': { params: { key: keyOf(username) }, body: {} },
     'keys.revoke': { params: { key: keyOf(username) } },
+    'signingKeys.rotate': { body: {} },
     'log.explain': { params: { request: 'request-1' } },
   }
   return requests[id] ?? {}
@@ -118,6 +122,7 @@ describe.each(ROLES.map((role, column) => [role ?? 'nobody', role, column] as co
     if (id.startsWith('keys.'))
       for (const user of [alice, bob]) expect(await seedKey(world.store, user)).toBe(keyOf(user.username))
     if (id === 'clientTokens.revoke') await seedClientToken(world.store, bob)
+    if (id === 'signingKeys.rotate') await seedSigningKeys(world.store)
     const anothers = await world.api.dispatch(id, raw(request(id, bob)), caller, REQUEST)
     if (expected === 'all') {
       expect(anothers).toMatchObject({ ok: true })
@@ -192,6 +197,7 @@ describe('the scopes of tokens', () => {
       'grants.show',
       'keys.list',
       'keys.show',
+      'signingKeys.list',
       'log.show',
       'log.explain',
       'log.verify',

@@ -22,7 +22,7 @@ describe('a token of the authorization server at the front door', () => {
     await revocations.poll()
     const { store, keys } = server
     verifier = createAccessTokenVerifier({
-      publicJwks: keys.publicJwks,
+      keys,
       issuer: server.url,
       store,
       revocations,

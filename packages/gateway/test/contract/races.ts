@@ -57,6 +57,24 @@ const rotateKey = (store: Store, tenant: TenantId, name: string) =>
     NOW,
     auditOf(tenant),
   )
+const KEY_TIMES = { createdAt: NOW, dueAt: null, activatedAt: null, retiredAt: null } as const
+const signingKey = (tenant: TenantId, kid: string, status: 'active' | 'next') =>
+  ({
+    tenant,
+    kid,
+    purpose: 'accessToken',
+    algorithm: 'ES256',
+    status,
+    sealed: new Uint8Array([1]),
+    publicJwk: null,
+    ...KEY_TIMES,
+  }) as const
+const addSigningKeys = async (store: Store, tenant: TenantId) => [
+  await store.signingKeys.addFirst(signingKey(tenant, 'one', 'active'), []),
+  await store.signingKeys.addNext(signingKey(tenant, 'two', 'next'), []),
+]
+const signingKeysOf = async (store: Store, tenant: TenantId) =>
+  (await store.signingKeys.list(tenant, 'accessToken')).map(({ kid, status }) => `${kid} ${status}`).sort()
 const DAY = 86_400
 const addToken = (store: Store, tenant: TenantId) =>
   store.initialAccessTokens.create(newInitialAccessToken({ tenant, tokenId: 'token', usesMax: 3 }), 10, [])
@@ -488,9 +506,62 @@ export const RACES: Readonly<Record<string, Race>> = {
     answers: { settled: 1, unknown: 7 },
     afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
   },
+  'signingKeys.addNext': {
+    prepare: (store, tenant) => store.signingKeys.addFirst(signingKey(tenant, 'one', 'active'), []),
+    step: (store, tenant, caller) =>
+      store.signingKeys.addNext(signingKey(tenant, `next ${caller}`, 'next'), auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => {
+      expect(await store.signingKeys.list(tenant, 'accessToken')).toHaveLength(2)
+      expect([await recorded(store, tenant), await feedOf(store, tenant)]).toEqual([1, ['signingKeys', 'signingKeys']])
+    },
+  },
+  'signingKeys.promote': {
+    prepare: addSigningKeys,
+    step: (store, tenant) =>
+      store.signingKeys.promote(tenant, { active: 'one', next: 'two', at: NOW }, auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => {
+      expect(await signingKeysOf(store, tenant)).toEqual(['one retiring', 'two active'])
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'signingKeys.makeDue': {
+    prepare: addSigningKeys,
+    step: (store, tenant, caller) => store.signingKeys.makeDue(tenant, 'two', NOW + caller, auditOf(tenant)),
+    answers: { true: 8 },
+    afterwards: async (store, tenant) => {
+      const due = (await store.signingKeys.list(tenant, 'accessToken')).map(({ dueAt }) => dueAt)
+      expect(due.filter((at) => at !== null)).toEqual([NOW])
+    },
+  },
+  'signingKeys.withdraw': {
+    prepare: addSigningKeys,
+    step: (store, tenant, caller) =>
+      store.signingKeys[caller % 2 === 0 ? 'promote' : 'withdraw'](
+        tenant,
+        { active: 'one', next: 'two', at: NOW },
+        auditOf(tenant),
+      ),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => {
+      const left = await signingKeysOf(store, tenant)
+      expect(left.filter((key) => key.endsWith('active'))).toEqual(['two active'])
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'signingKeys.removeRetired': {
+    prepare: async (store, tenant) => [
+      await addSigningKeys(store, tenant),
+      await store.signingKeys.promote(tenant, { active: 'one', next: 'two', at: NOW }, []),
+    ],
+    step: (store, tenant) => store.signingKeys.removeRetired(tenant, 'one', NOW, auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => expect(await signingKeysOf(store, tenant)).toEqual(['two active']),
+  },
   'signingKeys.addFirst': {
     step: async (store, tenant, caller) => {
-      const key = { purpose: 'cookie', algorithm: 'HS256', status: 'active', publicJwk: null, createdAt: NOW } as const
+      const key = { purpose: 'cookie', algorithm: 'HS256', status: 'active', publicJwk: null, ...KEY_TIMES } as const
       const kept = await store.signingKeys.addFirst(
         { tenant, kid: `kid ${caller}`, sealed: new Uint8Array([caller]), ...key },
         auditOf(tenant),

@@ -95,6 +95,7 @@ export const TEST_SNAPSHOT = {
   clients: new Map(),
   servers: new Map([[asServerId('files'), testServer('files')]]),
   dangerousOptions: [],
+  signing: { rotateSeconds: 2_592_000, publishAheadSeconds: 900, algorithms: new Set(['ES256']) },
   senders: NO_SENDER_RULES,
   mutualTls: null,
 } as unknown as Snapshot
@@ -249,4 +250,13 @@ export async function seedClientToken(store: Store, { username }: SeededUser): P
     expiresAt: now + 3600,
   }
   await store.initialAccessTokens.create(token, 1_000, [])
+}
+
+/** One that signs and one that is to follow; nothing here opens them. */
+export async function seedSigningKeys(store: Store): Promise<void> {
+  const times = { createdAt: systemClock.nowSeconds(), dueAt: null, activatedAt: null, retiredAt: null }
+  const key = { tenant: DEFAULT_TENANT, purpose: 'accessToken', algorithm: 'ES256', publicJwk: null, ...times } as const
+  const sealed = new Uint8Array([1])
+  await store.signingKeys.addFirst({ ...key, kid: 'one', status: 'active', sealed }, [])
+  await store.signingKeys.addNext({ ...key, kid: 'two', status: 'next', sealed }, [])
 }

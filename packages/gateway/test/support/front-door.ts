@@ -129,7 +129,13 @@ export async function startFrontDoor(): Promise<FrontDoor> {
     ...base,
     mint: (claims = {}, header = {}) => base.mint({ iss: origin, aud: `${origin}/mcp/files`, ...claims }, header),
   }
-  const tokens = createAccessTokenVerifier({ publicJwks: mint.publicJwks, issuer: origin, store, revocations, clock })
+  const tokens = createAccessTokenVerifier({
+    keys: { version: 1, publicJwks: mint.publicJwks },
+    issuer: origin,
+    store,
+    revocations,
+    clock,
+  })
   const keyUses: string[] = []
   const uses = { note: ({ clientId }: { readonly clientId: string }) => void keyUses.push(clientId) }
   const keys = createApiKeyVerifier({ store, revocations, tokens, clock, uses })

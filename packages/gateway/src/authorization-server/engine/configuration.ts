@@ -2,6 +2,7 @@ import { type Client, type Context, errors, type Grant, type Session, type Token
 import { CLIENT_AUTH_METHODS } from '#core/client-grant-types.ts'
 import type { Clock } from '#core/clock.ts'
 import { asSubjectId } from '#core/ids.ts'
+import { DEFAULT_TOKEN_ALGORITHM } from '#core/token-algorithms.ts'
 import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { DPOP_NONCES } from '#identity/sender/proof-nonces.ts'
 import type { Sealer } from '#keys/sealer.ts'
@@ -42,7 +43,7 @@ export interface ConfigurationDependencies {
 export function engineConfiguration({ keys, sealer, store, clock }: ConfigurationDependencies): object {
   return {
     adapter: createAdapter,
-    jwks: { keys: [keys.active.privateJwk] },
+    jwks: { keys: keys.signers.map(({ privateJwk }) => privateJwk) },
     routes: {
       authorization: '/oauth/authorize',
       pushed_authorization_request: '/oauth/par',
@@ -58,7 +59,7 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
     scopes: [],
     extraParams: [SCOPES_UNKNOWN_PARAMETER],
     clientAuthMethods: [...CLIENT_AUTH_METHODS, ...CERTIFICATE_AUTH_METHODS],
-    clientDefaults: { response_types: ['code'], id_token_signed_response_alg: keys.active.alg },
+    clientDefaults: { response_types: ['code'], id_token_signed_response_alg: DEFAULT_TOKEN_ALGORITHM },
     enabledJWA: {
       clientAuthSigningAlgValues: [...CLIENT_ASSERTION_ALGORITHMS],
       dPoPSigningAlgValues: [...DPOP_ALGORITHMS],
@@ -204,7 +205,7 @@ function resourceServerInfo(context: Context, resource: string): object {
     audience: server.resource,
     scope: allScopesOf(server).join(' '),
     accessTokenFormat: 'jwt',
-    jwt: { sign: { alg: 'ES256' } },
+    jwt: { sign: { alg: server.tokenAlgorithm ?? DEFAULT_TOKEN_ALGORITHM } },
   }
 }
 

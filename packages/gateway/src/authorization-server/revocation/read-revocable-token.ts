@@ -1,5 +1,6 @@
 import { createLocalJWKSet, errors, jwtVerify } from 'jose'
 import { asGrantId, asSubjectId, asTokenId, type GrantId, type SubjectId, type TokenId } from '#core/ids.ts'
+import { TOKEN_ALGORITHMS } from '#core/token-algorithms.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
 
 export interface RevocableToken {
@@ -25,7 +26,7 @@ export async function readRevocableToken(
     const { payload } = await jwtVerify(token, createLocalJWKSet({ keys: [...of.keys.publicJwks] }), {
       issuer: of.issuer,
       typ: 'at+jwt',
-      algorithms: [of.keys.active.alg],
+      algorithms: [...TOKEN_ALGORITHMS],
       currentDate: new Date(of.now * 1000),
       requiredClaims: ['jti', 'exp', 'sub', 'gid', 'client_id'],
     })

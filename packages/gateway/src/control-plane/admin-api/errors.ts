@@ -15,6 +15,8 @@ export const ERROR_STATUS = {
   keysFull: 409,
   keyNotLive: 409,
   keyRotatedMeanwhile: 409,
+  signingKeyMissing: 409,
+  signingKeysChanged: 409,
   userDisabled: 409,
   idempotencyKeyReused: 409,
   preconditionFailed: 412,

@@ -5,6 +5,7 @@ import { grantOperations } from './grants.ts'
 import { keyOperations } from './keys.ts'
 import { logOperations } from './log.ts'
 import type { Operation } from './operation.ts'
+import { signingKeyOperations } from './signing-keys.ts'
 import { userOperations } from './users.ts'
 
 /** Every operation of the admin API, in the order of the documentation. */
@@ -14,6 +15,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...clientTokenOperations,
   ...grantOperations,
   ...keyOperations,
+  ...signingKeyOperations,
   ...logOperations,
   ...configurationOperations,
 ]

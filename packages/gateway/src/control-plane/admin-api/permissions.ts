@@ -28,6 +28,8 @@ export const PERMISSIONS = {
   'keys.create': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
   'keys.rotate': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
   'keys.revoke': { operator: 'all', approver: 'own', auditor: 'own', user: 'own' },
+  'signingKeys.list': { operator: 'all', approver: 'none', auditor: 'all', user: 'none' },
+  'signingKeys.rotate': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
   'log.show': { operator: 'all', approver: 'none', auditor: 'all', user: 'none' },
   'log.explain': { operator: 'all', approver: 'none', auditor: 'all', user: 'none' },
   'log.verify': { operator: 'all', approver: 'none', auditor: 'all', user: 'none' },

@@ -11,6 +11,7 @@ import {
   type StatementIssuer,
   type UpstreamSpec,
 } from '#core/snapshot.ts'
+import { DEFAULT_TOKEN_ALGORITHM } from '#core/token-algorithms.ts'
 import { DEFAULT_ROLES } from './default-roles.ts'
 import type { EffectiveGateway } from './effective.ts'
 import type { Configuration, RoleSection, ServerSection, StatementSection } from './schema.ts'
@@ -24,7 +25,7 @@ export function buildSnapshot(
   mutualTls: MutualTls | null,
   version: string,
 ): Snapshot {
-  const { gateway, registration, lifetimes, store } = configuration
+  const { gateway, registration, lifetimes, signingKeys, store } = configuration
   const servers = new Map<ServerId, ServerEntry>()
   for (const [id, section] of Object.entries(configuration.servers)) {
     const upstream = upstreams.get(id)
@@ -49,6 +50,14 @@ export function buildSnapshot(
       Object.entries(configuration.roles ?? DEFAULT_ROLES).map(([name, role]) => [name, buildRole(name, role)]),
     ),
     lifetimes,
+    signing: {
+      rotateSeconds: signingKeys.rotateDays * DAY_SECONDS,
+      publishAheadSeconds: signingKeys.publishAheadSeconds,
+      algorithms: new Set([
+        DEFAULT_TOKEN_ALGORITHM,
+        ...Object.values(configuration.servers).map(({ tokenAlgorithm }) => tokenAlgorithm),
+      ]),
+    },
     senders: buildSenders(configuration),
     mutualTls,
     dangerousOptions: [
@@ -62,6 +71,8 @@ export function buildSnapshot(
   })
 }
 
+const DAY_SECONDS = 24 * 3600
+
 function buildServer(id: string, section: ServerSection, upstream: UpstreamSpec, publicUrl: string): ServerEntry {
   const tools = Object.entries(section.tools)
   return {
@@ -73,6 +84,7 @@ function buildServer(id: string, section: ServerSection, upstream: UpstreamSpec,
     baselineClasses: [...new Set(section.baseline)],
     toolClasses: new Map(tools.map(([name, tool]) => [name, tool.class])),
     toolScopes: new Set(tools.filter(([, tool]) => tool.scope).map(([name]) => name)),
+    tokenAlgorithm: section.tokenAlgorithm,
     limits: section.limits,
   }
 }

@@ -65,6 +65,11 @@ describe('a configuration', () => {
       refreshTokenSeconds: 14400,
       loginSessionSeconds: 28800,
     })
+    expect(snapshot.signing).toEqual({
+      rotateSeconds: 2_592_000,
+      publishAheadSeconds: 900,
+      algorithms: new Set(['ES256']),
+    })
     expect(snapshot.servers.get(asServerId('files'))).toEqual({
       id: 'files',
       title: 'files',
@@ -74,6 +79,7 @@ describe('a configuration', () => {
       baselineClasses: ['read'],
       toolClasses: new Map(),
       toolScopes: new Set(),
+      tokenAlgorithm: 'ES256',
       limits: {
         requestBytesMax: 4194304,
         responseBytesMax: 16777216,

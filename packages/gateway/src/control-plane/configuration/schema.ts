@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CLIENT_GRANT_TYPES, CONFIGURED_AUTH_METHODS } from '#core/client-grant-types.ts'
+import { DEFAULT_TOKEN_ALGORITHM, TOKEN_ALGORITHMS } from '#core/token-algorithms.ts'
 import { TOOL_CLASSES } from '#core/tool-classes.ts'
 import { SCHEMA_PATTERN } from '#store/ports/settings.ts'
 
@@ -315,6 +316,18 @@ const senderConstraint = z
   })
   .describe('Tokens that work only together with a key or certificate of the client. Clients may always ask for them.')
 
+const signingKeys = z
+  .strictObject({
+    rotateDays: whole(1, 365, 30, 'A key signs access tokens for so long; then the next one does.'),
+    publishAheadSeconds: whole(
+      2,
+      86_400,
+      900,
+      'A key is published so long before it signs. The key set may be kept for half of it, at most 5 minutes.',
+    ),
+  })
+  .describe('Keys that sign access tokens. `sallyport keys rotate` renews them at once.')
+
 const store = z
   .strictObject({ postgres: postgres.optional() })
   .describe('Where the state is kept. Absent: SQLite, in the state folder.')
@@ -399,6 +412,10 @@ const server = z
       .refine((tools) => Object.keys(tools).length <= TOOLS_MAX, `at most ${TOOLS_MAX} tools`)
       .default({})
       .describe('Your word on single tools, by exact name.'),
+    tokenAlgorithm: z
+      .enum(TOKEN_ALGORITHMS)
+      .default(DEFAULT_TOKEN_ALGORITHM)
+      .describe('What its access tokens are signed with. `RS256` for whoever verifies them and knows nothing else.'),
     senderConstraint: senderRule(
       'How tokens of this server have to be bound. Absent: as `senderConstraint.require` says.',
     ).optional(),
@@ -418,6 +435,7 @@ export const configurationSchema = z
       .default({})
       .describe('Clients that you know, by client id. They need no registration and no approval.'),
     lifetimes: lifetimes.prefault({}),
+    signingKeys: signingKeys.prefault({}),
     senderConstraint: senderConstraint.prefault({}),
     store: store.prefault({}),
     roles: z

@@ -4,8 +4,8 @@ import type { TenantId } from '#core/ids.ts'
 export interface FeedEntry {
   readonly number: number
   readonly tenant: TenantId
-  readonly kind: 'grant' | 'subject' | 'client' | 'tenant' | 'token' | 'membership'
-  /** Grant id, subject id, client id, tenant id or token id (jti), by kind. */
+  readonly kind: 'grant' | 'subject' | 'client' | 'tenant' | 'token' | 'membership' | 'signingKeys'
+  /** Grant id, subject id, client id, tenant id, token id (jti) or key id, by kind. */
   readonly id: string
   readonly at: number
   /** For `subject`, `client` and `tenant`: grants with a number below this one are dead. Null for the other kinds. */

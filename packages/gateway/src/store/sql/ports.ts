@@ -101,6 +101,14 @@ export const PORT_METHODS = {
   keyClaims: { claim: 'writes', find: 'looks' },
   limits: { draw: 'writes', reset: 'writes', collectIdle: 'writes' },
   replicas: { join: 'writes', beat: 'writes', end: 'writes', list: 'looks', settle: 'writes' },
-  signingKeys: { list: 'looks', addFirst: 'writes' },
+  signingKeys: {
+    list: 'looks',
+    addFirst: 'writes',
+    addNext: 'writes',
+    makeDue: 'writes',
+    promote: 'writes',
+    withdraw: 'writes',
+    removeRetired: 'writes',
+  },
   usedProofs: { use: 'writes', collectExpired: 'writes' },
 } as const satisfies { readonly [P in keyof Ports]: { readonly [M in keyof Ports[P]]: 'looks' | 'writes' } }

@@ -90,7 +90,7 @@ export interface EngineDocumentsTable {
 export interface FeedTable {
   tenant: string
   number: number
-  kind: 'grant' | 'subject' | 'client' | 'tenant' | 'token' | 'membership'
+  kind: 'grant' | 'subject' | 'client' | 'tenant' | 'token' | 'membership' | 'signingKeys'
   id: string
   at: number
   grants_below: number | null
@@ -112,6 +112,9 @@ export interface SigningKeysTable {
   sealed: Uint8Array
   public_jwk: string | null
   created_at: number
+  due_at: number | null
+  activated_at: number | null
+  retired_at: number | null
 }
 
 export interface AuditEntriesTable {
