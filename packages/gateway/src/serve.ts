@@ -230,7 +230,8 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   })
   const current = () => snapshots.current()
   const isPage = (path: string) =>
-    path === '/oauth/authorize' || path.startsWith('/oauth/authorize/') || path === '/authorize'
+    path === '/authorize' ||
+    ['/oauth/authorize', '/device'].some((page) => path === page || path.startsWith(`${page}/`))
   const browserReadable = authorization.routes.filter(({ path }) => !isPage(path))
   const refusals = recordRefusals(audit, snapshots, onFailure)
   const forPrograms = [

@@ -30,6 +30,30 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     action:
       'boundTokenAsBearer or another certificate: somebody may hold a copy of the token; revoke its grant if the client is not known to do so. dpopRequired, mtlsRequired, bindingRequired: the client has to connect again, and to know DPoP or mutual TLS.',
   },
+  userCodeUnknown: {
+    meaning: 'Somebody entered a code at /device that no device shows now.',
+    action: 'Nothing, if they then found the right one. Many from one address: somebody guesses; the limits hold them.',
+  },
+  userCodeExpired: {
+    meaning: 'Somebody entered the code of a device more than ten minutes after it was shown.',
+    action: 'Start again on the device.',
+  },
+  userCodesTooMany: {
+    meaning: 'Too many device codes were entered from one browser or address within a quarter of an hour.',
+    action: 'Wait. From an address that many people share, this may be several of them.',
+  },
+  devicePollsTooFast: {
+    meaning: 'A device asked for its tokens more often than it was told to.',
+    action: 'Nothing, if it then slows down. A client that never does is not made well.',
+  },
+  pushedRequestUsedUp: {
+    meaning: 'A sign-in link of a pushed request was opened a second time, or more than a minute after it was made.',
+    action: 'The person starts again from the app. Programs that open links in messages can use them up.',
+  },
+  pushedRequestMissing: {
+    meaning: 'A client whose requests have to be pushed (RFC 9126) sent one through the browser.',
+    action: 'Somebody else may have made the link. If it was the client: it does not do what it registered for.',
+  },
   notAService: {
     meaning: 'A client asked for a token in its own name, and the configuration does not let it.',
     action: 'If it should: write `client_credentials` and `scopes` at it under `clients`.',
@@ -164,9 +188,15 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
       'The parameters could not be used, or held the caller’s own access token or a credential of the gateway; the reason after the colon says which.',
     action: 'Look at the client. If it puts a token into tool arguments, find out why.',
   },
+  refreshTokenOvertaken: {
+    meaning:
+      'A refresh token was used a second time within 20 seconds, when the client had gone on from the first use.',
+    action:
+      'Nothing was given out, and the grant lives. A client that runs several times with one store reads it anew.',
+  },
   refreshTokenReused: {
     meaning:
-      'A refresh token was used a second time. Either it was stolen, or a client runs twice with one stored token.',
+      'A refresh token was used a second time, later than 20 seconds after the first. Either it was stolen, or a client keeps an old one.',
     action: 'The grant is revoked; the user logs in again. If it recurs, look where the client keeps its tokens.',
   },
   codeReplayed: {

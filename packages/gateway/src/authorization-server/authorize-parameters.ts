@@ -53,7 +53,11 @@ export function authorizeParameters(query: URLSearchParams, snapshot: Snapshot):
   if (passed.getAll('scope').length > 1 || passed.getAll('resource').length > 1) return passed
   // RFC 9126 §4: what was pushed is the request, as it was judged then; nothing beside it counts.
   if (passed.has('request_uri')) return passed
+  return spellTarget(passed, snapshot)
+}
 
+/** Our spelling of the resource, and its scopes that are known. */
+function spellTarget(passed: URLSearchParams, snapshot: Snapshot): URLSearchParams {
   const asked = splitScopes(passed.get('scope') ?? undefined)
   const resource = passed.get('resource')
   const server = resource === null ? serverOfScopes(asked, snapshot) : resourceOf(resource, snapshot)
@@ -73,6 +77,16 @@ export function pushedParameters(form: URLSearchParams, snapshot: Snapshot): URL
   const passed = authorizeParameters(form, snapshot)
   for (const [name, value] of clientAuthentication(form)) passed.set(name, value)
   return passed
+}
+
+/** RFC 8628 §3.1: what for, and who asks. */
+export function deviceParameters(form: URLSearchParams, snapshot: Snapshot): URLSearchParams {
+  const passed = clientAuthentication(form)
+  for (const name of ['scope', 'resource']) {
+    const value = form.get(name)
+    if (value !== null && value !== '') passed.set(name, value)
+  }
+  return spellTarget(passed, snapshot)
 }
 
 /** There is one account per login here, so choosing an account is logging in. */

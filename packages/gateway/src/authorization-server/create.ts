@@ -14,13 +14,14 @@ import type { Sealer } from '#keys/sealer.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
 import { addressGroup } from '#net/addresses.ts'
 import type { Store } from '#store/ports/store.ts'
-import { authorizeParameters, pushedParameters } from './authorize-parameters.ts'
+import { authorizeParameters, deviceParameters, pushedParameters } from './authorize-parameters.ts'
 import type { ClientRegistry } from './clients/registry.ts'
 import { startCollector } from './collect-expired.ts'
+import { deviceRoutes } from './device/device-endpoint.ts'
 import { bringsLiveToken } from './engine/brings-live-token.ts'
 import { createEngine, type Engine } from './engine/create-engine.ts'
 import { createInteractions } from './engine/interactions.ts'
-import { type Endpoint, UnitOfWork } from './engine/unit-of-work.ts'
+import { type Endpoint, runUnit, UnitOfWork } from './engine/unit-of-work.ts'
 import type { Interactions } from './interactions.ts'
 import { authorizationServerMetadata, openidConfiguration } from './metadata.ts'
 import { answerNotAvailable } from './not-available.ts'
@@ -77,11 +78,13 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     snapshot: Snapshot,
     proof: DpopProof | null = null,
     secretIn: UnitOfWork['secretIn'] = null,
+    typedUserCode: string | null = null,
   ) =>
     new UnitOfWork(dependencies, {
       snapshot,
       endpoint,
       secretIn,
+      typedUserCode,
       requestId: exchange.requestId,
       clientAddress: exchange.clientAddress,
       proof,
@@ -89,17 +92,22 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     })
 
   /** False when too much was begun from there, or nothing can be, and the exchange has been answered. */
-  const mayBegin = async (exchange: HttpExchange, snapshot: Snapshot, endpoint: 'authorize' | 'par') => {
+  const mayBegin = async (
+    exchange: HttpExchange,
+    snapshot: Snapshot,
+    reader: 'person' | 'program',
+    endpoint: string,
+  ) => {
     const draw = { key: `authorize:${addressGroup(exchange.clientAddress)}`, ...AUTHORIZE_LIMIT }
     try {
       const limit = await store.limits.draw(snapshot.tenant, [draw], clock.nowMs())
       if (limit.kind === 'allowed') return true
       await recordUnread(audit, exchange, snapshot, { endpoint, status: 429 })
-      if (endpoint === 'authorize') tooMany(exchange, limit.retryAfterSeconds)
+      if (reader === 'person') tooMany(exchange, limit.retryAfterSeconds)
       else tooManyRequests(exchange, limit.retryAfterSeconds)
     } catch (cause) {
       onFailure(exchange.requestId, cause)
-      answerNotAvailable(exchange, endpoint === 'authorize' ? 'person' : 'program')
+      answerNotAvailable(exchange, reader)
     }
     return false
   }
@@ -108,7 +116,7 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     if (refusedHead(exchange)) return
     const snapshot = snapshots.current()
     const unit = unitFor(exchange, 'authorize', snapshot)
-    if (!(await mayBegin(exchange, snapshot, 'authorize'))) return
+    if (!(await mayBegin(exchange, snapshot, 'person', 'authorize'))) return
     const query = authorizeParameters(exchange.query, snapshot)
     await engineOf(snapshot).answer(exchange, unit, `/oauth/authorize?${query.toString()}`, null)
   }
@@ -131,7 +139,8 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
       sendJson(exchange.response, read.refusal.status, { error: 'invalid_request', error_description: description })
       return
     }
-    const parameters = FORM_PARAMETERS[endpoint](read.value, snapshot)
+    const { path, parametersOf, takesProof, begins } = FORM_ENDPOINTS[endpoint]
+    const parameters = parametersOf(read.value, snapshot)
     const waitSeconds = failures.waitSeconds(exchange.clientAddress)
     if (waitSeconds > 0) {
       try {
@@ -144,18 +153,19 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
         return answerNotAvailable(exchange, 'program')
       }
     }
-    const proof = endpoint === 'revoke' ? ok(null) : admitProof(exchange.request, clock.nowSeconds())
+    const proof = takesProof ? admitProof(exchange.request, clock.nowSeconds()) : ok(null)
     if (!proof.ok) {
       failures.countFailure(exchange.clientAddress)
       return await refuseProof(audit, exchange, snapshot, { endpoint, reason: proof.refusal })
     }
     // A server may have been given another algorithm a moment ago.
     if (endpoint === 'token') await keys.ensure(snapshot.signing.algorithms)
-    if (endpoint === 'par' && !(await mayBegin(exchange, snapshot, endpoint))) return
+    if (begins && !(await mayBegin(exchange, snapshot, 'program', endpoint))) return
     const unit = unitFor(exchange, endpoint, snapshot, proof.value, placeOfSecret(exchange, parameters))
-    await engineOf(snapshot).answer(exchange, unit, `/oauth/${endpoint}`, parameters)
+    await engineOf(snapshot).answer(exchange, unit, path, parameters)
     const { statusCode } = exchange.response
-    if (statusCode === 400 || statusCode === 401) failures.countFailure(exchange.clientAddress)
+    const isFailure = (statusCode === 400 || statusCode === 401) && unit.refusal?.code !== 'authorization_pending'
+    if (isFailure) failures.countFailure(exchange.clientAddress)
   }
 
   const get = (path: string, handler: Route['handler']): Route => ({ method: 'GET', path, handler })
@@ -172,12 +182,27 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     }
   }
 
+  const device = deviceRoutes({
+    ...dependencies,
+    mayBegin: (exchange, snapshot) => mayBegin(exchange, snapshot, 'person', 'device'),
+    run: (exchange, snapshot, { endpoint, path, typed }, fields) =>
+      engineOf(snapshot).answer(exchange, unitFor(exchange, endpoint, snapshot, null, null, typed), path, fields),
+    hasSession: (exchange, snapshot) =>
+      runUnit(unitFor(exchange, 'device', snapshot), () => engineOf(snapshot).hasSession(exchange)),
+    onStoreFailure: (exchange, cause) => {
+      onFailure(exchange.requestId, cause)
+      answerNotAvailable(exchange, 'person')
+    },
+  })
+
   const routes = [
     get('/oauth/authorize', authorize),
     get('/oauth/authorize/:uid', (exchange, { uid }) => resume(exchange, uid ?? '')),
     post('/oauth/token', token),
     post('/oauth/revoke', (exchange) => form(exchange, 'revoke')),
     post('/oauth/par', (exchange) => form(exchange, 'par')),
+    post('/oauth/device_authorization', (exchange) => form(exchange, 'deviceAuthorization')),
+    ...device,
     post('/oauth/register', registration),
     get('/oauth/jwks', async ({ response }) =>
       sendJson(
@@ -238,10 +263,28 @@ function engineByIssuer(dependencies: Required<AuthorizationServerDependencies>)
 /** RFC 6749 §2.3: one method of authentication per request. Node keeps the first of two headers and says nothing. */
 const TWO_CREDENTIALS = refused({ status: 400, problem: 'The Authorization header was sent more than once.' })
 
-type FormEndpoint = 'token' | 'revoke' | 'par'
+type FormEndpoint = 'token' | 'revoke' | 'par' | 'deviceAuthorization'
 
-const FORM_PARAMETERS: Readonly<Record<FormEndpoint, (form: URLSearchParams, snapshot: Snapshot) => URLSearchParams>> =
-  { token: tokenParameters, revoke: revocationParameters, par: pushedParameters }
+interface FormEndpointRules {
+  readonly path: string
+  readonly parametersOf: (form: URLSearchParams, snapshot: Snapshot) => URLSearchParams
+  /** Whether a DPoP proof means something there. */
+  readonly takesProof: boolean
+  /** Whether it leaves something in the store that waits for a person. */
+  readonly begins: boolean
+}
+
+const FORM_ENDPOINTS: Readonly<Record<FormEndpoint, FormEndpointRules>> = {
+  token: { path: '/oauth/token', parametersOf: tokenParameters, takesProof: true, begins: false },
+  revoke: { path: '/oauth/revoke', parametersOf: revocationParameters, takesProof: false, begins: false },
+  par: { path: '/oauth/par', parametersOf: pushedParameters, takesProof: true, begins: true },
+  deviceAuthorization: {
+    path: '/oauth/device_authorization',
+    parametersOf: deviceParameters,
+    takesProof: false,
+    begins: true,
+  },
+}
 
 function placeOfSecret({ request }: HttpExchange, form: URLSearchParams): UnitOfWork['secretIn'] {
   if (request.headers.authorization !== undefined) return 'header'

@@ -1,6 +1,7 @@
 import type { ClientId, SubjectId } from '#core/ids.ts'
 import type { ProtectedResource } from '#core/snapshot.ts'
 import type { HttpExchange } from '#http/exchange.ts'
+import type { DeviceRequest } from './device/device-request.ts'
 
 /** One authorization request waiting for a person, bound to the browser that started it by the engine's path-scoped cookie. */
 export interface Interaction {
@@ -8,7 +9,10 @@ export interface Interaction {
   readonly prompt: 'login' | 'consent'
   readonly clientId: ClientId
   readonly client: ClientDescription
-  readonly redirectUri: string
+  /** Null where a device waits for the answer. */
+  readonly redirectUri: string | null
+  /** The device that waits, if one does (RFC 8628). */
+  readonly device?: DeviceRequest | null
   /** The MCP server that access is asked for, or the admin API. */
   readonly server: ProtectedResource
   /** Known scopes of this server that the client asked for; unknown ones are already dropped, baseline if it named none. */

@@ -24,6 +24,7 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
     authorization_endpoint: at('/oauth/authorize'),
     token_endpoint: at('/oauth/token'),
     pushed_authorization_request_endpoint: at('/oauth/par'),
+    ...(offersDevices(snapshot) ? { device_authorization_endpoint: at('/oauth/device_authorization') } : {}),
     // Dynamic registration is left out where nobody may register; clients then ask their user for a client id.
     ...(snapshot.registration.mode === 'closed' ? {} : { registration_endpoint: at('/oauth/register') }),
     revocation_endpoint: at('/oauth/revoke'),
@@ -35,6 +36,7 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
       'authorization_code',
       'refresh_token',
       ...(offersClientCredentials(snapshot) ? ['client_credentials'] : []),
+      ...(offersDevices(snapshot) ? [DEVICE_GRANT] : []),
     ],
     token_endpoint_auth_methods_supported: authMethods(snapshot),
     token_endpoint_auth_signing_alg_values_supported: CLIENT_ASSERTION_ALGORITHMS,
@@ -57,8 +59,16 @@ function authMethods({ mutualTls }: Snapshot): readonly string[] {
   return [...CLIENT_AUTH_METHODS, ...methods]
 }
 
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+
+/** Whether some client may use the device flow. */
+function offersDevices({ clients }: Snapshot): boolean {
+  return [...clients.values()].some(({ grantTypes }) => grantTypes.includes(DEVICE_GRANT))
+}
+
 /** RFC 8705 §3.3, and §5: where clients are asked for a certificate, if that is another origin. */
-function certificates({ mutualTls, publicUrl }: Snapshot): Record<string, unknown> {
+function certificates(snapshot: Snapshot): Record<string, unknown> {
+  const { mutualTls, publicUrl } = snapshot
   if (mutualTls === null) return {}
   const bound = { tls_client_certificate_bound_access_tokens: true }
   if (mutualTls.publicUrl === publicUrl) return bound
@@ -69,6 +79,7 @@ function certificates({ mutualTls, publicUrl }: Snapshot): Record<string, unknow
       token_endpoint: at('/oauth/token'),
       revocation_endpoint: at('/oauth/revoke'),
       pushed_authorization_request_endpoint: at('/oauth/par'),
+      ...(offersDevices(snapshot) ? { device_authorization_endpoint: at('/oauth/device_authorization') } : {}),
     },
   }
 }

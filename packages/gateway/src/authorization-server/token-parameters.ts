@@ -13,13 +13,18 @@ const TOKEN_PARAMETERS = [
   'redirect_uri',
   'code_verifier',
   'refresh_token',
+  'device_code',
   'scope',
   'resource',
   ...CLIENT_AUTHENTICATION,
 ]
 
 /** Grants whose clients repeat the scopes of an authorization request, unknown ones among them. */
-const REPEATS_CONSENT: ReadonlySet<string> = new Set(['authorization_code', 'refresh_token'])
+const REPEATS_CONSENT: ReadonlySet<string> = new Set([
+  'authorization_code',
+  'refresh_token',
+  'urn:ietf:params:oauth:grant-type:device_code',
+])
 
 const REVOCATION_PARAMETERS = ['token', 'token_type_hint', ...CLIENT_AUTHENTICATION]
 

@@ -193,7 +193,7 @@ describe('the use of a refresh token, repeated', () => {
       const first = String((await redeem(watched, code, verifier)).body['refresh_token'])
       expect((await refresh(watched, first)).status).toBe(200)
       const [grant = null] = (await watched.store.grants.list(DEFAULT_TENANT, {}, { cursor: null, limit: 10 })).items
-      if (grant === null) throw new Error("no grant")
+      if (grant === null) throw new Error('no grant')
       revoke = () =>
         watched.store.grants.revoke(DEFAULT_TENANT, { grantId: grant.grantId }, 'operator', clock.nowSeconds(), [])
       expect(await refresh(watched, first)).toMatchObject(REFUSED)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { authorizationServerMetadata, openidConfiguration } from '#authorization-server/metadata.ts'
-import { asServerId, DEFAULT_TENANT } from '#core/ids.ts'
-import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import { asClientId, asServerId, type ClientId, DEFAULT_TENANT } from '#core/ids.ts'
+import type { PreregisteredClient, ServerEntry, Snapshot } from '#core/snapshot.ts'
 import { NO_SENDER_RULES } from '../support/sender-rules.ts'
 import { UNGOVERNED } from '../support/snapshot.ts'
 
@@ -98,6 +98,24 @@ describe('metadata documents, as clients have read them before', () => {
     expect(document['mtls_endpoint_aliases']).toBeUndefined()
     // Nobody vouches for a name.
     expect(document['token_endpoint_auth_methods_supported']).not.toContain('tls_client_auth')
+  })
+
+  it('grants are named where a client of the configuration may use them', () => {
+    const client = (grantTypes: PreregisteredClient['grantTypes']): [ClientId, PreregisteredClient] => {
+      const clientId = asClientId(grantTypes.join(' '))
+      const rest = { redirectUris: [], authMethod: 'none', secret: null, keys: null, scopes: [] } as const
+      return [clientId, { clientId, name: 'name', grantTypes, ...rest }]
+    }
+    const clients = new Map([client(['client_credentials']), client(['urn:ietf:params:oauth:grant-type:device_code'])])
+    expect(authorizationServerMetadata({ ...snapshot, clients })).toMatchObject({
+      grant_types_supported: [
+        'authorization_code',
+        'refresh_token',
+        'client_credentials',
+        'urn:ietf:params:oauth:grant-type:device_code',
+      ],
+      device_authorization_endpoint: 'https://gateway.example/oauth/device_authorization',
+    })
   })
 
   it('OpenID Connect Discovery adds what it demands', () => {

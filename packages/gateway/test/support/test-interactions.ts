@@ -125,7 +125,7 @@ export class TestInteractions implements Interactions {
 
   #end(interaction: Interaction, query: string): string {
     this.#open.delete(interaction.uid)
-    const target = new URL(interaction.redirectUri)
+    const target = new URL(interaction.redirectUri ?? '')
     target.search = query
     this.#resumes.set(interaction.uid, target.href)
     return `${this.#current().publicUrl}/oauth/resume/${interaction.uid}`

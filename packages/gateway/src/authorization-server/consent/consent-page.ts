@@ -3,6 +3,7 @@ import { attributes, type Html, type HtmlValue, html, type SafeUrl, safeUrl } fr
 import { ADMIN_API_ID, isAdminApi } from '#policy/admin-api.ts'
 import { printClassScope } from '#policy/scopes.ts'
 import type { Account } from '#store/ports/accounts.ts'
+import { deviceFacts } from '../device/device-pages.ts'
 import type { Interaction } from '../interactions.ts'
 import { accessTokenSeconds } from '../lifetimes.ts'
 import { TOKEN_FIELD } from '../pages/accept-form.ts'
@@ -48,7 +49,7 @@ export function consentPage(input: ConsentPageInput): string {
     card: html`<h1>${say(key, { client, server: html`<bdi>${interaction.server.title}</bdi>` })}</h1>
 ${problemSummary(input, own)}
 ${warningBox([...apiWarning(interaction, client, ticked), ...consentWarnings(interaction.client, client, input.nowSeconds)])}
-${facts(interaction, account, client, own(`${here}/account`))}
+${facts(interaction, account, client, own(`${here}/account`), input.nowSeconds)}
 <form method="post" action="${own(here)}">
 <input type="hidden" name="${TOKEN_FIELD}" value="${input.formToken}">
 ${
@@ -98,16 +99,26 @@ export function clientName(interaction: Interaction): string {
   return printableName(interaction.client.name) ?? sayPlainly('consent.appNameless')
 }
 
-function facts(interaction: Interaction, account: Account, client: Html, switchUrl: SafeUrl): Html {
-  const { server, redirectUri } = interaction
+/** Where the answer goes: to an address of the client, or to the device that shows a code. */
+function recipient({ redirectUri, device }: Interaction, nowSeconds: number): HtmlValue {
+  if (redirectUri === null) {
+    if (device == null) throw new Error('access that goes nowhere')
+    return html`<div class="key"><dt>${say('device.codeShown')}</dt><dd class="main"><code>${device.userCode}</code></dd></div>
+${deviceFacts(device, nowSeconds)}`
+  }
   const target = html`<bdi>${redirectTarget(redirectUri)}</bdi>`
   const redirect = isThisComputer(redirectUri)
     ? say('consent.redirectHere', { host: target })
     : isWebUrl(redirectUri)
       ? target
       : say('consent.redirectScheme', { scheme: target })
+  return html`<div class="key"><dt>${say('consent.redirect')}</dt><dd class="main">${redirect}</dd><dd><code>${asciiUri(redirectUri)}</code></dd></div>`
+}
+
+function facts(interaction: Interaction, account: Account, client: Html, switchUrl: SafeUrl, nowSeconds: number): Html {
+  const { server } = interaction
   return html`<dl class="facts">
-<div class="key"><dt>${say('consent.redirect')}</dt><dd class="main">${redirect}</dd><dd><code>${asciiUri(redirectUri)}</code></dd></div>
+${recipient(interaction, nowSeconds)}
 <div><dt>${say('consent.app')}</dt><dd class="main">${client}</dd><dd class="small muted">${voucher(interaction)}</dd></div>
 <div><dt>${say(isAdminApi(server) ? 'consent.api' : 'consent.server')}</dt><dd class="main"><bdi>${server.title}</bdi></dd>${
     server.description ? html`<dd class="small muted">${server.description}</dd>` : null

@@ -1,4 +1,6 @@
 import type { HttpExchange, Route } from '#http/exchange.ts'
+import { safeUrl } from '#http/html.ts'
+import { sendRedirect } from '#http/respond.ts'
 import type { Account } from '#store/ports/accounts.ts'
 import type { Decided, Interaction } from '../interactions.ts'
 import { acceptForm, refuseForged } from '../pages/accept-form.ts'
@@ -96,6 +98,11 @@ function goBack(
     return
   }
   const snapshot = context.snapshots.current()
+  if (interaction.redirectUri === null) {
+    // No client to go back to: the next page of ours says how it ended.
+    sendRedirect(exchange.response, String(safeUrl(decided.resumeUrl, snapshot.publicUrl)))
+    return
+  }
   const document = interstitialPage({
     ...decided,
     redirectUri: interaction.redirectUri,

@@ -6,6 +6,7 @@ import { currentUnit } from './unit-of-work.ts'
 const CAUSE_BY_MODEL: Readonly<Record<string, string>> = {
   AuthorizationCode: 'codeReplayed',
   RefreshToken: 'refreshTokenReused',
+  DeviceCode: 'codeReplayed',
 }
 
 /** The engine's storage: every call goes to the unit of work of the request that makes it. */
@@ -17,6 +18,9 @@ export function createAdapter(model: string): Adapter {
       // Replay detection is find-then-save in the engine; only a plain insert makes one of two parallel uses lose.
       if (model === 'ReplayDetection') currentUnit().put('insert', model, id, payload, expiresIn)
       else currentUnit().put('upsert', model, id, kept(model, payload), expiresIn)
+      // The engine marks a code that a person has confirmed by reading and saving; of two who do so at once, the insert lets one.
+      if (model === 'DeviceCode' && payload['inFlight'] === true && currentUnit().endpoint === 'device')
+        currentUnit().put('insert', 'DeviceBegun', id, {}, expiresIn)
     },
     async find(id) {
       const unit = currentUnit()
@@ -31,9 +35,8 @@ export function createAdapter(model: string): Adapter {
     async findByUid(uid) {
       return currentUnit().findByUid(model, uid)
     },
-    async findByUserCode() {
-      // Only the device flow has user codes, and it is off.
-      return undefined
+    async findByUserCode(userCode) {
+      return currentUnit().findByUserCode(model, userCode)
     },
     async consume(id) {
       // Used up when it was presented; see `findPushed`.

@@ -3,7 +3,12 @@ import type { Snapshot } from '#core/snapshot.ts'
 import type { EnginePort } from '#store/ports/engine.ts'
 import { storedId } from './documents.ts'
 
-const MODEL_BY_PARAMETER = { code: 'AuthorizationCode', refresh_token: 'RefreshToken', token: 'RefreshToken' } as const
+const MODEL_BY_PARAMETER = {
+  code: 'AuthorizationCode',
+  refresh_token: 'RefreshToken',
+  device_code: 'DeviceCode',
+  token: 'RefreshToken',
+} as const
 
 /**
  * Whether a token or revocation request carries a code or refresh token that exists and is unused, or whose use may be repeated. Nobody can guess one, so whoever

@@ -10,6 +10,7 @@ const OFFERED_GRANT_TYPES: ReadonlySet<ClientGrantType> = new Set([
   'authorization_code',
   'refresh_token',
   'client_credentials',
+  'urn:ietf:params:oauth:grant-type:device_code',
 ])
 
 /**

@@ -16,6 +16,7 @@ import { CERTIFICATE_AUTH_METHODS, CLIENT_ASSERTION_ALGORITHMS } from '../metada
 import { allScopesOf } from '../requested-scopes.ts'
 import { subjectMatches } from '../sender/subject-matches.ts'
 import { createAdapter } from './adapter.ts'
+import { DEVICE_CODE_SECONDS, deviceFlow } from './device-hooks.ts'
 import { renderAuthorizationError } from './error-pages.ts'
 import { fetchKeys, JWKS_BYTES_MAX } from './fetch-keys.ts'
 import { prompts } from './prompts.ts'
@@ -46,6 +47,8 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
     routes: {
       authorization: '/oauth/authorize',
       pushed_authorization_request: '/oauth/par',
+      device_authorization: '/oauth/device_authorization',
+      code_verification: '/device',
       token: '/oauth/token',
       revocation: '/oauth/revoke',
     },
@@ -78,6 +81,7 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      deviceFlow,
       dPoP: {
         enabled: true,
         // Nonces are made of this and the time: every replica knows those of the others, and a restart forgets none.
@@ -159,6 +163,7 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
         return atLeastOne(Math.min(accessTokenSeconds(direct.resource, snapshot), direct.endsAt - now))
       },
       AuthorizationCode: CODE_SECONDS,
+      DeviceCode: DEVICE_CODE_SECONDS,
       // Absolute: a rotated token expires when its grant does, however often it was rotated (RFC 9700 §4.14.2).
       RefreshToken: (context: Context) => atLeastOne(secondsLeft(context.oidc?.entities.Grant, clock)),
       Interaction: INTERACTION_SECONDS,
@@ -210,7 +215,7 @@ function extraTokenClaims(context: Context, token: TokenSource): Record<string, 
   const { direct } = currentUnit()
   if (direct !== null) return { gid: direct.grant.grantId }
   const entities = context.oidc?.entities
-  const source = entities?.AuthorizationCode ?? entities?.RefreshToken
+  const source = entities?.AuthorizationCode ?? entities?.RefreshToken ?? entities?.DeviceCode
   if (token.grantId === undefined || source === undefined) throw new Error('an access token has no grant to come from')
   return { gid: token.grantId, acr: source.acr, auth_time: source.authTime }
 }

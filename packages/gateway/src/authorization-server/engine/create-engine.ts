@@ -6,6 +6,7 @@ import type { SigningKeys } from '#keys/signing-keys.ts'
 import { answerNotAvailable } from '../not-available.ts'
 import { createRedirectCheck } from './clients.ts'
 import { engineConfiguration } from './configuration.ts'
+import { DEVICE_CODE_GRANT, paceDevices } from './device-polling.ts'
 import { offerDirectGrants } from './direct-grants.ts'
 import { engineRequest } from './request.ts'
 import { type SettleDependencies, settle } from './settle.ts'
@@ -19,6 +20,8 @@ export interface Engine {
   interactionOf(exchange: HttpExchange): Promise<Interaction | null>
   /** Ends the login session of this browser unless it is this account's. Must run inside a unit. */
   endOtherLogin(exchange: HttpExchange, accountId: string): Promise<void>
+  /** Whether this browser has shown a session cookie that we gave out, be it over by now. Must run inside a unit. */
+  hasSession(exchange: HttpExchange): Promise<boolean>
   /** A new grant of the engine, saved in the unit under the id given. */
   saveGrant(grant: {
     readonly grantId: string
@@ -38,7 +41,8 @@ export interface EngineDependencies extends UnitDependencies {
 
 export function createEngine(issuer: string, keys: SigningKeys, dependencies: EngineDependencies): Engine {
   const provider = new SecureProvider(issuer, engineConfiguration({ ...dependencies, keys }))
-  offerDirectGrants(provider, builtInIssue(provider), dependencies)
+  offerDirectGrants(provider, builtInHandler(provider, 'client_credentials'), dependencies)
+  paceDevices(provider, builtInHandler(provider, DEVICE_CODE_GRANT), dependencies)
   // Host and scheme come from the request that `engineRequest` makes, which says what P is.
   provider.proxy = true
   provider.silent = true
@@ -75,7 +79,7 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: En
       if (!isUnanswered(unit)) return
       if (unit.storeFailure === null) throw unit.failure
       dependencies.onFailure(exchange.requestId, unit.storeFailure)
-      answerNotAvailable(exchange, form === null ? 'person' : 'program')
+      answerNotAvailable(exchange, form === null || unit.endpoint === 'device' ? 'person' : 'program')
     },
     async interactionOf(exchange) {
       try {
@@ -89,6 +93,10 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: En
       const session = await provider.Session.get(provider.createContext(exchange.request, exchange.response))
       if (session.accountId !== undefined && session.accountId !== accountId) await session.destroy()
     },
+    async hasSession(exchange) {
+      const session = await provider.Session.get(provider.createContext(exchange.request, exchange.response))
+      return session.new !== true
+    },
     async saveGrant({ grantId, accountId, clientId, resource, scopes, seconds }) {
       const grant = new provider.Grant({ jti: grantId, accountId, clientId, expiresIn: seconds })
       grant.addResourceScope(resource, scopes.join(' '))
@@ -97,21 +105,32 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: En
   }
 }
 
-const REFUSALS = ['grant.error', 'revocation.error', 'authorization.error', 'pushed_authorization_request.error']
+const REFUSALS = [
+  'grant.error',
+  'revocation.error',
+  'authorization.error',
+  'pushed_authorization_request.error',
+  'device_authorization.error',
+  'code_verification.error',
+  'device_resume.error',
+]
 
-const builtIn = new WeakMap<Provider, GrantHandler>()
+/** The engine's own handlers of grants that we put something in front of. */
+const builtIn = new WeakMap<Provider, Map<string, GrantHandler>>()
 
-function builtInIssue(provider: Provider): GrantHandler {
-  const handler = builtIn.get(provider)
-  if (handler === undefined) throw new Error('the engine offers no client_credentials')
+function builtInHandler(provider: Provider, grantType: string): GrantHandler {
+  const handler = builtIn.get(provider)?.get(grantType)
+  if (handler === undefined) throw new Error(`the engine offers no ${grantType}`)
   return handler
 }
 
 /** Sends Secure cookies on a loopback P without TLS as well: browsers treat loopback as trustworthy. */
 class SecureProvider extends Provider {
   override registerGrantType(name: string, handler: GrantHandler, parameters: Set<string>, repeatable?: Set<string>) {
-    // The first is the engine's own, in its constructor, before this class has fields.
-    if (name === 'client_credentials' && !builtIn.has(this)) builtIn.set(this, handler)
+    // The first of each name is the engine's own, in its constructor, before this class has fields.
+    const known = builtIn.get(this) ?? new Map<string, GrantHandler>()
+    builtIn.set(this, known)
+    if (!known.has(name)) known.set(name, handler)
     super.registerGrantType(name, handler, parameters, repeatable)
   }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import type { Payload } from 'oidc-provider'
 import type { TenantId } from '#core/ids.ts'
 import type { Sealer } from '#keys/sealer.ts'
@@ -13,6 +13,10 @@ const OPEN_MODELS: ReadonlySet<string> = new Set(['Grant', 'ReplayDetection'])
 
 /** The payload fields that repeat the id. They are dropped before sealing and put back from the id that was asked for. */
 const ID_FIELDS = ['jti']
+/** The engine finds it by another code too, and saves it again under its id: that stays in the sealed payload. */
+const FOUND_OTHERWISE: ReadonlySet<string> = new Set(['DeviceCode'])
+/** RFC 8628 §3.5: for so long a device hears that its code has expired, and not that there never was one. */
+const EXPIRED_KEPT_SECONDS = 600
 
 export function storedId(model: string, id: string): string {
   return OPEN_MODELS.has(model) ? id : createHash('sha256').update(id).digest('base64url')
@@ -27,7 +31,11 @@ export function documentOf(
   expiresIn: number | undefined,
 ): NewEngineDocument {
   const key = storedId(model, id)
-  const kept = Object.fromEntries(Object.entries(payload).filter(([name]) => !ID_FIELDS.includes(name)))
+  const kept = FOUND_OTHERWISE.has(model)
+    ? payload
+    : Object.fromEntries(Object.entries(payload).filter(([name]) => !ID_FIELDS.includes(name)))
+  const keptSeconds = FOUND_OTHERWISE.has(model) ? EXPIRED_KEPT_SECONDS : 0
+  const userCode = text(payload['userCode'])
   return {
     model,
     id: key,
@@ -39,11 +47,20 @@ export function documentOf(
     grantId: model === 'Grant' ? id : text(payload['grantId']),
     // Only sessions are found by their uid; an interaction's uid is its id, a secret.
     uid: model === 'Session' ? text(payload['uid']) : null,
-    userCode: null,
+    userCode: userCode === null ? null : storedUserCode(place.sealer, place.tenant, userCode),
     accountId: accountOf(payload),
     clientId: text(payload['clientId']) ?? text(record(payload['params'])['client_id']),
-    expiresAt: expiresIn === undefined ? null : place.now + expiresIn,
+    expiresAt: expiresIn === undefined ? null : place.now + expiresIn + keptSeconds,
   }
+}
+
+const userCodeKeys = new WeakMap<Sealer, Uint8Array>()
+
+/** A user code is short enough to be found from its hash; under a key of ours that needs the key too. */
+export function storedUserCode(sealer: Sealer, tenant: TenantId, userCode: string): string {
+  const key = userCodeKeys.get(sealer) ?? sealer.deriveKey('device user codes')
+  userCodeKeys.set(sealer, key)
+  return createHmac('sha256', key).update(`${tenant} ${userCode}`).digest('base64url')
 }
 
 /** The payload as the engine expects it. `id` is what was asked for; null when the document was found by its uid. Throws when the seal is broken. */

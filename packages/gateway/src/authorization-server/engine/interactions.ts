@@ -9,11 +9,13 @@ import { scopesAllowed } from '#policy/decide.ts'
 import { splitScopes } from '#policy/scopes.ts'
 import { SCOPES_UNKNOWN_PARAMETER } from '../authorize-parameters.ts'
 import type { ResolvedClient } from '../clients/registry.ts'
+import type { DeviceRequest } from '../device/device-request.ts'
 import type { Decided, Interaction, Interactions, LoginOutcome } from '../interactions.ts'
 import { grantSeconds, takesRefreshToken } from '../lifetimes.ts'
 import { isScopeOf } from '../requested-scopes.ts'
 import { acrOf } from './acr.ts'
 import type { Engine } from './create-engine.ts'
+import { deviceRequestOf } from './device-hooks.ts'
 import { runUnit, type UnitDependencies, UnitOfWork } from './unit-of-work.ts'
 
 /** One decision per interaction: the insert of this document decides between two submits of the same page. */
@@ -30,6 +32,8 @@ interface Matter {
   readonly pending: PendingInteraction
   readonly client: ResolvedClient
   readonly server: ProtectedResource
+  /** Of a device that waits; null where a browser brings the answer. */
+  readonly device: DeviceRequest | null
 }
 
 export function createInteractions(dependencies: InteractionsDependencies): Interactions {
@@ -117,13 +121,16 @@ async function matterOf(pending: PendingInteraction | null, uid: string, unit: U
   const resolution = await unit.resolveClient(clientId)
   if (resolution.kind !== 'active') return null
   const server = findProtectedResource(pending.params['resource'], unit.snapshot)
-  return server === null ? null : { pending, client: resolution.client, server }
+  if (server === null) return null
+  if (pending.deviceCode === undefined) return { pending, client: resolution.client, server, device: null }
+  const device = deviceRequestOf(await unit.find('DeviceCode', pending.deviceCode))
+  return device === null ? null : { pending, client: resolution.client, server, device }
 }
 
-function describe({ pending, client, server }: Matter): Interaction | null {
+function describe({ pending, client, server, device }: Matter): Interaction | null {
   const { name } = pending.prompt
-  const redirectUri = pending.params['redirect_uri']
-  if ((name !== 'login' && name !== 'consent') || redirectUri === undefined) return null
+  const redirectUri = pending.params['redirect_uri'] ?? null
+  if ((name !== 'login' && name !== 'consent') || (redirectUri === null) === (device === null)) return null
   const subject = pending.session?.accountId
   return {
     uid: pending.uid,
@@ -131,6 +138,7 @@ function describe({ pending, client, server }: Matter): Interaction | null {
     clientId: asClientId(client.clientId),
     client: client.description,
     redirectUri,
+    device,
     server,
     scopesRequested: splitScopes(pending.params['scope']).filter((scope) => isScopeOf(scope, server)),
     scopesUnknown: splitScopes(pending.params[SCOPES_UNKNOWN_PARAMETER]),
@@ -193,8 +201,9 @@ function loginResult(outcome: LoginOutcome): Record<string, unknown> {
   return { accountId: outcome.subject, ts: outcome.authTime, amr: outcome.amr, acr: acrOf(outcome.amr), remember: true }
 }
 
-function resumeUrl({ uid }: PendingInteraction, { snapshot }: UnitOfWork): string {
-  return `${snapshot.publicUrl}/oauth/authorize/${encodeURIComponent(uid)}`
+function resumeUrl({ uid, deviceCode }: PendingInteraction, { snapshot }: UnitOfWork): string {
+  const path = deviceCode === undefined ? '/oauth/authorize' : '/device'
+  return `${snapshot.publicUrl}${path}/${encodeURIComponent(uid)}`
 }
 
 function secondsLeft(pending: PendingInteraction, unit: UnitOfWork): number {

@@ -48,6 +48,10 @@ declare module 'oidc-provider' {
 
   export interface Session extends Model {
     uid: string
+    /** Set where the browser showed no session of ours. */
+    readonly new?: boolean
+    /** Of the form that this browser was shown. */
+    state?: { readonly secret?: string }
     loginTs?: number
   }
 
@@ -59,12 +63,15 @@ declare module 'oidc-provider' {
     result?: Record<string, unknown>
     lastSubmission?: Record<string, unknown>
     session?: { accountId?: string; uid?: string }
+    /** Of the device that waits for the answer. */
+    readonly deviceCode?: string
   }
 
   /** What the engine knows of the request under way. Everything is absent until the step that finds it has run. */
   export interface RequestState {
     readonly provider: Provider
     readonly client: Client | undefined
+    readonly session: Session | undefined
     readonly account: { readonly accountId: string } | undefined
     readonly params: Record<string, string | string[] | undefined> | undefined
     readonly result: { readonly consent?: { readonly grantId?: string } } | undefined
@@ -75,6 +82,7 @@ declare module 'oidc-provider' {
       readonly ClientCredentials?: TokenSource
       readonly AuthorizationCode?: TokenSource
       readonly RefreshToken?: TokenSource
+      readonly DeviceCode?: TokenSource & { readonly params?: Readonly<Record<string, unknown>> }
     }
   }
 

@@ -3,6 +3,8 @@ import type { EngineRefusal } from './unit-of-work.ts'
 /** The engine's words for a grant type that is not among the client's. */
 export const GRANT_NOT_ALLOWED = 'requested grant type is not allowed for this client'
 
+export const DEVICE_NOT_ALLOWED = 'urn:ietf:params:oauth:grant-type:device_code is not allowed for this client'
+
 /** Its words for a refresh token that was used before. */
 export const TOKEN_REUSED = 'refresh token already used'
 /** Its words for a DPoP proof that came before. */
@@ -28,6 +30,8 @@ const REASONS: Readonly<Record<string, string>> = {
   'grant not found': 'grantUnknown',
   'grant is expired': 'grantExpired',
   'client not found': 'clientUnknown',
+  'device code not found': 'deviceCodeUnknown',
+  'device code already consumed': 'codeReplayed',
   'invalid secret provided': 'clientSecretWrong',
   'the provided authentication mechanism does not match the registered client authentication method':
     'clientAuthMethodWrong',
@@ -59,6 +63,8 @@ const REASONS_BY_DESCRIPTION: Readonly<Record<string, string>> = {
   'nonce is required in the DPoP proof': 'proofNonceMissing',
   'invalid nonce in DPoP proof': 'proofNonceStale',
   [GRANT_NOT_ALLOWED]: 'grantTypeNotAllowed',
+  [DEVICE_NOT_ALLOWED]: 'grantTypeNotAllowed',
+  'device code is expired': 'deviceCodeExpired',
   'request_uri is invalid, expired, or was already used': 'pushedRequestUsedUp',
   'Pushed Authorization Request must be used': 'pushedRequestMissing',
 }

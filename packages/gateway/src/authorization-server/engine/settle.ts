@@ -2,16 +2,18 @@ import { createHash } from 'node:crypto'
 import type { Context, TokenSource } from 'oidc-provider'
 import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
 import { asClientId, asGrantId, asSubjectId } from '#core/ids.ts'
-import { pageHeaders } from '#http/page-headers.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
 import { findProtectedResource } from '#policy/admin-api.ts'
 import { splitScopes } from '#policy/scopes.ts'
 import type { EngineCommit, EngineOperation } from '#store/ports/engine.ts'
 import type { Store } from '#store/ports/store.ts'
+import { devicePage } from '../device/device-pages.ts'
 import { errorPage } from '../pages/error-page.ts'
 import { readRevocableToken } from '../revocation/read-revocable-token.ts'
+import { show } from './device-hooks.ts'
+import { POLL_SECONDS } from './device-polling.ts'
 import { STARTED_ELSEWHERE } from './error-pages.ts'
-import { GRANT_NOT_ALLOWED, PROOF_REPLAYED, reasonOf, TOKEN_REUSED } from './reasons.ts'
+import { DEVICE_NOT_ALLOWED, GRANT_NOT_ALLOWED, PROOF_REPLAYED, reasonOf, TOKEN_REUSED } from './reasons.ts'
 import { findRepeat, keepForRepeat } from './repeat-refresh.ts'
 import { bindingOf } from './require-binding.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
@@ -33,9 +35,12 @@ export async function settle(context: Context, unit: UnitOfWork, dependencies: S
     case 'revoke':
       return settleRevocation(context, unit, dependencies)
     case 'par':
-      return settlePushed(context, unit)
+    case 'deviceAuthorization':
+      return settleBeginning(context, unit)
     case 'authorize':
     case 'resume':
+    case 'device':
+    case 'deviceResume':
       return settleAuthorization(context, unit)
     case 'interaction':
       throw new Error('interactions are settled by themselves')
@@ -83,13 +88,19 @@ async function settleRefusal(context: Context, unit: UnitOfWork, activity: Audit
     reason: reason(unit),
     ...(revoked === undefined ? {} : { grantId: revoked.grantId }),
   }
-  await recordRefusal(unit, kept, event)
+  // RFC 8628 §3.5: asking again is what the device has been told to do.
+  if (unit.refusal?.code === 'authorization_pending') await unit.commitOnly([], kept)
+  else await recordRefusal(unit, kept, event)
   // The engine says `invalid_grant`, at which clients throw away a good token; here only the proof is no good any more.
   if (unit.refusal?.detail === PROOF_REPLAYED) return refuse(context, unit, 400, 'invalid_dpop_proof')
   // RFC 6749 §5.2 has a word of its own for it.
-  if (unit.refusal?.description === GRANT_NOT_ALLOWED && isErrorBody(context.body))
+  if (isGrantNotAllowed(unit) && isErrorBody(context.body))
     context.body = { ...context.body, error: 'unauthorized_client' }
   nameRequest(context, unit)
+}
+
+function isGrantNotAllowed({ refusal }: UnitOfWork): boolean {
+  return refusal?.description === GRANT_NOT_ALLOWED || refusal?.description === DEVICE_NOT_ALLOWED
 }
 
 /** RFC 7009 §2.2: 200 for a token that is revoked now, and for one that nobody knows. */
@@ -136,15 +147,20 @@ async function settleRevocation(context: Context, unit: UnitOfWork, dependencies
   await unit.commit(events)
 }
 
-/** RFC 9126 §2.2: nothing is given yet, so only a refusal is recorded. */
-async function settlePushed(context: Context, unit: UnitOfWork): Promise<void> {
-  if (unit.refusal !== null || context.status !== 201) return settleRefusal(context, unit, tokenActivity(context, unit))
+/** RFC 9126 §2.2, RFC 8628 §3.2: nothing is given yet, so only a refusal is recorded. */
+async function settleBeginning(context: Context, unit: UnitOfWork): Promise<void> {
+  const status = unit.endpoint === 'par' ? 201 : 200
+  if (unit.refusal !== null || context.status !== status)
+    return settleRefusal(context, unit, tokenActivity(context, unit))
   const committed = await unit.commit([])
-  if (committed.outcome !== 'committed') await refuseLostRace(context, unit, committed)
+  if (committed.outcome !== 'committed') return refuseLostRace(context, unit, committed)
+  if (unit.endpoint === 'deviceAuthorization') context.body = { ...(context.body as object), interval: POLL_SECONDS }
 }
 
 async function settleAuthorization(context: Context, unit: UnitOfWork): Promise<void> {
-  const grantId = context.oidc?.entities.AuthorizationCode?.grantId
+  const entities = context.oidc?.entities
+  const isDevice = unit.endpoint === 'device' || unit.endpoint === 'deviceResume'
+  const grantId = isDevice ? entities?.DeviceCode?.grantId : entities?.AuthorizationCode?.grantId
   if (grantId !== undefined) unit.requireLiveGrant(grantId)
   const committed = await unit.commit([])
   if (committed.outcome === 'documentGone' && !unit.isRepeat) {
@@ -154,7 +170,8 @@ async function settleAuthorization(context: Context, unit: UnitOfWork): Promise<
   if (committed.outcome !== 'committed') {
     // The cookies name documents that were not stored.
     context.res.removeHeader('set-cookie')
-    showPage(context, unit)
+    if (committed.outcome === 'duplicate') show(context, 409, devicePage('used'))
+    else showPage(context, unit)
     await unit.recordRefusal({
       ...base(context, unit, 'request.refused', 'refused'),
       reason: committed.outcome,
@@ -165,7 +182,7 @@ async function settleAuthorization(context: Context, unit: UnitOfWork): Promise<
   if (unit.refusal === null) {
     // Every way on is a redirect. A page here is the engine's own, for a browser that has logged in as somebody else meanwhile.
     if (context.res.hasHeader('location')) context.body = ''
-    else showPage(context, unit)
+    else if (!isDevice) showPage(context, unit)
     return
   }
   nameRequest(context, unit)
@@ -340,9 +357,5 @@ function describeWith(parameters: URLSearchParams, suffix: string): void {
 }
 
 function showPage(context: Context, unit: UnitOfWork): void {
-  context.res.removeHeader('location')
-  context.status = 400
-  for (const [name, value] of Object.entries(pageHeaders())) context.set(name, String(value))
-  context.type = 'html'
-  context.body = errorPage({ ...STARTED_ELSEWHERE, requestId: unit.requestId })
+  show(context, 400, errorPage({ ...STARTED_ELSEWHERE, requestId: unit.requestId }))
 }

@@ -12,9 +12,18 @@ import type { NewGrant } from '#store/ports/grants.ts'
 import type { Store } from '#store/ports/store.ts'
 import type { ClientRegistry, ClientResolution } from '../clients/registry.ts'
 import type { DirectIssue } from '../grants/direct-issue.ts'
-import { documentOf, payloadOf, storedId } from './documents.ts'
+import { documentOf, payloadOf, storedId, storedUserCode } from './documents.ts'
 
-export type Endpoint = 'authorize' | 'resume' | 'par' | 'token' | 'revoke' | 'interaction'
+export type Endpoint =
+  | 'authorize'
+  | 'resume'
+  | 'par'
+  | 'deviceAuthorization'
+  | 'device'
+  | 'deviceResume'
+  | 'token'
+  | 'revoke'
+  | 'interaction'
 
 export interface UnitDependencies {
   readonly store: Store
@@ -39,7 +48,7 @@ export interface EngineRefusal {
   readonly reason?: string
 }
 
-const ONCE_ONLY: ReadonlySet<string> = new Set(['AuthorizationCode', 'RefreshToken'])
+const ONCE_ONLY: ReadonlySet<string> = new Set(['AuthorizationCode', 'RefreshToken', 'DeviceCode'])
 
 /** What a request decides on and writes again afterwards: it must still be there at the commit, or the write would bring it back. */
 const RELIED_ON: ReadonlySet<string> = new Set(['Session', 'Interaction'])
@@ -61,6 +70,8 @@ export class UnitOfWork {
   readonly certificate: PresentedCertificate | null
   /** Where the client's secret came, if one did (RFC 6749 §2.3.1). */
   readonly secretIn: 'header' | 'body' | null
+  /** The device code that a person typed or followed a link with; to be shown again, and for nothing else. */
+  readonly typedUserCode: string | null
   readonly operations: EngineOperation[] = []
   /** Set when the store could not be used: the answer is 503, whatever the engine makes of it. */
   storeFailure: unknown = null
@@ -90,6 +101,7 @@ export class UnitOfWork {
       readonly proof?: DpopProof | null
       readonly certificate?: PresentedCertificate | null
       readonly secretIn?: 'header' | 'body' | null
+      readonly typedUserCode?: string | null
     },
     /** The second and last attempt at a request that was overtaken. */
     isRepeat = false,
@@ -102,6 +114,7 @@ export class UnitOfWork {
     this.clientAddress = request.clientAddress
     this.proof = request.proof ?? null
     this.secretIn = request.secretIn ?? null
+    this.typedUserCode = request.typedUserCode ?? null
     const certificate = request.certificate ?? null
     this.certificate = certificate !== null && certificateIsInForce(certificate, this.now) ? certificate : null
   }
@@ -158,6 +171,15 @@ export class UnitOfWork {
     if (document === null || this.#overlay.get(place(model, document.id)) === null) return undefined
     this.#rely(model, document.id)
     return payloadOf({ tenant: this.snapshot.tenant, sealer }, document, null)
+  }
+
+  async findByUserCode(model: string, userCode: string): Promise<Payload | undefined> {
+    const { store, sealer } = this.#dependencies
+    const { tenant } = this.snapshot
+    const key = storedUserCode(sealer, tenant, userCode)
+    const document = await this.storing(() => store.engine.findByUserCode(tenant, model, key, this.now))
+    if (document === null || (document.grantId !== null && this.#revoked.has(document.grantId))) return undefined
+    return payloadOf({ tenant, sealer }, document, null)
   }
 
   put(kind: 'upsert' | 'insert', model: string, id: string, payload: Payload, expiresIn: number | undefined): void {
