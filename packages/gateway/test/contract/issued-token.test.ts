@@ -3,6 +3,7 @@ import { systemClock } from '#core/clock.ts'
 import { asSubjectId, DEFAULT_TENANT } from '#core/ids.ts'
 import { type AccessTokenVerifier, createAccessTokenVerifier } from '#identity/access-tokens.ts'
 import { type LiveRevocations, startRevocations } from '#identity/revocations.ts'
+import { AdjustableClock } from '../support/adjustable-clock.ts'
 import {
   type AuthorizationServerUnderTest,
   authorize,
@@ -14,10 +15,12 @@ import {
 /** The two halves of the gateway that meet in a token: what one issues, the other accepts, and what one revokes, the other refuses. */
 describe('a token of the authorization server at the front door', () => {
   let server: AuthorizationServerUnderTest
+  let clock: AdjustableClock
   let revocations: LiveRevocations
   let verifier: AccessTokenVerifier
   beforeAll(async () => {
-    server = await startAuthorizationServer()
+    clock = new AdjustableClock(Date.now())
+    server = await startAuthorizationServer({ clock })
     revocations = startRevocations({ feed: server.store.feed, clock: systemClock })
     await revocations.poll()
     const { store, keys } = server
@@ -66,6 +69,7 @@ describe('a token of the authorization server at the front door', () => {
     const { body } = await refresh(server, first.refresh)
     const second = String(body['access_token'])
     expect([await reasonOf(first.access), await reasonOf(second)]).toEqual(['accepted', 'accepted'])
+    clock.forward(20)
     await refresh(server, first.refresh)
     expect([await reasonOf(first.access), await reasonOf(second)]).toEqual(['revoked', 'revoked'])
   })

@@ -1,16 +1,16 @@
 import { asServerId, type ClientId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
-import {
-  type MutualTls,
-  type PreregisteredClient,
-  type RolePolicy,
-  SENDER_TIERS,
-  type SenderPolicy,
-  type SenderRule,
-  type ServerEntry,
-  type Snapshot,
-  type StatementIssuer,
-  type UpstreamSpec,
+import type {
+  MutualTls,
+  PreregisteredClient,
+  RolePolicy,
+  SenderPolicy,
+  SenderRule,
+  ServerEntry,
+  Snapshot,
+  StatementIssuer,
+  UpstreamSpec,
 } from '#core/snapshot.ts'
+import { TIERS } from '#core/tiers.ts'
 import { DEFAULT_TOKEN_ALGORITHM } from '#core/token-algorithms.ts'
 import { DEFAULT_ROLES } from './default-roles.ts'
 import type { EffectiveGateway } from './effective.ts'
@@ -83,6 +83,7 @@ function buildServer(id: string, section: ServerSection, upstream: UpstreamSpec,
     upstream,
     baselineClasses: [...new Set(section.baseline)],
     toolClasses: new Map(tools.map(([name, tool]) => [name, tool.class])),
+    toolTiers: new Map(tools.flatMap(([name, { tier }]) => (tier === undefined ? [] : [[name, tier] as const]))),
     toolScopes: new Set(tools.filter(([, tool]) => tool.scope).map(([name]) => name)),
     tokenAlgorithm: section.tokenAlgorithm,
     limits: section.limits,
@@ -99,7 +100,7 @@ function buildSenders({ senderConstraint, servers }: Configuration): SenderPolic
     requiresNonce: nonces === 'required',
     everywhere: require,
     servers: new Map(ruled),
-    tiers: new Map(SENDER_TIERS.flatMap((tier) => asking(tier, tiers[tier]))),
+    tiers: new Map(TIERS.flatMap((tier) => asking(tier, tiers[tier]))),
     clients: new Map(Object.entries(clients).flatMap(([id, rule]) => asking(id, rule))),
   }
 }
