@@ -209,9 +209,15 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
       'The parameters could not be used, or held the caller’s own access token or a credential of the gateway; the reason after the colon says which.',
     action: 'Look at the client. If it puts a token into tool arguments, find out why.',
   },
+  refreshTokenOvertaken: {
+    meaning:
+      'A refresh token was used a second time within 20 seconds, when the client had gone on from the first use.',
+    action:
+      'Nothing was given out, and the grant lives. A client that runs several times with one store reads it anew.',
+  },
   refreshTokenReused: {
     meaning:
-      'A refresh token was used a second time. Either it was stolen, or a client runs twice with one stored token.',
+      'A refresh token was used a second time, later than 20 seconds after the first. Either it was stolen, or a client keeps an old one.',
     action: 'The grant is revoked; the user logs in again. If it recurs, look where the client keeps its tokens.',
   },
   codeReplayed: {

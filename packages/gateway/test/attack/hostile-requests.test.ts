@@ -95,14 +95,17 @@ describe('requests that two readers could read differently, or that are too much
     ).toBe(201)
   })
 
-  it.each(['client_credentials', 'password', 'implicit', 'urn:ietf:params:oauth:grant-type:device_code', 'nonsense'])(
-    'grant type %s does not exist',
-    async (grantType) => {
-      const answer = await postForm(`${server.url}/oauth/token`, { grant_type: grantType, client_id: CLIENT })
-      expect(answer.status).toBe(400)
-      expect(JSON.parse(answer.text)).toMatchObject({ error: 'unsupported_grant_type' })
-    },
-  )
+  it.each([
+    ['client_credentials', 'unauthorized_client'],
+    ['urn:ietf:params:oauth:grant-type:device_code', 'unauthorized_client'],
+    ['password', 'unsupported_grant_type'],
+    ['implicit', 'unsupported_grant_type'],
+    ['nonsense', 'unsupported_grant_type'],
+  ])('grant type %s is none of this client: %s', async (grantType, error) => {
+    const answer = await postForm(`${server.url}/oauth/token`, { grant_type: grantType, client_id: CLIENT })
+    expect(answer.status).toBe(400)
+    expect(JSON.parse(answer.text)).toMatchObject({ error })
+  })
 
   it.each([
     '/oauth/introspect',

@@ -144,8 +144,7 @@ describe('an authorization never goes to an address that only looks registered',
           `http://${host}${at === null ? '' : `:${at}`}${where}${what === undefined ? '' : `${where === '' ? '/' : ''}?${what}`}`
         const registered = print(hostA, portA, pathA, queryA)
         const asked = print(hostB, portB, pathB, queryB)
-        const isSame =
-          hostA === hostB && registered.replace(/:\d+(?=[/?]|$)/, '') === asked.replace(/:\d+(?=[/?]|$)/, '')
+        const isSame = print(hostA, null, pathA, queryA) === print(hostB, null, pathB, queryB)
         expect(redirectIsAllowed({ redirect_uris: [registered] }, asked, PUBLIC_URL)).toBe(isSame)
       }),
       { numRuns: 2_000 },

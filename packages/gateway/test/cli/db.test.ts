@@ -45,6 +45,7 @@ it('migrate brings either store to this version, and says what was run', async (
       '0004-registration',
       '0005-used-proofs',
       '0006-signing-key-states',
+      '0007-kept-replies',
     ])
     const again = await cli.run(['db', 'migrate', '--config', config])
     expect(again).toMatchObject({

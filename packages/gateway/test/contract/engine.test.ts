@@ -20,7 +20,7 @@ onEveryEngine('engine', (store) => {
   it('a document comes back by id, uid and user code, each within its model', async () => {
     const kept = document({ uid: 'uid-1', userCode: 'CODE', accountId: 'a', clientId: 'c', grantId: 'g' })
     await store().engine.commit(ACME, [{ kind: 'upsert', document: kept }], [])
-    const found = { ...kept, consumedAt: null }
+    const found = { ...kept, consumedAt: null, reply: null }
     expect(await store().engine.find(ACME, 'RefreshToken', kept.id, NOW)).toEqual(found)
     expect(await store().engine.findByUid(ACME, 'RefreshToken', 'uid-1', NOW)).toEqual(found)
     expect(await store().engine.findByUserCode(ACME, 'RefreshToken', 'CODE', NOW)).toEqual(found)
@@ -47,7 +47,11 @@ onEveryEngine('engine', (store) => {
     const kept = document({ expiresAt: null })
     await store().engine.commit(ACME, [{ kind: 'upsert', document: kept }], [])
     expect(await store().engine.collectExpired(NOW * 2, 100)).toBe(0)
-    expect(await store().engine.find(ACME, kept.model, kept.id, NOW * 2)).toEqual({ ...kept, consumedAt: null })
+    expect(await store().engine.find(ACME, kept.model, kept.id, NOW * 2)).toEqual({
+      ...kept,
+      consumedAt: null,
+      reply: null,
+    })
   })
 
   it('saving again replaces everything but the fact that it was used', async () => {
@@ -56,7 +60,11 @@ onEveryEngine('engine', (store) => {
     await store().engine.commit(ACME, [{ kind: 'consume', model: kept.model, id: kept.id, at: NOW }], [])
     const changed = { ...kept, payload: '{"new":true}', uid: null, expiresAt: NOW + 900, accountId: 'a' }
     await store().engine.commit(ACME, [{ kind: 'upsert', document: changed }], [])
-    expect(await store().engine.find(ACME, kept.model, kept.id, NOW)).toEqual({ ...changed, consumedAt: NOW })
+    expect(await store().engine.find(ACME, kept.model, kept.id, NOW)).toEqual({
+      ...changed,
+      consumedAt: NOW,
+      reply: null,
+    })
     expect(await store().engine.findByUid(ACME, kept.model, 'old', NOW)).toBeNull()
   })
 
@@ -246,7 +254,7 @@ onEveryEngine('engine', (store) => {
     const require = { kind: 'requireDocument', model: read.model, id: read.id, at: NOW } as const
     for (const consumedAt of [null, NOW]) {
       expect(await store().engine.commit(ACME, [require], [])).toEqual({ outcome: 'committed' })
-      expect(await store().engine.find(ACME, read.model, read.id, NOW)).toEqual({ ...read, consumedAt })
+      expect(await store().engine.find(ACME, read.model, read.id, NOW)).toEqual({ ...read, consumedAt, reply: null })
       if (consumedAt === null)
         await store().engine.commit(ACME, [{ kind: 'consume', model: read.model, id: read.id, at: NOW }], [])
     }

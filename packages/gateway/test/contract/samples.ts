@@ -13,7 +13,7 @@ import type { Account } from '#store/ports/accounts.ts'
 import type { NewApiKey } from '#store/ports/api-keys.ts'
 import type { AuditEntry } from '#store/ports/audit.ts'
 import type { StoredClient } from '#store/ports/clients.ts'
-import type { EngineDocument } from '#store/ports/engine.ts'
+import type { EngineDocument, NewEngineDocument } from '#store/ports/engine.ts'
 import type { NewGrant } from '#store/ports/grants.ts'
 import type { InitialAccessToken } from '#store/ports/initial-access-tokens.ts'
 import type { Page, PageRequest } from '#store/ports/page.ts'
@@ -127,8 +127,12 @@ export function newInitialAccessToken(changes: Partial<InitialAccessToken> = {})
   }
 }
 
-export function document(changes: Partial<EngineDocument> = {}): Omit<EngineDocument, 'consumedAt'> {
-  const { consumedAt: _, ...rest } = {
+export function document(changes: Partial<EngineDocument> = {}): NewEngineDocument {
+  const {
+    consumedAt: _,
+    reply: __,
+    ...rest
+  } = {
     model: 'RefreshToken',
     id: randomUUID(),
     payload: '{"kind":"RefreshToken"}',
@@ -139,6 +143,7 @@ export function document(changes: Partial<EngineDocument> = {}): Omit<EngineDocu
     clientId: null,
     expiresAt: NOW + 600,
     consumedAt: null,
+    reply: null,
     ...changes,
   }
   return rest

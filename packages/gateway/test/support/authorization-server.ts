@@ -67,11 +67,16 @@ export async function startAuthorizationServer(
     readonly servers?: readonly string[]
     /** What the authorization server takes for the time; the system's by default. */
     readonly clock?: Clock
+    /** A second server on the same store, with the same keys, as another replica. */
+    readonly beside?: AuthorizationServerUnderTest
+    /** A store that the caller opened and closes. */
+    readonly store?: Store
   } = {},
 ): Promise<AuthorizationServerUnderTest> {
-  const opened = await openTestStore()
+  const own = options.beside?.store ?? options.store
+  const opened = own === undefined ? await openTestStore() : { store: own, close: async () => undefined }
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-as-'))
-  const sealer = await openSealer(join(folder, 'key'))
+  const sealer = options.beside?.sealer ?? (await openSealer(join(folder, 'key')))
   const store = options.wrapStore?.(opened.store) ?? opened.store
   const events: AuditEvent[] = []
   const failures: unknown[] = []
@@ -120,7 +125,7 @@ export async function startAuthorizationServer(
       if (failures.length > 0) throw new AggregateError(failures, 'handlers failed during the test')
     },
   }
-  const subject = await under.addAccount('maria', ['member'])
+  const subject = options.beside?.subject ?? (await under.addAccount('maria', ['member']))
   const playLogin = async (exchange: HttpExchange, uid: string) => {
     const interaction = await server.interactions.load(exchange, uid)
     if (interaction === null) return sendJson(exchange.response, 400, { page: 'expired' })
@@ -162,7 +167,7 @@ export async function startAuthorizationServer(
   })
   const { port } = await listener.listen('127.0.0.1', 0)
   const url = `http://127.0.0.1:${port}`
-  snapshot = snapshotFor(url, options.servers ?? ['files', 'memory'])
+  snapshot = snapshotFor(options.beside?.url ?? url, options.servers ?? ['files', 'memory'])
   return Object.assign(under, { url, subject })
 }
 
@@ -248,7 +253,8 @@ export async function token(
   server: AuthorizationServerUnderTest,
   fields: Readonly<Record<string, string>>,
 ): Promise<TokenAnswer> {
-  const answer = await postForm(`${server.url}/oauth/token`, fields)
+  // A replica is reached under the public URL that it shares with the other.
+  const answer = await postForm(`${server.url}/oauth/token`, fields, { host: new URL(server.resource('')).host })
   // Guaranteed by the test: a body that is not JSON fails it here.
   return { status: answer.status, body: JSON.parse(answer.text) as Record<string, unknown> }
 }

@@ -11,7 +11,7 @@ const MODEL_BY_PARAMETER = {
 } as const
 
 /**
- * Whether a token or revocation request carries a code or refresh token that exists and is unused. Nobody can guess one, so whoever
+ * Whether a token or revocation request carries a code or refresh token that exists and is unused, or whose use may be repeated. Nobody can guess one, so whoever
  * has it is no flood, whatever else comes from the same address. One read by key; nothing is decided by it but who is let through.
  */
 export async function bringsLiveToken(
@@ -24,7 +24,9 @@ export async function bringsLiveToken(
     const value = parameters.get(parameter)
     if (value === null) continue
     const document = await engine.find(tenant, model, storedId(model, value), clock.nowSeconds())
-    if (document !== null && document.consumedAt === null) return true
+    if (document === null) continue
+    const mayBeRepeated = document.reply !== null && document.reply.until > clock.nowSeconds()
+    if (document.consumedAt === null || mayBeRepeated) return true
   }
   return false
 }

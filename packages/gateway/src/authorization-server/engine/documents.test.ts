@@ -6,7 +6,7 @@ import { createSealer } from '#keys/sealer.ts'
 import { documentOf, payloadOf, storedId } from './documents.ts'
 
 const place = { tenant: DEFAULT_TENANT, sealer: createSealer(randomBytes(32), systemRandom), now: 1_000 }
-const kept = (document: ReturnType<typeof documentOf>) => ({ ...document, consumedAt: null })
+const kept = (document: ReturnType<typeof documentOf>) => ({ ...document, consumedAt: null, reply: null })
 
 describe('how the engine’s documents are kept', () => {
   it.each(['AuthorizationCode', 'RefreshToken', 'Session', 'Interaction', 'AccessToken', 'AnythingNew'])(

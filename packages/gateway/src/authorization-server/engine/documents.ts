@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import type { Payload } from 'oidc-provider'
 import type { TenantId } from '#core/ids.ts'
 import type { Sealer } from '#keys/sealer.ts'
-import type { EngineDocument } from '#store/ports/engine.ts'
+import type { EngineDocument, NewEngineDocument } from '#store/ports/engine.ts'
 
 /**
  * How the engine's documents are kept. An id that is itself a credential (code, refresh token, session cookie, interaction cookie) is
@@ -29,7 +29,7 @@ export function documentOf(
   id: string,
   payload: Payload,
   expiresIn: number | undefined,
-): Omit<EngineDocument, 'consumedAt'> {
+): NewEngineDocument {
   const key = storedId(model, id)
   const kept = FOUND_OTHERWISE.has(model)
     ? payload

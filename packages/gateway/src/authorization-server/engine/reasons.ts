@@ -5,6 +5,8 @@ export const GRANT_NOT_ALLOWED = 'requested grant type is not allowed for this c
 
 export const DEVICE_NOT_ALLOWED = 'urn:ietf:params:oauth:grant-type:device_code is not allowed for this client'
 
+/** Its words for a refresh token that was used before. */
+export const TOKEN_REUSED = 'refresh token already used'
 /** Its words for a DPoP proof that came before. */
 export const PROOF_REPLAYED = 'DPoP proof JWT Replay detected'
 
@@ -20,7 +22,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'authorization code invalid (referenced account not found)': 'accountNotActive',
   'refresh token not found': 'refreshTokenUnknown',
   'refresh token is expired': 'refreshTokenExpired',
-  'refresh token already used': 'refreshTokenReused',
+  [TOKEN_REUSED]: 'refreshTokenReused',
   'refresh token invalid (referenced account not found)': 'accountNotActive',
   'code_verifier must be provided': 'pkceVerifierMissing',
   'code_verifier does not match code_challenge': 'pkceVerifierWrong',

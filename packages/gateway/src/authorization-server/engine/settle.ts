@@ -13,7 +13,8 @@ import { readRevocableToken } from '../revocation/read-revocable-token.ts'
 import { show } from './device-hooks.ts'
 import { POLL_SECONDS } from './device-polling.ts'
 import { STARTED_ELSEWHERE } from './error-pages.ts'
-import { DEVICE_NOT_ALLOWED, GRANT_NOT_ALLOWED, PROOF_REPLAYED, reasonOf } from './reasons.ts'
+import { DEVICE_NOT_ALLOWED, GRANT_NOT_ALLOWED, PROOF_REPLAYED, reasonOf, TOKEN_REUSED } from './reasons.ts'
+import { findRepeat, keepForRepeat } from './repeat-refresh.ts'
 import { bindingOf } from './require-binding.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
@@ -47,12 +48,14 @@ export async function settle(context: Context, unit: UnitOfWork, dependencies: S
 }
 
 async function settleToken(context: Context, unit: UnitOfWork): Promise<void> {
+  if (unit.refusal?.detail === TOKEN_REUSED && (await repeatRefresh(context, unit))) return
   if (unit.refusal !== null || context.status !== 200) return settleRefusal(context, unit, tokenActivity(context, unit))
   const entities = context.oidc?.entities
   const { direct } = unit
   const token = direct === null ? entities?.AccessToken : entities?.ClientCredentials
   const grantId = direct === null ? token?.grantId : direct.grant.grantId
   if (token === undefined || grantId === undefined) throw new Error('a token answer without an access token')
+  if (grantTypeOf(context) === 'refresh_token') keepForRepeat(context, unit, bindingOf(token))
   // The grant may have been revoked while the engine was at work; then nothing of this may come to be.
   if (direct?.grant.kind !== 'new') unit.requireLiveGrant(grantId)
   const committed = await unit.commit([
@@ -190,12 +193,35 @@ async function settleAuthorization(context: Context, unit: UnitOfWork): Promise<
   })
 }
 
+/**
+ * The use of a refresh token is repeated while that is allowed: the same answer, and the family lives. False where it is a reuse, which the
+ * caller deals with.
+ */
+async function repeatRefresh(context: Context, unit: UnitOfWork): Promise<boolean> {
+  if (grantTypeOf(context) !== 'refresh_token') return false
+  const repeat = await findRepeat(context, unit)
+  if (repeat === null) return false
+  if (repeat.kind === 'refused') {
+    await unit.recordRefusal({ ...base(context, unit, 'token.refresh', 'refused'), reason: repeat.reason })
+    refuse(context, unit, 400, 'invalid_grant')
+    return true
+  }
+  const event = { ...base(context, unit, 'token.refresh', 'success'), reason: 'repeated', grantId: repeat.grantId }
+  const committed = await unit.commitOnly([event], repeat.operations)
+  if (committed.outcome === 'committed') {
+    context.status = 200
+    context.body = repeat.body
+  } else await refuseLostRace(context, unit, committed)
+  return true
+}
+
 /** Another request was first. Two uses of one code or refresh token mean that one of them is not its owner's: the family dies. */
 async function refuseLostRace(
   context: Context,
   unit: UnitOfWork,
   lost: Exclude<EngineCommit, { readonly outcome: 'committed' }>,
 ): Promise<void> {
+  if (lost.outcome === 'alreadyConsumed' && (await repeatRefresh(context, unit))) return
   const base_ = base(context, unit, tokenActivity(context, unit), 'refused')
   if (lost.outcome === 'alreadyConsumed') {
     const reason = lost.model === 'RefreshToken' ? 'refreshTokenReused' : 'codeReplayed'

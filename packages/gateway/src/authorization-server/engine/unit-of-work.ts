@@ -7,7 +7,7 @@ import { certificateIsInForce, type PresentedCertificate } from '#core/presented
 import type { Snapshot } from '#core/snapshot.ts'
 import type { DpopProof } from '#identity/sender/dpop-proof.ts'
 import type { Sealer } from '#keys/sealer.ts'
-import type { EngineCommit, EngineOperation } from '#store/ports/engine.ts'
+import type { EngineCommit, EngineDocument, EngineOperation, KeptReply } from '#store/ports/engine.ts'
 import type { NewGrant } from '#store/ports/grants.ts'
 import type { Store } from '#store/ports/store.ts'
 import type { ClientRegistry, ClientResolution } from '../clients/registry.ts'
@@ -189,6 +189,23 @@ export class UnitOfWork {
     this.#overlay.set(place(model, document.id), payload)
   }
 
+  /** What this request will be answered is kept with the refresh token that it uses up. */
+  keepReply(refreshToken: string, reply: KeptReply): void {
+    const id = storedId('RefreshToken', refreshToken)
+    const at = this.operations.findIndex(
+      (one) => one.kind === 'consume' && one.model === 'RefreshToken' && one.id === id,
+    )
+    const operation = this.operations[at]
+    if (operation?.kind !== 'consume') throw new Error('a reply is kept for a refresh token that is not used')
+    this.operations[at] = { ...operation, reply }
+  }
+
+  /** A refresh token as it stands in the store now, used or not; null if there is none. */
+  async findRefreshToken(refreshToken: string): Promise<EngineDocument | null> {
+    const id = storedId('RefreshToken', refreshToken)
+    return this.storing(() => this.#dependencies.store.engine.find(this.snapshot.tenant, 'RefreshToken', id, this.now))
+  }
+
   consume(model: string, id: string): void {
     this.operations.push({ kind: 'consume', model, id: storedId(model, id), at: this.now })
   }
@@ -220,11 +237,16 @@ export class UnitOfWork {
    * this request is not what the person consented to.
    */
   requireLiveGrant(grantId: string): void {
+    this.operations.unshift(this.liveGrant(grantId))
+  }
+
+  /** That requirement, for a commit of its own. */
+  liveGrant(grantId: string): EngineOperation {
     // One client speaks per request; a digest that none of those seen has matches no grant that has one.
     const [clientDigest = null] = [...this.#clients.keys()]
       .map((id) => this.#digestOf(id))
       .filter((one) => one !== null)
-    this.operations.unshift({ kind: 'requireLiveGrant', grantId: asGrantId(grantId), at: this.now, clientDigest })
+    return { kind: 'requireLiveGrant', grantId: asGrantId(grantId), at: this.now, clientDigest }
   }
 
   /** The grant of a document that this request has read. `id` is the stored one, as the commit names it. */

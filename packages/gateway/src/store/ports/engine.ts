@@ -15,15 +15,34 @@ export interface EngineDocument {
   /** Seconds since the epoch; null never expires. */
   readonly expiresAt: number | null
   readonly consumedAt: number | null
+  /** The answer that its use got, for whoever repeats that use within the window; null where none is kept (any more). */
+  readonly reply: KeptReply | null
 }
+
+/** An answer sealed under what was presented, so that the store alone cannot open it. */
+export interface KeptReply {
+  readonly sealed: string
+  /** Seconds since the epoch: from then on it is given to nobody. */
+  readonly until: number
+}
+
+/** Fresh: never used. */
+export type NewEngineDocument = Omit<EngineDocument, 'consumedAt' | 'reply'>
 
 export type EngineOperation =
   /** Keeps `consumedAt`: saving a used document again does not make it fresh. */
-  | { readonly kind: 'upsert'; readonly document: Omit<EngineDocument, 'consumedAt'> }
+  | { readonly kind: 'upsert'; readonly document: NewEngineDocument }
   /** Plain insert: a conflict fails the whole batch (replay detection). */
-  | { readonly kind: 'insert'; readonly document: Omit<EngineDocument, 'consumedAt'> }
+  | { readonly kind: 'insert'; readonly document: NewEngineDocument }
   /** Conditional: zero rows means the race was lost, and the whole batch fails. */
-  | { readonly kind: 'consume'; readonly model: string; readonly id: string; readonly at: number }
+  /** `reply` is kept with it: whoever finds it used finds what the use got as well. */
+  | {
+      readonly kind: 'consume'
+      readonly model: string
+      readonly id: string
+      readonly at: number
+      readonly reply?: KeptReply
+    }
   | { readonly kind: 'destroy'; readonly model: string; readonly id: string }
   /** Removes every document of the grant, marks our grant row revoked with this cause, and writes the feed. */
   | { readonly kind: 'revokeGrant'; readonly grantId: GrantId; readonly cause: string; readonly at: number }
@@ -61,6 +80,6 @@ export interface EnginePort {
   findByUserCode(tenant: TenantId, model: string, userCode: string, now: number): Promise<EngineDocument | null>
   /** Everything one request changes, in order, in one transaction with its audit entries. Anything but `committed` changed nothing. */
   commit(tenant: TenantId, operations: readonly EngineOperation[], audit: readonly AuditEntry[]): Promise<EngineCommit>
-  /** Deletes documents that expired before `now`, at most `max`, and feed entries that nothing alive can need. Answers how many documents. */
+  /** Deletes documents that expired before `now`, at most `max`, kept replies that are over, and feed entries that nothing alive can need. Answers how many documents. */
   collectExpired(now: number, max: number): Promise<number>
 }

@@ -1,6 +1,6 @@
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { TenantId } from '#core/ids.ts'
-import type { EngineCommit, EngineDocument } from '../ports/engine.ts'
+import type { EngineCommit, EngineDocument, KeptReply, NewEngineDocument } from '../ports/engine.ts'
 import { rollBack } from './roll-back.ts'
 import type { Database, EngineDocumentsTable } from './schema.ts'
 
@@ -8,7 +8,7 @@ import type { Database, EngineDocumentsTable } from './schema.ts'
 export async function upsertDocument(
   db: Kysely<Database>,
   tenant: TenantId,
-  document: Omit<EngineDocument, 'consumedAt'>,
+  document: NewEngineDocument,
 ): Promise<void> {
   const row = toRow(tenant, document)
   await db
@@ -32,7 +32,7 @@ export async function upsertDocument(
 export async function insertDocument(
   db: Kysely<Database>,
   tenant: TenantId,
-  document: Omit<EngineDocument, 'consumedAt'>,
+  document: NewEngineDocument,
 ): Promise<void> {
   const result = await db
     .insertInto('engine_documents')
@@ -50,10 +50,11 @@ export async function consumeDocument(
   model: string,
   id: string,
   at: number,
+  reply: KeptReply | null,
 ): Promise<void> {
   const result = await db
     .updateTable('engine_documents')
-    .set({ consumed_at: at })
+    .set({ consumed_at: at, reply: reply?.sealed ?? null, reply_until: reply?.until ?? null })
     .where('tenant', '=', tenant)
     .where('model', '=', model)
     .where('id', '=', id)
@@ -90,7 +91,7 @@ export function isUnexpired(at: number) {
     eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', at)])
 }
 
-function toRow(tenant: TenantId, document: Omit<EngineDocument, 'consumedAt'>): EngineDocumentsTable {
+function toRow(tenant: TenantId, document: NewEngineDocument): EngineDocumentsTable {
   return {
     tenant,
     model: document.model,
@@ -103,6 +104,8 @@ function toRow(tenant: TenantId, document: Omit<EngineDocument, 'consumedAt'>): 
     client_id: document.clientId,
     expires_at: document.expiresAt,
     consumed_at: null,
+    reply: null,
+    reply_until: null,
   }
 }
 
@@ -119,5 +122,6 @@ export function toDocument(row: EngineDocumentsTable | undefined): EngineDocumen
     clientId: row.client_id,
     expiresAt: row.expires_at,
     consumedAt: row.consumed_at,
+    reply: row.reply === null || row.reply_until === null ? null : { sealed: row.reply, until: row.reply_until },
   }
 }

@@ -49,7 +49,7 @@ async function apply(db: Kysely<Database>, tenant: TenantId, operation: EngineOp
     case 'insert':
       return insertDocument(db, tenant, operation.document)
     case 'consume':
-      return consumeDocument(db, tenant, operation.model, operation.id, operation.at)
+      return consumeDocument(db, tenant, operation.model, operation.id, operation.at, operation.reply ?? null)
     case 'destroy':
       await db
         .deleteFrom('engine_documents')
@@ -72,7 +72,7 @@ async function apply(db: Kysely<Database>, tenant: TenantId, operation: EngineOp
   }
 }
 
-/** Expired documents first, then feed entries that can no longer concern anyone; `max` rows together. */
+/** Expired documents first, then replies that are over, then feed entries that can no longer concern anyone. */
 async function collectExpired(db: Kysely<Database>, now: number, max: number): Promise<number> {
   const documents = await db
     .deleteFrom('engine_documents')
@@ -92,6 +92,23 @@ async function collectExpired(db: Kysely<Database>, now: number, max: number): P
     )
     .executeTakeFirst()
   const collected = Number(documents.numDeletedRows)
+  await db
+    .updateTable('engine_documents')
+    .set({ reply: null, reply_until: null })
+    .where('reply_until', '<', now)
+    .where((eb) =>
+      eb(
+        eb.refTuple('tenant', 'model', 'id'),
+        'in',
+        eb
+          .selectFrom('engine_documents')
+          .select(['tenant', 'model', 'id'])
+          .where('reply_until', '<', now)
+          .limit(max)
+          .$asTuple('tenant', 'model', 'id'),
+      ),
+    )
+    .execute()
   await db
     .deleteFrom('feed')
     .where('number', 'in', (eb) =>

@@ -85,6 +85,8 @@ export interface EngineDocumentsTable {
   client_id: string | null
   expires_at: number | null
   consumed_at: number | null
+  reply: string | null
+  reply_until: number | null
 }
 
 export interface FeedTable {

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { DEFAULT_TENANT } from '#core/ids.ts'
 import { failureOf, smallEntry } from '../../../test/support/store.ts'
 import type { StoreFailure } from '../errors.ts'
-import type { EngineDocument } from '../ports/engine.ts'
+import type { NewEngineDocument } from '../ports/engine.ts'
 import { openSqliteStore } from './open.ts'
 
 let folder: string
@@ -21,7 +21,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-const big = (id: string): Omit<EngineDocument, 'consumedAt'> => ({
+const big = (id: string): NewEngineDocument => ({
   model: 'Session',
   id,
   payload: 'x'.repeat(100_000),
