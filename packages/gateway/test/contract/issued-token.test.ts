@@ -66,6 +66,8 @@ describe('a token of the authorization server at the front door', () => {
     const { body } = await refresh(server, first.refresh)
     const second = String(body['access_token'])
     expect([await reasonOf(first.access), await reasonOf(second)]).toEqual(['accepted', 'accepted'])
+    // What came of the refresh has been used: the token before it is no retry any more.
+    await refresh(server, String(body['refresh_token']))
     await refresh(server, first.refresh)
     expect([await reasonOf(first.access), await reasonOf(second)]).toEqual(['revoked', 'revoked'])
   })
