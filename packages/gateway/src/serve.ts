@@ -182,7 +182,18 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   const registry = createClientRegistry({ store, snapshots, sealer, audit, clock, random })
   const authorization = closers.add(
     'authorization server',
-    createAuthorizationServer({ snapshots, store, sealer, keys, registry, audit, clock, random, onFailure }),
+    createAuthorizationServer({
+      accessTokens: verifier,
+      snapshots,
+      store,
+      sealer,
+      keys,
+      registry,
+      audit,
+      clock,
+      random,
+      onFailure,
+    }),
   )
   const pages = createPages({
     interactions: authorization.interactions,

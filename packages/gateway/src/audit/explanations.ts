@@ -54,6 +54,27 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     meaning: 'A client whose requests have to be pushed (RFC 9126) sent one through the browser.',
     action: 'Somebody else may have made the link. If it was the client: it does not do what it registered for.',
   },
+  subjectTokenInvalid: {
+    meaning:
+      'A client wanted to exchange a token that is not good; after the colon is what a server’s door would have said.',
+    action: 'The client needs a newer token from whoever it acts for. Many of these: it keeps tokens too long.',
+  },
+  subjectTokenBound: {
+    meaning: 'A client wanted to exchange a token that is bound to a key or certificate which it did not show.',
+    action: 'If the client is not known to have been handed this token: somebody has a copy. Revoke its grant.',
+  },
+  scopeBeyondSubject: {
+    meaning: 'A client wanted to exchange a token for scopes that the token or the client itself does not have.',
+    action: 'If the client should have them: add them to its `scopes` under `clients`.',
+  },
+  noScopeShared: {
+    meaning: 'A client wanted to exchange a token and holds none of its scopes.',
+    action: 'If the client should have some: add them to its `scopes` under `clients`.',
+  },
+  delegationTooDeep: {
+    meaning: 'A token that had been handed on three times was to be exchanged once more.',
+    action: 'Shorten the chain of agents.',
+  },
   notAService: {
     meaning: 'A client asked for a token in its own name, and the configuration does not let it.',
     action: 'If it should: write `client_credentials` and `scopes` at it under `clients`.',
@@ -187,6 +208,14 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     meaning:
       'The parameters could not be used, or held the caller’s own access token or a credential of the gateway; the reason after the colon says which.',
     action: 'Look at the client. If it puts a token into tool arguments, find out why.',
+  },
+  challengeReused: {
+    meaning: 'An authorization was begun with a code_challenge that had its code already.',
+    action: 'Nothing was given out. A client has to make a new one each time; if it does, somebody sends old links around.',
+  },
+  loginOver: {
+    meaning: 'The login in which the person decided ended before they did (lifetimes.loginSessionSeconds).',
+    action: 'Nothing was given out. They log in again.',
   },
   refreshTokenOvertaken: {
     meaning:

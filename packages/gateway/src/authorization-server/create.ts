@@ -8,6 +8,7 @@ import { readForm } from '#http/form.ts'
 import { headerCount } from '#http/header-count.ts'
 import { pageHeaders } from '#http/page-headers.ts'
 import { sendEmpty, sendHtml, sendJson } from '#http/respond.ts'
+import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import { createFailureBudget } from '#identity/failure-budget.ts'
 import type { DpopProof } from '#identity/sender/dpop-proof.ts'
 import type { Sealer } from '#keys/sealer.ts'
@@ -49,6 +50,8 @@ export interface AuthorizationServerDependencies {
   readonly sealer: Sealer
   readonly keys: SigningKeys
   readonly registry: ClientRegistry
+  /** What judges access tokens at the doors, for those that are exchanged. */
+  readonly accessTokens: Pick<AccessTokenVerifier, 'verify'>
   readonly audit: AuditTrail
   readonly clock: Clock
   readonly random: Random

@@ -1,4 +1,4 @@
-import { CLIENT_AUTH_METHODS } from '#core/client-grant-types.ts'
+import { CLIENT_AUTH_METHODS, type ClientGrantType } from '#core/client-grant-types.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { baselineScopes } from '#policy/decide.ts'
@@ -36,7 +36,7 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
       'authorization_code',
       'refresh_token',
       ...(offersClientCredentials(snapshot) ? ['client_credentials'] : []),
-      ...(offersDevices(snapshot) ? [DEVICE_GRANT] : []),
+      ...([DEVICE_GRANT, TOKEN_EXCHANGE] as const).filter((grantType) => isOffered(grantType, snapshot)),
     ],
     token_endpoint_auth_methods_supported: authMethods(snapshot),
     token_endpoint_auth_signing_alg_values_supported: CLIENT_ASSERTION_ALGORITHMS,
@@ -60,10 +60,15 @@ function authMethods({ mutualTls }: Snapshot): readonly string[] {
 }
 
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
-/** Whether some client may use the device flow. */
-function offersDevices({ clients }: Snapshot): boolean {
-  return [...clients.values()].some(({ grantTypes }) => grantTypes.includes(DEVICE_GRANT))
+/** Whether some client of the configuration may use it. */
+function isOffered(grantType: ClientGrantType, { clients }: Snapshot): boolean {
+  return [...clients.values()].some(({ grantTypes }) => grantTypes.includes(grantType))
+}
+
+function offersDevices(snapshot: Snapshot): boolean {
+  return isOffered(DEVICE_GRANT, snapshot)
 }
 
 /** RFC 8705 §3.3, and §5: where clients are asked for a certificate, if that is another origin. */

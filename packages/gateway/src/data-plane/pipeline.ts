@@ -3,6 +3,7 @@ import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import { sendEmpty } from '#http/respond.ts'
 import { isApiKeyPrincipal } from '#identity/api-keys.ts'
+import type { Principal } from '#identity/principal.ts'
 import type { JsonRpcMessage } from '#wire/jsonrpc/message.ts'
 import { allowsBatches } from '#wire/mcp/revisions.ts'
 import { admitHead } from './admission/admit-head.ts'
@@ -44,11 +45,19 @@ export async function travel(exchange: HttpExchange, road: Road): Promise<void> 
   if (refusal !== null) await turnAway(exchange, refusal, caller, road)
 }
 
+function credentialOf(principal: Principal): Readonly<Record<string, string>> | undefined {
+  // A key's client is its id; which of its secrets it was, old or new, is told by the token.
+  if (isApiKeyPrincipal(principal)) return { credential: 'apiKey', tokenId: principal.tokenId }
+  const from = principal.delegation?.exchanges ?? []
+  // Who handed the token on, to whom: the client of the record acts for the last of these.
+  if (from.length > 0) return { tokenId: principal.tokenId, actsFor: from.map(({ clientId }) => clientId).join(' ') }
+  return undefined
+}
+
 /** False when the record could not be written. */
 async function recordFirstUse(caller: Authenticated, road: Road): Promise<boolean> {
   const { principal } = caller
-  // A key's client is its id; which of its secrets it was, old or new, is told by the token.
-  const detail = isApiKeyPrincipal(principal) ? { credential: 'apiKey', tokenId: principal.tokenId } : undefined
+  const detail = credentialOf(principal)
   const accepted = describeEvent(contextOf(caller, null), { activity: 'authenticate', outcome: 'success', detail })
   const personal = { address: caller.head.clientAddress }
   try {

@@ -85,6 +85,7 @@ describe('access tokens', () => {
         tokenId: 'j',
         expiresAt: clock.nowSeconds() + 900,
         confirmation: null,
+        delegation: null,
       },
     })
   })

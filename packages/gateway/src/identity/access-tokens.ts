@@ -6,6 +6,7 @@ import { ok, type Result, refused } from '#core/result.ts'
 import { isServiceSubject } from '#core/service-subject.ts'
 import type { TokenAlgorithm } from '#core/token-algorithms.ts'
 import { createWorkQueue } from '#core/work-queue.ts'
+import { scopeIsWithin } from '#policy/scopes.ts'
 import type { GrantsPort, StoredGrant } from '#store/ports/grants.ts'
 import { parseJson } from '#wire/jsonrpc/parse-strict.ts'
 import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
@@ -218,13 +219,22 @@ function createLoader(options: AccessTokenVerifierOptions): Loader {
 /** Refusals that time alone undoes. */
 const PASSING: ReadonlySet<string> = new Set(['issuedInFuture', 'notYetValid'])
 
-/** The row is what the person consented to: a token can be for less, never for more or for somebody else. */
-function grantMatches(grant: StoredGrant, claims: TokenClaims): boolean {
+/**
+ * The row is what the person consented to: a token can be for less, never for more or for somebody else. One that was handed on is of the
+ * authorization of the client that it came from, and may be for a class that a consented one contains.
+ */
+function grantMatches(
+  grant: StoredGrant,
+  claims: Omit<TokenClaims, 'delegation'> & Pick<Principal, 'delegation'>,
+): boolean {
+  const from = claims.delegation?.exchanges.at(-1)
   return (
     grant.subject === claims.subject &&
-    grant.clientId === claims.clientId &&
+    grant.clientId === (from === undefined ? claims.clientId : from.clientId) &&
     grant.resource === claims.resource &&
-    claims.scopes.every((scope) => grant.scopes.includes(scope))
+    claims.scopes.every((scope) =>
+      from === undefined ? grant.scopes.includes(scope) : scopeIsWithin(grant.scopes, scope),
+    )
   )
 }
 

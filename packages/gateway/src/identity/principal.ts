@@ -1,4 +1,5 @@
 import type { ClientId, GrantId, SubjectId, TenantId, TokenId } from '#core/ids.ts'
+import type { Delegation } from './read-delegation.ts'
 
 /** What a verified access token says. Made only by `VerifiedPrincipal.fromVerifiedToken`, which only the token verifier calls. */
 export interface Principal {
@@ -19,6 +20,8 @@ export interface Principal {
   readonly expiresAt: number
   /** What the token is bound to; null for one that whoever holds it may use. */
   readonly confirmation: Confirmation | null
+  /** Whose tokens this one was exchanged from; null or absent for one that its client was given itself. */
+  readonly delegation?: Delegation | null
   /** Thumbprint of the certificate of the machine that sent this request, vouched for by an authority of ours; null without one. */
   readonly machine?: string | null
 }

@@ -11,6 +11,7 @@ import {
 import { ok, type Result, refused } from '#core/result.ts'
 import { ACCESS_TOKEN_SECONDS_MAX } from '#core/token-lifetime.ts'
 import type { Confirmation } from './principal.ts'
+import { type Delegation, readDelegation } from './read-delegation.ts'
 
 /** Our own clocks may differ a little between the process that signed and this one. Never applied to `exp`. */
 const ISSUED_AT_SKEW_SECONDS = 5
@@ -27,6 +28,7 @@ export interface TokenClaims {
   readonly authTime: number | null
   readonly expiresAt: number
   readonly confirmation: Confirmation | null
+  readonly delegation: Delegation | null
 }
 
 /** Pure. `payload` is the parsed claims set; `issuer` is compared byte for byte. Refuses with a camelCase reason for the audit record. */
@@ -35,7 +37,7 @@ export function readClaims(
   issuer: string,
   nowSeconds: number,
 ): Result<TokenClaims, string> {
-  const { iss, sub, aud, client_id, scope, iat, exp, nbf, jti, gid, acr, auth_time, cnf } = payload
+  const { iss, sub, aud, client_id, scope, iat, exp, nbf, jti, gid, acr, auth_time, cnf, act, exchanged_from } = payload
   if (iss !== issuer) return refused('issuerMismatch')
   // One audience, as a string: a list would make one token work at two doors.
   if (!isText(aud)) return refused('audienceNotSingle')
@@ -51,6 +53,8 @@ export function readClaims(
   if (confirmation === undefined) return refused('confirmationUnknown')
   if (acr !== undefined && typeof acr !== 'string') return refused('claimMalformed')
   if (auth_time !== undefined && !isTime(auth_time)) return refused('claimMalformed')
+  const delegation = readDelegation({ act, exchanged_from, client_id })
+  if (delegation === undefined) return refused('delegationMalformed')
   return ok({
     subject: asSubjectId(sub),
     clientId: asClientId(client_id),
@@ -62,6 +66,7 @@ export function readClaims(
     authTime: auth_time ?? null,
     expiresAt: exp,
     confirmation,
+    delegation,
   })
 }
 

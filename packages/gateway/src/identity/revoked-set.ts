@@ -35,13 +35,18 @@ export function createRevokedSet(entriesMax: number = REVOKED_ENTRIES_MAX): Revo
   const keysOf = (principal: Principal): readonly string[] => {
     const known = keys.get(principal)
     if (known !== undefined) return known
-    const { tenant, tokenId, grantId, subject, clientId } = principal
+    const { tenant, tokenId, grantId, subject, clientId, delegation } = principal
     const made = [
       keyOf('grant', tenant, grantId),
       keyOf('token', tenant, tokenId),
       keyOf('subject', tenant, subject),
       keyOf('client', tenant, clientId),
       keyOf('tenant', tenant, tenant),
+      // A token that was handed on ends with each of those that it came from.
+      ...(delegation?.exchanges ?? []).flatMap((from) => [
+        keyOf('token', tenant, from.tokenId),
+        keyOf('client', tenant, from.clientId),
+      ]),
     ]
     keys.set(principal, made)
     return made

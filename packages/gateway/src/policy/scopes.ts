@@ -69,6 +69,13 @@ export function scopesCover(
   return false
 }
 
+/** Whether a scope asks for nothing beyond the held ones: it is one of them, or a class that a held class contains. */
+export function scopeIsWithin(held: readonly string[], text: string): boolean {
+  if (held.includes(text)) return true
+  const scope = parseScope(text)
+  return scope?.kind === 'class' && scopesCover(held, scope.server, scope.toolClass, null)
+}
+
 /** All class scopes of a server, weakest first. */
 export function allClassScopes(server: ServerId): string[] {
   return TOOL_CLASSES.map((toolClass) => printClassScope(server, toolClass))

@@ -14,8 +14,8 @@ import {
 
 /** The two halves of the gateway that meet in a token: what one issues, the other accepts, and what one revokes, the other refuses. */
 describe('a token of the authorization server at the front door', () => {
-  let server: AuthorizationServerUnderTest
   let clock: AdjustableClock
+  let server: AuthorizationServerUnderTest
   let revocations: LiveRevocations
   let verifier: AccessTokenVerifier
   beforeAll(async () => {
@@ -69,6 +69,7 @@ describe('a token of the authorization server at the front door', () => {
     const { body } = await refresh(server, first.refresh)
     const second = String(body['access_token'])
     expect([await reasonOf(first.access), await reasonOf(second)]).toEqual(['accepted', 'accepted'])
+    // Longer than anybody would repeat it for.
     clock.forward(20)
     await refresh(server, first.refresh)
     expect([await reasonOf(first.access), await reasonOf(second)]).toEqual(['revoked', 'revoked'])

@@ -9,6 +9,7 @@ import type { Interaction, Interactions } from '#authorization-server/interactio
 import { type Clock, systemClock } from '#core/clock.ts'
 import { asServerId, asSubjectId, DEFAULT_TENANT, type ServerId, type SubjectId } from '#core/ids.ts'
 import { systemRandom } from '#core/random.ts'
+import { refused } from '#core/result.ts'
 import type { RolePolicy, ServerEntry, Snapshot } from '#core/snapshot.ts'
 import type { ToolClass } from '#core/tool-classes.ts'
 import type { HttpExchange } from '#http/exchange.ts'
@@ -88,6 +89,8 @@ export async function startAuthorizationServer(
   let snapshot = snapshotFor('http://127.0.0.1:1', options.servers ?? ['files', 'memory'])
   const snapshots = { current: () => snapshot, onSwap: () => () => undefined }
   const server = createAuthorizationServer({
+    // Exchanging tokens is tried where there are doors that take them: at the whole gateway.
+    accessTokens: { verify: async () => refused({ kind: 'invalid', reason: 'noDoorHere' }) },
     snapshots,
     store,
     sealer,

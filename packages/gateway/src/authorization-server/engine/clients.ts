@@ -11,6 +11,7 @@ const OFFERED_GRANT_TYPES: ReadonlySet<ClientGrantType> = new Set([
   'refresh_token',
   'client_credentials',
   'urn:ietf:params:oauth:grant-type:device_code',
+  'urn:ietf:params:oauth:grant-type:token-exchange',
 ])
 
 /**

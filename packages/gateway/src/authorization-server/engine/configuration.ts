@@ -226,7 +226,7 @@ function resourceServerInfo(context: Context, resource: string): object {
 function extraTokenClaims(context: Context, token: TokenSource): Record<string, unknown> {
   requireBinding(token)
   const { direct } = currentUnit()
-  if (direct !== null) return { gid: direct.grant.grantId }
+  if (direct !== null) return { ...direct.claims, gid: direct.grant.grantId }
   const entities = context.oidc?.entities
   const source = entities?.AuthorizationCode ?? entities?.RefreshToken ?? entities?.DeviceCode
   if (token.grantId === undefined || source === undefined) throw new Error('an access token has no grant to come from')

@@ -2,6 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { type Context, type GrantHandler, type Interaction, type OIDCProviderError, Provider } from 'oidc-provider'
 import type { Random } from '#core/random.ts'
 import type { HttpExchange } from '#http/exchange.ts'
+import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
 import { answerNotAvailable } from '../not-available.ts'
 import { createRedirectCheck } from './clients.ts'
@@ -35,6 +36,7 @@ export interface Engine {
 
 export interface EngineDependencies extends UnitDependencies {
   readonly random: Random
+  readonly accessTokens: Pick<AccessTokenVerifier, 'verify'>
   /** Told when the store failed: the caller sees only a 503. */
   readonly onFailure: (requestId: string, cause: unknown) => void
 }

@@ -1,14 +1,26 @@
+import { decodeJwt } from 'jose'
 import { type Context, errors, type GrantHandler, type Provider } from 'oidc-provider'
 import type { Clock } from '#core/clock.ts'
+import { asClientId } from '#core/ids.ts'
 import type { Random } from '#core/random.ts'
+import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { Store } from '#store/ports/store.ts'
 import { clientCredentials } from '../grants/client-credentials.ts'
-import type { DirectIssue, GrantProblem, GrantResult } from '../grants/direct-issue.ts'
+import { type DirectIssue, type GrantProblem, type GrantResult, problem } from '../grants/direct-issue.ts'
 import { standingGrant } from '../grants/standing-grant.ts'
+import {
+  ACCESS_TOKEN_TYPE,
+  type ExchangeParameters,
+  exchangeProblem,
+  exchangeToken,
+  subjectTokenRefused,
+} from '../grants/token-exchange.ts'
 import { accessTokenSeconds } from '../lifetimes.ts'
 import { currentUnit, type UnitOfWork } from './unit-of-work.ts'
 
 export interface DirectGrantsDependencies {
+  /** What judges access tokens at the doors. */
+  readonly accessTokens: Pick<AccessTokenVerifier, 'verify'>
   readonly store: Store
   readonly clock: Clock
   readonly random: Random
@@ -38,10 +50,69 @@ export function offerDirectGrants(
         params['scope'] = decided.value.scopes.join(' ')
         params['resource'] = decided.value.resource.resource
         await issue(context)
+        // RFC 8693 §2.2.1.
+        if (grantType === TOKEN_EXCHANGE)
+          context.body = { ...(context.body as object), issued_token_type: ACCESS_TOKEN_TYPE }
       },
       new Set(parameters),
     )
   offer('client_credentials', ['scope', 'resource'], (context, unit) => decideService(context, unit, dependencies))
+  offer(TOKEN_EXCHANGE, EXCHANGE_PARAMETERS, (context, unit) => decideExchange(context, unit, dependencies))
+}
+
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const EXCHANGE_PARAMETERS = [
+  'subject_token',
+  'subject_token_type',
+  'actor_token',
+  'requested_token_type',
+  'resource',
+  'audience',
+  'scope',
+]
+
+async function decideExchange(
+  context: Context,
+  unit: UnitOfWork,
+  { accessTokens }: DirectGrantsDependencies,
+): Promise<GrantResult<DirectIssue>> {
+  const { snapshot } = unit
+  const actor = snapshot.clients.get(asClientId(context.oidc?.client?.clientId ?? ''))
+  if (actor === undefined) return problem('unauthorized_client', 'notAnActor', 'This client may not act for others.')
+  const asked: ExchangeParameters = {
+    subjectToken: parameter(context, 'subject_token'),
+    subjectTokenType: parameter(context, 'subject_token_type'),
+    actorToken: parameter(context, 'actor_token'),
+    requestedTokenType: parameter(context, 'requested_token_type'),
+    resource: parameter(context, 'resource'),
+    audience: parameter(context, 'audience'),
+    scope: parameter(context, 'scope'),
+  }
+  const shown = exchangeProblem(asked)
+  if (!shown.ok) return shown
+  const { subjectToken } = shown.value
+  const verified = await accessTokens.verify(subjectToken, audienceOf(subjectToken), unit.clientAddress)
+  if (!verified.ok && verified.refusal.kind === 'unavailable')
+    return await unit.storing(() =>
+      Promise.reject(new Error(`a subject token cannot be judged: ${verified.refusal.reason}`)),
+    )
+  if (!verified.ok) return subjectTokenRefused(verified.refusal.reason)
+  const subject = verified.value
+  // What the person consented to must still be what that client is; the commit compares.
+  const first = subject.delegation?.exchanges.at(-1)?.clientId ?? subject.clientId
+  if ((await unit.resolveClient(first)).kind !== 'active') return subjectTokenRefused('clientNotActive')
+  const evidence = { jkt: unit.proof?.jkt ?? null, x5t: unit.certificate?.x5t ?? null }
+  return exchangeToken(subject, actor, asked, evidence, snapshot)
+}
+
+/** Of a token that nobody has verified: the verifier then holds the token to it. */
+function audienceOf(token: string): string {
+  try {
+    const { aud } = decodeJwt(token)
+    return typeof aud === 'string' ? aud : ''
+  } catch {
+    return ''
+  }
 }
 
 async function decideService(

@@ -15,6 +15,8 @@ export interface DirectIssue {
   readonly grant: DirectGrant
   /** The token does not outlive this, whatever the configured lifetime. Seconds since the epoch. */
   readonly endsAt: number
+  /** Claims besides those that every token has. */
+  readonly claims?: Readonly<Record<string, unknown>>
   /** For the audit record. */
   readonly detail: Readonly<Record<string, string>>
 }

@@ -223,7 +223,9 @@ const client = z
       .array(text('server:class'))
       .max(LIST_MAX)
       .default([])
-      .describe('All that it may be given where no person consents, as in `client_credentials`.'),
+      .describe(
+        'All that it may be given where no person consents: as itself (`client_credentials`), or with a token of somebody else (token exchange).',
+      ),
   })
   .describe('A client that you know. Other clients register themselves.')
 
