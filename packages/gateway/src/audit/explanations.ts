@@ -211,7 +211,8 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
   },
   challengeReused: {
     meaning: 'An authorization was begun with a code_challenge that had its code already.',
-    action: 'Nothing was given out. A client has to make a new one each time; if it does, somebody sends old links around.',
+    action:
+      'Nothing was given out. A client has to make a new one each time; if it does, somebody sends old links around.',
   },
   loginOver: {
     meaning: 'The login in which the person decided ended before they did (lifetimes.loginSessionSeconds).',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { asServerId, DEFAULT_TENANT } from '#core/ids.ts'
@@ -105,6 +106,10 @@ describe('what a refresh yields', () => {
 
   it('nothing that lay unused for half of its time', async () => {
     const first = await tokens('files:read files:write')
+    const now = Math.floor(Date.now() / 1000)
+    const id = createHash('sha256').update(String(first['refresh_token'])).digest('base64url')
+    const kept = await server.store.engine.find(DEFAULT_TENANT, 'RefreshToken', id, now)
+    expect(Math.abs((kept?.expiresAt ?? 0) - now - 4 * HOUR)).toBeLessThanOrEqual(2)
     forward(2 * HOUR)
     const { body } = await refresh(server, String(first['refresh_token']))
     expect(body['scope']).toBe('files:read')
