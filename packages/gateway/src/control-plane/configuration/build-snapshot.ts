@@ -1,7 +1,6 @@
-import { asServerId, type ClientId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
+import { asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
 import type {
   MutualTls,
-  PreregisteredClient,
   RolePolicy,
   SenderPolicy,
   SenderRule,
@@ -21,7 +20,7 @@ export function buildSnapshot(
   configuration: Configuration,
   effective: EffectiveGateway,
   upstreams: ReadonlyMap<string, UpstreamSpec>,
-  clients: ReadonlyMap<ClientId, PreregisteredClient>,
+  known: Pick<Snapshot, 'clients' | 'introspection'>,
   mutualTls: MutualTls | null,
   version: string,
 ): Snapshot {
@@ -44,7 +43,7 @@ export function buildSnapshot(
       mode: registration.mode ?? (effective.isLoopback ? 'open' : 'approval'),
       statements: registration.statements.flatMap(statementIssuer),
     },
-    clients,
+    ...known,
     servers,
     roles: new Map(
       Object.entries(configuration.roles ?? DEFAULT_ROLES).map(([name, role]) => [name, buildRole(name, role)]),
