@@ -245,6 +245,15 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
       'The parameters could not be used, or held the caller’s own access token or a credential of the gateway; the reason after the colon says which.',
     action: 'Look at the client. If it puts a token into tool arguments, find out why.',
   },
+  challengeReused: {
+    meaning: 'An authorization was begun with a code_challenge that had its code already.',
+    action:
+      'Nothing was given out. A client has to make a new one each time; if it does, somebody sends old links around.',
+  },
+  loginOver: {
+    meaning: 'The login in which the person decided ended before they did (lifetimes.loginSessionSeconds).',
+    action: 'Nothing was given out. They log in again.',
+  },
   refreshTokenOvertaken: {
     meaning:
       'A refresh token was used a second time within 20 seconds, when the client had gone on from the first use.',

@@ -1,6 +1,7 @@
 import type { ClientGrantType, ConfiguredAuthMethod } from './client-grant-types.ts'
 import type { ClientId, ServerId, TenantId } from './ids.ts'
 import type { Secret } from './secret.ts'
+import type { Tier } from './tiers.ts'
 import type { TokenAlgorithm } from './token-algorithms.ts'
 import type { ToolClass } from './tool-classes.ts'
 
@@ -133,9 +134,6 @@ export interface MutualTls {
 /** How tokens have to be bound to who sends them. `any`: to a key or to a certificate, whichever the client can. */
 export type SenderRule = 'none' | 'any' | 'dpop' | 'mtls'
 
-export const SENDER_TIERS = ['low', 'standard', 'sensitive', 'privileged'] as const
-export type SenderTier = (typeof SENDER_TIERS)[number]
-
 /** Where tokens have to be bound. The rules of a token's server, tiers and client hold together. */
 export interface SenderPolicy {
   /** Whether DPoP proofs have to repeat a nonce of ours (RFC 9449 §8, §9). */
@@ -143,13 +141,14 @@ export interface SenderPolicy {
   /** For servers that have no rule of their own. */
   readonly everywhere: SenderRule
   readonly servers: ReadonlyMap<ServerId, SenderRule>
-  readonly tiers: ReadonlyMap<SenderTier, SenderRule>
+  readonly tiers: ReadonlyMap<Tier, SenderRule>
   readonly clients: ReadonlyMap<string, SenderRule>
 }
 
 export interface Lifetimes {
+  /** At most, whatever the tier allows. */
   readonly accessTokenSeconds: number
-  /** Absolute, from the authorization. */
+  /** Absolute, from the authorization; at most, whatever the tier allows. */
   readonly refreshTokenSeconds: number
   /** Browser login session, from the login. */
   readonly loginSessionSeconds: number
@@ -189,6 +188,8 @@ export interface ProtectedResource {
   readonly toolClasses: ReadonlyMap<string, ToolClass>
   /** Tools that have a scope of their own: `{server}:tool:{percent-encoded name}`. */
   readonly toolScopes: ReadonlySet<string>
+  /** Operator's word on the tier of single tools; absent: that of their class. */
+  readonly toolTiers?: ReadonlyMap<string, Tier>
   /** What its access tokens are signed with; absent: ES256. */
   readonly tokenAlgorithm?: TokenAlgorithm
 }

@@ -1,7 +1,5 @@
-import type { ProtectedResource, SenderPolicy, SenderRule, SenderTier, Snapshot } from '#core/snapshot.ts'
-import type { ToolClass } from '#core/tool-classes.ts'
-import { isAdminApi } from './admin-api.ts'
-import { parseScope } from './scopes.ts'
+import type { ProtectedResource, SenderPolicy, SenderRule, Snapshot } from '#core/snapshot.ts'
+import { tierOf } from './tiers.ts'
 
 /** What a token is bound to, as its `cnf` says; null for none. */
 export type Binding = { readonly jkt: string | null; readonly x5t: string | null } | null
@@ -49,24 +47,4 @@ export function requireAll(rules: readonly SenderRule[]): SenderRequirement {
       return hasKey || hasCertificate ? null : 'bindingRequired'
     },
   }
-}
-
-const TIER_OF_CLASS: Readonly<Record<ToolClass, SenderTier>> = {
-  read: 'low',
-  write: 'standard',
-  send: 'standard',
-  financial: 'sensitive',
-  destructive: 'privileged',
-  execute: 'privileged',
-  admin: 'privileged',
-}
-
-/** What is no scope of this resource, or of a tool that nobody has classified, is taken for the strictest. */
-function tierOf(text: string, resource: ProtectedResource): SenderTier {
-  const scope = parseScope(text)
-  if (scope === null || scope.server !== resource.id) return 'privileged'
-  // Whoever changes the gateway itself (ADR 0008).
-  if (isAdminApi(resource)) return scope.kind === 'class' && scope.toolClass === 'read' ? 'low' : 'privileged'
-  const toolClass = scope.kind === 'tool' ? resource.toolClasses.get(scope.tool) : scope.toolClass
-  return toolClass === undefined ? 'privileged' : TIER_OF_CLASS[toolClass]
 }

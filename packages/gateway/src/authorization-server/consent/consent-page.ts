@@ -5,7 +5,7 @@ import { printClassScope } from '#policy/scopes.ts'
 import type { Account } from '#store/ports/accounts.ts'
 import { deviceFacts } from '../device/device-pages.ts'
 import type { Interaction } from '../interactions.ts'
-import { accessTokenSeconds } from '../lifetimes.ts'
+import { accessTokenSeconds, grantSeconds, takesRefreshToken } from '../lifetimes.ts'
 import { TOKEN_FIELD } from '../pages/accept-form.ts'
 import { errorSummary, layout } from '../pages/layout.ts'
 import { say, sayDuration, sayPlainly } from '../pages/say.ts'
@@ -16,6 +16,7 @@ import type { ScopeChoice, ScopeChoices } from './scope-choices.ts'
 
 const SCOPES_NAMED_MAX = 5
 const SCOPE_CHARACTERS_MAX = 60
+const ADMIN_READ = printClassScope(ADMIN_API_ID, 'read')
 const ADMIN_WRITE = printClassScope(ADMIN_API_ID, 'write')
 
 export interface ConsentPageInput {
@@ -73,7 +74,7 @@ ${choices.more.map((choice) => scopeRow(choice, ticked))}</fieldset>
 ${hasChoice ? html`<button${attributes({ class: isDoubtful ? 'quiet' : null })} name="decision" value="allow">${say('consent.allow')}</button>` : null}
 </div>
 </form>
-<p class="foot">${duration(interaction, snapshot)}</p>`,
+<p class="foot">${duration(interaction, snapshot, ticked)}</p>`,
   })
 }
 
@@ -88,10 +89,13 @@ function apiWarning({ server }: Interaction, client: Html, ticked: ReadonlySet<s
   return [say(ticked.has(ADMIN_WRITE) ? 'consent.warnApiWrite' : 'consent.warnApiRead', { client })]
 }
 
-function duration({ server }: Interaction, snapshot: Snapshot): Html {
-  const longest = sayDuration(snapshot.lifetimes.refreshTokenSeconds)
+function duration({ server }: Interaction, snapshot: Snapshot, ticked: ReadonlySet<string>): Html {
+  // Of the admin API the page says how long reading alone would last.
+  const scopes = isAdminApi(server) ? [ADMIN_READ] : [...ticked]
+  const isRefreshed = takesRefreshToken(server, scopes, snapshot)
+  const longest = sayDuration(grantSeconds(server, scopes, snapshot, isRefreshed))
   if (!isAdminApi(server)) return say('consent.foot', { duration: longest })
-  return say('consent.footApi', { short: sayDuration(accessTokenSeconds(server, snapshot)), duration: longest })
+  return say('consent.footApi', { short: sayDuration(accessTokenSeconds(server, scopes, snapshot)), duration: longest })
 }
 
 /** The name to show: cleaned, or a sentence saying that there is none. */

@@ -1,5 +1,6 @@
 import type { Adapter, Payload } from 'oidc-provider'
 import { engineClient, sendsSecretAsConfigured } from './clients.ts'
+import { narrowRefreshToken } from './narrow-refresh.ts'
 import { currentUnit } from './unit-of-work.ts'
 
 /** Why the engine revokes a grant, by what it was doing. */
@@ -25,7 +26,12 @@ export function createAdapter(model: string): Adapter {
     async find(id) {
       const unit = currentUnit()
       if (model === 'PushedAuthorizationRequest') return findPushed(id)
-      if (model !== 'Client') return unit.find(model, id)
+      if (model !== 'Client') {
+        const found = await unit.find(model, id)
+        return found !== undefined && model === 'RefreshToken' && unit.endpoint === 'token'
+          ? narrowRefreshToken(found, unit)
+          : found
+      }
       const resolution = await unit.resolveClient(id)
       if (sendsSecretAsConfigured(resolution, unit.secretIn)) return engineClient(resolution, id)
       // RFC 6749 §5.2: to the engine it is a client that nobody knows, which is what the caller is told of every failed authentication.

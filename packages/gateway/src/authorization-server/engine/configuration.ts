@@ -11,7 +11,7 @@ import { findProtectedResource } from '#policy/admin-api.ts'
 import { splitScopes } from '#policy/scopes.ts'
 import type { Store } from '#store/ports/store.ts'
 import { SCOPES_UNKNOWN_PARAMETER } from '../authorize-parameters.ts'
-import { accessTokenSeconds, takesRefreshToken } from '../lifetimes.ts'
+import { accessTokenSeconds, idleSeconds, takesRefreshToken } from '../lifetimes.ts'
 import { CERTIFICATE_AUTH_METHODS, CLIENT_ASSERTION_ALGORITHMS } from '../metadata.ts'
 import { allScopesOf } from '../requested-scopes.ts'
 import { subjectMatches } from '../sender/subject-matches.ts'
@@ -129,7 +129,7 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
     loadExistingGrant: existingGrant,
     expiresWithSession: () => false,
     issueRefreshToken: (_: Context, client: Client, source: TokenSource) =>
-      client.grantTypeAllowed('refresh_token') && takesRefreshToken(splitScopes(source.scope)),
+      client.grantTypeAllowed('refresh_token') && mayBeRefreshed(source),
     rotateRefreshToken: true,
     revokeGrantPolicy: () => true,
     extraTokenClaims,
@@ -154,18 +154,19 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
         const { snapshot } = currentUnit()
         const resource = findProtectedResource(token.aud, snapshot)
         if (resource === null) throw new Error('an access token is for nothing that is ours')
-        const seconds = accessTokenSeconds(resource, snapshot)
+        const seconds = accessTokenSeconds(resource, splitScopes(token.scope), snapshot)
         return atLeastOne(Math.min(seconds, secondsLeft(context.oidc?.entities.Grant, clock)))
       },
       ClientCredentials: () => {
         const { direct, snapshot, now } = currentUnit()
         if (direct === null) throw new Error('a token that nobody decided to give')
-        return atLeastOne(Math.min(accessTokenSeconds(direct.resource, snapshot), direct.endsAt - now))
+        return atLeastOne(Math.min(accessTokenSeconds(direct.resource, direct.scopes, snapshot), direct.endsAt - now))
       },
       AuthorizationCode: CODE_SECONDS,
       DeviceCode: DEVICE_CODE_SECONDS,
-      // Absolute: a rotated token expires when its grant does, however often it was rotated (RFC 9700 §4.14.2).
-      RefreshToken: (context: Context) => atLeastOne(secondsLeft(context.oidc?.entities.Grant, clock)),
+      // Absolute: a rotated token expires when its grant does, however often it was rotated (RFC 9700 §4.14.2); or when nobody uses it.
+      RefreshToken: (context: Context, token: TokenSource) =>
+        atLeastOne(Math.min(secondsLeft(context.oidc?.entities.Grant, clock), idleSecondsOf(token))),
       Interaction: INTERACTION_SECONDS,
       // Counted from the login, not from the last use; a session nobody has logged into lives no longer than an interaction.
       Session: (_: Context, session: Session) =>
@@ -182,6 +183,18 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
     fetch: fetchKeys,
     fetchResponseBodyLimits: { jwks_uri: JWKS_BYTES_MAX },
   }
+}
+
+function mayBeRefreshed(source: TokenSource): boolean {
+  const { snapshot } = currentUnit()
+  const resource = findProtectedResource(source.resource, snapshot)
+  return resource !== null && takesRefreshToken(resource, splitScopes(source.scope), snapshot)
+}
+
+function idleSecondsOf(token: TokenSource): number {
+  const { snapshot } = currentUnit()
+  const resource = findProtectedResource(token.resource, snapshot)
+  return resource === null ? 0 : idleSeconds(resource, splitScopes(token.scope), snapshot)
 }
 
 /** The grant that this interaction's consent opened, and no other: one authorization is one grant (ADR 0004). */

@@ -156,7 +156,7 @@ async function decideService(
   )
   if (!asked.ok) return asked
   const { service, resource, scopes } = asked.value
-  const endsAt = now + accessTokenSeconds(resource, snapshot)
+  const endsAt = now + accessTokenSeconds(resource, scopes, snapshot)
   const { grants } = store
   const grant = await unit.storing(() =>
     standingGrant(asked.value, endsAt, { grants, tenant: snapshot.tenant, random, now, nowMs: clock.nowMs() }),

@@ -89,8 +89,14 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
         if (!granted.every((scope) => allowed.includes(scope))) return refuseConsent(matter, unit, 'scopeBeyondRole')
 
         const grantId = asGrantId(uuidv7(random, clock.nowMs()))
-        const isRefreshed = client.metadata.grant_types.includes('refresh_token') && takesRefreshToken(granted)
-        const seconds = grantSeconds(server, unit.snapshot, isRefreshed)
+        const isRefreshed =
+          client.metadata.grant_types.includes('refresh_token') && takesRefreshToken(server, granted, unit.snapshot)
+        // Nothing outlives the login that allowed it.
+        const seconds = Math.min(
+          grantSeconds(server, granted, unit.snapshot, isRefreshed),
+          await loginSecondsLeft(pending, unit),
+        )
+        if (seconds <= 0) return refuseConsent(matter, unit, 'loginOver')
         const grant = { grantId, clientId: client.clientId, resource: server.resource, scopes: granted }
         await engine.saveGrant({ ...grant, accountId, seconds })
         unit.openGrant({
@@ -204,6 +210,13 @@ function loginResult(outcome: LoginOutcome): Record<string, unknown> {
 function resumeUrl({ uid, deviceCode }: PendingInteraction, { snapshot }: UnitOfWork): string {
   const path = deviceCode === undefined ? '/oauth/authorize' : '/device'
   return `${snapshot.publicUrl}${path}/${encodeURIComponent(uid)}`
+}
+
+/** Of the login that the person decides in; 0 where it is gone. */
+async function loginSecondsLeft({ session }: PendingInteraction, unit: UnitOfWork): Promise<number> {
+  const login = session?.uid === undefined ? undefined : await unit.findByUid('Session', session.uid)
+  const since = login?.['loginTs']
+  return typeof since === 'number' ? since + unit.snapshot.lifetimes.loginSessionSeconds - unit.now : 0
 }
 
 function secondsLeft(pending: PendingInteraction, unit: UnitOfWork): number {

@@ -138,6 +138,8 @@ declare module 'oidc-provider' {
 
   export class Provider {
     constructor(issuer: string, configuration: object)
+    /** Of the request under way in this asynchronous context. */
+    static get ctx(): Context | undefined
     proxy: boolean
     silent: boolean
     readonly Client: { readonly prototype: { redirectUriAllowed: (this: Client, redirectUri: string) => boolean } }

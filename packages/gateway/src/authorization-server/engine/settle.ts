@@ -10,6 +10,7 @@ import type { Store } from '#store/ports/store.ts'
 import { devicePage } from '../device/device-pages.ts'
 import { errorPage } from '../pages/error-page.ts'
 import { readRevocableToken } from '../revocation/read-revocable-token.ts'
+import { CHALLENGE_MODEL, refuseChallenge, useChallenge } from './challenge-once.ts'
 import { show } from './device-hooks.ts'
 import { POLL_SECONDS } from './device-polling.ts'
 import { USED_ASSERTION } from './direct-grants.ts'
@@ -169,6 +170,7 @@ async function settleAuthorization(context: Context, unit: UnitOfWork): Promise<
   const isDevice = unit.endpoint === 'device' || unit.endpoint === 'deviceResume'
   const grantId = isDevice ? entities?.DeviceCode?.grantId : entities?.AuthorizationCode?.grantId
   if (grantId !== undefined) unit.requireLiveGrant(grantId)
+  if (entities?.AuthorizationCode !== undefined) useChallenge(context, unit)
   const committed = await unit.commit([])
   if (committed.outcome === 'documentGone' && !unit.isRepeat) {
     unit.isOvertaken = true
@@ -177,11 +179,17 @@ async function settleAuthorization(context: Context, unit: UnitOfWork): Promise<
   if (committed.outcome !== 'committed') {
     // The cookies name documents that were not stored.
     context.res.removeHeader('set-cookie')
-    if (committed.outcome === 'duplicate') show(context, 409, devicePage('used'))
+    if (committed.outcome === 'duplicate' && committed.model === CHALLENGE_MODEL) {
+      refuseChallenge(context)
+      nameRequest(context, unit)
+    } else if (committed.outcome === 'duplicate') show(context, 409, devicePage('used'))
     else showPage(context, unit)
     await unit.recordRefusal({
       ...base(context, unit, 'request.refused', 'refused'),
-      reason: committed.outcome,
+      reason:
+        committed.outcome === 'duplicate' && committed.model === CHALLENGE_MODEL
+          ? 'challengeReused'
+          : committed.outcome,
       detail: { endpoint: unit.endpoint },
     })
     return

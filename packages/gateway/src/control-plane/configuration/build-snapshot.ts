@@ -1,17 +1,17 @@
 import { asClientId, asServerId, type ClientId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
-import {
-  type MutualTls,
-  type PreregisteredClient,
-  type RolePolicy,
-  SENDER_TIERS,
-  type SenderPolicy,
-  type SenderRule,
-  type ServerEntry,
-  type Snapshot,
-  type StatementIssuer,
-  type TrustedIssuer,
-  type UpstreamSpec,
+import type {
+  MutualTls,
+  PreregisteredClient,
+  RolePolicy,
+  SenderPolicy,
+  SenderRule,
+  ServerEntry,
+  Snapshot,
+  StatementIssuer,
+  TrustedIssuer,
+  UpstreamSpec,
 } from '#core/snapshot.ts'
+import { TIERS } from '#core/tiers.ts'
 import { DEFAULT_TOKEN_ALGORITHM } from '#core/token-algorithms.ts'
 import { DEFAULT_ROLES } from './default-roles.ts'
 import type { EffectiveGateway } from './effective.ts'
@@ -87,6 +87,7 @@ function buildServer(id: string, section: ServerSection, upstream: UpstreamSpec,
     upstream,
     baselineClasses: [...new Set(section.baseline)],
     toolClasses: new Map(tools.map(([name, tool]) => [name, tool.class])),
+    toolTiers: new Map(tools.flatMap(([name, { tier }]) => (tier === undefined ? [] : [[name, tier] as const]))),
     toolScopes: new Set(tools.filter(([, tool]) => tool.scope).map(([name]) => name)),
     tokenAlgorithm: section.tokenAlgorithm,
     limits: section.limits,
@@ -103,7 +104,7 @@ function buildSenders({ senderConstraint, servers }: Configuration): SenderPolic
     requiresNonce: nonces === 'required',
     everywhere: require,
     servers: new Map(ruled),
-    tiers: new Map(SENDER_TIERS.flatMap((tier) => asking(tier, tiers[tier]))),
+    tiers: new Map(TIERS.flatMap((tier) => asking(tier, tiers[tier]))),
     clients: new Map(Object.entries(clients).flatMap(([id, rule]) => asking(id, rule))),
   }
 }

@@ -61,8 +61,8 @@ describe('a configuration', () => {
       statements: [],
     })
     expect(snapshot.lifetimes).toEqual({
-      accessTokenSeconds: 900,
-      refreshTokenSeconds: 14400,
+      accessTokenSeconds: 1800,
+      refreshTokenSeconds: 28800,
       loginSessionSeconds: 28800,
     })
     expect(snapshot.signing).toEqual({
@@ -78,6 +78,7 @@ describe('a configuration', () => {
       upstream: { kind: 'stdio', command: '/opt/node', args: ['server.js'], env: new Map(), cwd: folder },
       baselineClasses: ['read'],
       toolClasses: new Map(),
+      toolTiers: new Map(),
       toolScopes: new Set(),
       tokenAlgorithm: 'ES256',
       limits: {

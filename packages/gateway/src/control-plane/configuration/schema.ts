@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CLIENT_GRANT_TYPES, CONFIGURED_AUTH_METHODS } from '#core/client-grant-types.ts'
+import { TIERS } from '#core/tiers.ts'
 import { DEFAULT_TOKEN_ALGORITHM, TOKEN_ALGORITHMS } from '#core/token-algorithms.ts'
 import { TOOL_CLASSES } from '#core/tool-classes.ts'
 import { SCHEMA_PATTERN } from '#store/ports/settings.ts'
@@ -271,12 +272,12 @@ const trustedIssuer = z
 
 const lifetimes = z
   .strictObject({
-    accessTokenSeconds: whole(60, 1_800, 900, 'Life of an access token. At most 30 minutes.'),
+    accessTokenSeconds: whole(60, 1_800, 1_800, 'Longest life of an access token; less by the tier of what it may do.'),
     refreshTokenSeconds: whole(
       300,
       28_800,
-      14_400,
-      'Life of a refresh family, counted from the authorization. At most 8 hours.',
+      28_800,
+      'Longest life of a refresh family, counted from the authorization; less by the tier of what it may do.',
     ),
     loginSessionSeconds: whole(
       300,
@@ -440,6 +441,12 @@ const tool = z
       'What the tool can do, in your word; replaces what its name, schema and annotations suggest.',
     ),
     scope: z.boolean().default(false).describe('Gives the tool a scope of its own, `{server}:tool:{name}`.'),
+    tier: z
+      .enum(TIERS)
+      .optional()
+      .describe(
+        'How long tokens for the tool live. Absent: as its class says. `sensitive` for tools that read personal data.',
+      ),
   })
   .describe('One tool.')
 
