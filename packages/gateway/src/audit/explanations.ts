@@ -75,6 +75,42 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     meaning: 'A token that had been handed on three times was to be exchanged once more.',
     action: 'Shorten the chain of agents.',
   },
+  assertionIssuerUnknown: {
+    meaning: 'An assertion came whose issuer the configuration does not name.',
+    action: 'If it should be trusted: add it to `trustedIssuers`, with `issuer` exactly as in `iss`.',
+  },
+  workloadUnknown: {
+    meaning: 'A good assertion of a trusted issuer fits no workload of the configuration.',
+    action: 'If it should: compare its claims with `claims` of the workload; they are compared exactly.',
+  },
+  workloadAmbiguous: {
+    meaning: 'A good assertion of a trusted issuer fits two workloads of the configuration.',
+    action: 'Write claims that tell the two apart.',
+  },
+  assertionForOthers: {
+    meaning: 'An assertion of a trusted issuer was made for somebody else.',
+    action: 'Let the platform make it for `gateway.publicUrl`, or write the workload’s `audience`.',
+  },
+  assertionReplayed: {
+    meaning: 'An assertion that is good once came a second time. Nothing was given for it.',
+    action: 'A program that keeps it needs `repeatable`. Otherwise somebody has a copy.',
+  },
+  assertionSignatureInvalid: {
+    meaning: 'An assertion is not signed by the issuer that it names.',
+    action: 'If keys were pinned: has the issuer new ones? Otherwise somebody made it up.',
+  },
+  assertionKeyUnknown: {
+    meaning: 'An assertion is signed with a key that its issuer does not publish, or that is not pinned.',
+    action: 'If keys were pinned: has the issuer new ones? Otherwise somebody made it up.',
+  },
+  assertionKeysUnavailable: {
+    meaning: 'The keys of a trusted issuer could not be fetched. Its assertions were answered with 503.',
+    action: 'Is `jwksUri` right, and may its host be reached (`network`)?',
+  },
+  assertionLivesTooLong: {
+    meaning: 'An assertion was made for longer than the configuration lets it live.',
+    action: 'Let the platform make shorter ones, or raise `lifetimeSecondsMax`.',
+  },
   notAService: {
     meaning: 'A client asked for a token in its own name, and the configuration does not let it.',
     action: 'If it should: write `client_credentials` and `scopes` at it under `clients`.',

@@ -10,12 +10,15 @@ import { pageHeaders } from '#http/page-headers.ts'
 import { sendEmpty, sendHtml, sendJson } from '#http/respond.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import { createFailureBudget } from '#identity/failure-budget.ts'
-import type { DpopProof } from '#identity/sender/dpop-proof.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
 import { addressGroup } from '#net/addresses.ts'
+import { fetchDocument } from '#net/fetch-document.ts'
 import type { Store } from '#store/ports/store.ts'
+import { admitWorkload } from './assertions/admit-workload.ts'
+import { refuseAssertion } from './assertions/refuse-assertion.ts'
 import { authorizeParameters, deviceParameters, pushedParameters } from './authorize-parameters.ts'
+import { createIssuerKeys } from './clients/issuer-keys.ts'
 import type { ClientRegistry } from './clients/registry.ts'
 import { startCollector } from './collect-expired.ts'
 import { deviceRoutes } from './device/device-endpoint.ts'
@@ -77,25 +80,27 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
   const engineOf = engineByIssuer({ ...dependencies, onFailure })
   const failures = createFailureBudget(clock)
   const collector = startCollector(store.engine, clock)
+  const issuerKeys = createIssuerKeys(fetchDocument, clock)
 
   const unitFor = (
     exchange: HttpExchange,
     endpoint: Endpoint,
     snapshot: Snapshot,
-    proof: DpopProof | null = null,
-    secretIn: UnitOfWork['secretIn'] = null,
-    typedUserCode: string | null = null,
+    shown: Partial<Pick<UnitOfWork, 'proof' | 'secretIn' | 'typedUserCode' | 'workload'>> = {},
   ) =>
     new UnitOfWork(dependencies, {
       snapshot,
       endpoint,
-      secretIn,
-      typedUserCode,
+      ...shown,
       requestId: exchange.requestId,
       clientAddress: exchange.clientAddress,
-      proof,
       certificate: exchange.certificate ?? null,
     })
+
+  const workloadOf = (parameters: URLSearchParams, secretIn: UnitOfWork['secretIn'], snapshot: Snapshot) => {
+    const showsClient = secretIn !== null || ['client_id', 'client_assertion'].some((name) => parameters.has(name))
+    return admitWorkload(parameters, showsClient, snapshot, { keys: issuerKeys, now: clock.nowSeconds() })
+  }
 
   /** False when too much was begun from there, or nothing can be, and the exchange has been answered. */
   const mayBegin = async (
@@ -167,7 +172,19 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     // A server may have been given another algorithm a moment ago.
     if (endpoint === 'token') await keys.ensure(snapshot.signing.algorithms)
     if (begins && !(await mayBegin(exchange, snapshot, 'program', endpoint))) return
-    const unit = unitFor(exchange, endpoint, snapshot, proof.value, placeOfSecret(exchange, parameters))
+    const secretIn = placeOfSecret(exchange, parameters)
+    const workload = endpoint === 'token' ? await workloadOf(parameters, secretIn, snapshot) : ok(null)
+    if (!workload.ok) {
+      const { kind, reason } = workload.refusal
+      if (kind === 'invalid') {
+        failures.countFailure(exchange.clientAddress)
+        return await refuseAssertion(audit, exchange, snapshot, reason)
+      }
+      onFailure(exchange.requestId, new Error(reason))
+      return answerNotAvailable(exchange, 'program')
+    }
+    if (workload.value !== null) parameters.set('client_id', workload.value.workload.clientId)
+    const unit = unitFor(exchange, endpoint, snapshot, { proof: proof.value, secretIn, workload: workload.value })
     await engineOf(snapshot).answer(exchange, unit, path, parameters)
     const { statusCode } = exchange.response
     const isFailure = (statusCode === 400 || statusCode === 401) && unit.refusal?.code !== 'authorization_pending'
@@ -192,7 +209,12 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     ...dependencies,
     mayBegin: (exchange, snapshot) => mayBegin(exchange, snapshot, 'person', 'device'),
     run: (exchange, snapshot, { endpoint, path, typed }, fields) =>
-      engineOf(snapshot).answer(exchange, unitFor(exchange, endpoint, snapshot, null, null, typed), path, fields),
+      engineOf(snapshot).answer(
+        exchange,
+        unitFor(exchange, endpoint, snapshot, { typedUserCode: typed }),
+        path,
+        fields,
+      ),
     hasSession: (exchange, snapshot) =>
       runUnit(unitFor(exchange, 'device', snapshot), () => engineOf(snapshot).hasSession(exchange)),
     onStoreFailure: (exchange, cause) => {

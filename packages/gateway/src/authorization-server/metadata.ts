@@ -2,6 +2,7 @@ import { CLIENT_AUTH_METHODS, type ClientGrantType } from '#core/client-grant-ty
 import type { Snapshot } from '#core/snapshot.ts'
 import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { baselineScopes } from '#policy/decide.ts'
+import { JWT_BEARER } from './assertions/admit-workload.ts'
 import { offersClientCredentials } from './grants/client-credentials.ts'
 
 /** With client certificates (RFC 8705 §2), where they reach us. */
@@ -37,6 +38,7 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
       'authorization_code',
       'refresh_token',
       ...(offersClientCredentials(snapshot) ? ['client_credentials'] : []),
+      ...(takesWorkloads(snapshot) ? [JWT_BEARER] : []),
       ...([DEVICE_GRANT, TOKEN_EXCHANGE] as const).filter((grantType) => isOffered(grantType, snapshot)),
     ],
     token_endpoint_auth_methods_supported: authMethods(snapshot),
@@ -75,6 +77,10 @@ const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 /** Whether some client of the configuration may use it. */
 function isOffered(grantType: ClientGrantType, { clients }: Snapshot): boolean {
   return [...clients.values()].some(({ grantTypes }) => grantTypes.includes(grantType))
+}
+
+function takesWorkloads({ trustedIssuers = [] }: Snapshot): boolean {
+  return trustedIssuers.some(({ workloads }) => workloads.length > 0)
 }
 
 function offersDevices(snapshot: Snapshot): boolean {

@@ -14,6 +14,7 @@ const TOKEN_PARAMETERS = [
   'code_verifier',
   'refresh_token',
   'device_code',
+  'assertion',
   'subject_token',
   'subject_token_type',
   'actor_token',

@@ -24,6 +24,8 @@ export interface Snapshot {
   readonly registration: RegistrationPolicy
   /** Clients that the operator wrote down. */
   readonly clients: ReadonlyMap<ClientId, PreregisteredClient>
+  /** Whose assertions are exchanged for tokens. */
+  readonly trustedIssuers?: readonly TrustedIssuer[]
   readonly servers: ReadonlyMap<ServerId, ServerEntry>
   /** Resource servers that may ask about tokens (RFC 7662), by id. */
   readonly introspection: ReadonlyMap<string, IntrospectionClient>
@@ -64,6 +66,32 @@ export interface StatementIssuer {
     | { readonly kind: 'jwksUri'; readonly jwksUri: string; readonly network: 'public' | 'private' | 'loopback' }
   /** Clients that its statements may have let in at a time. */
   readonly clientsMax: number
+}
+
+/** Somebody whose signed word about workloads is taken (RFC 7523). */
+export interface TrustedIssuer {
+  /** In the configuration. */
+  readonly name: string
+  /** `iss`, byte for byte. */
+  readonly issuer: string
+  readonly keys: StatementIssuer['keys']
+  readonly workloads: readonly Workload[]
+}
+
+/** A program that its platform vouches for. It has no account, no secret and no registration. */
+export interface Workload {
+  /** `workload:{issuer}:{name}`, which no other client can be called. */
+  readonly clientId: ClientId
+  readonly name: string
+  /** `aud` of its assertions; null: this gateway. */
+  readonly audience: string | null
+  /** What its assertions have to say: each claim exactly one of these values. At least one claim. */
+  readonly claims: ReadonlyMap<string, readonly string[]>
+  readonly scopes: readonly string[]
+  /** Assertions that live longer are refused. */
+  readonly lifetimeSecondsMax: number
+  /** Whether one assertion may come more than once: some platforms give out one for hours. */
+  readonly isRepeatable: boolean
 }
 
 /** A client of the configuration: known by the operator's word, so its name is no claim. */

@@ -12,21 +12,22 @@ export interface Service {
   readonly scopes: readonly string[]
 }
 
-type Configured = Pick<Snapshot, 'clients'>
+type Configured = Pick<Snapshot, 'clients' | 'trustedIssuers'>
 
-const known = new WeakMap<Configured['clients'], ReadonlyMap<string, Service>>()
+const known = new WeakMap<Configured, ReadonlyMap<string, Service>>()
 
 /** By subject. Worked out once per configuration. */
-export function servicesOf({ clients }: Configured): ReadonlyMap<string, Service> {
-  const kept = known.get(clients)
+export function servicesOf(snapshot: Configured): ReadonlyMap<string, Service> {
+  const kept = known.get(snapshot)
   if (kept !== undefined) return kept
   const services = new Map<string, Service>()
-  for (const { clientId, name, grantTypes, scopes } of clients.values()) {
-    if (!grantTypes.includes('client_credentials')) continue
+  const speaking = [...snapshot.clients.values()].filter(({ grantTypes }) => grantTypes.includes('client_credentials'))
+  const workloads = (snapshot.trustedIssuers ?? []).flatMap((issuer) => issuer.workloads)
+  for (const { clientId, name, scopes } of [...speaking, ...workloads]) {
     const subject = serviceSubject(clientId)
     services.set(subject, { subject, name, clientId, scopes })
   }
-  known.set(clients, services)
+  known.set(snapshot, services)
   return services
 }
 

@@ -17,7 +17,7 @@ import { createIssuerKeys, type IssuerKeys } from './issuer-keys.ts'
 import { clientIdHost, createKnownClients, type KnownClients, readStoredMetadata } from './known-clients.ts'
 import { findLookalikes, type NamedClient } from './lookalike-names.ts'
 import { CLIENT_ID_URL_LENGTH_MAX, looksLikeUrl, parseMetadataDocumentUrl } from './metadata-document-url.ts'
-import { preregisteredNames, resolvePreregistered } from './preregistered.ts'
+import { preregisteredNames, resolvePreregistered, resolveWorkload } from './preregistered.ts'
 import { isLocalhostOnly, redirectIsAllowed } from './redirect-uris.ts'
 import { registerClient } from './register-client.ts'
 import type { ClientMetadataWire, ClientRegistry, ClientResolution } from './registry.ts'
@@ -73,6 +73,8 @@ async function resolveClient(
   if (clientId.length > CLIENT_ID_URL_LENGTH_MAX) return { kind: 'unknown' }
   const preregistered = snapshot.clients.get(clientId)
   if (preregistered !== undefined) return resolvePreregistered(preregistered)
+  const workload = resolveWorkload(clientId, snapshot)
+  if (workload !== null) return workload
   const stored = await context.store.clients.find(snapshot.tenant, clientId)
   if (stored !== null) return await resolveStored(stored, snapshot, context)
   if (!looksLikeUrl(clientId)) return { kind: 'unknown' }

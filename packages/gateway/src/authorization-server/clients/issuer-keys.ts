@@ -16,10 +16,10 @@ const FRESH_MS = 10 * 60_000
 /** A statement can name any key: however many do, an issuer is asked no more often. */
 const ASKED_AGAIN_MS = 60_000
 
-/** Public keys of those who sign software statements. */
+/** Public keys of those whose signed word is taken: issuers of software statements and of assertions. */
 export interface IssuerKeys {
   /** Null when they cannot be had now. `mayBeStale`: the one looked for was not among them. */
-  of(issuer: StatementIssuer, mayBeStale: boolean): Promise<readonly JWK[] | null>
+  of(issuer: Pick<StatementIssuer, 'keys'>, mayBeStale: boolean): Promise<readonly JWK[] | null>
 }
 
 interface Kept {

@@ -1,3 +1,4 @@
+import type { ClientId } from '#core/ids.ts'
 import type { CertificateName, PreregisteredClient, Snapshot } from '#core/snapshot.ts'
 import type { CertificateSubjectWire } from '../sender/certificate-subject.ts'
 import type { KnownClient } from './known-clients.ts'
@@ -26,6 +27,21 @@ export function resolvePreregistered(client: PreregisteredClient): ClientResolut
       },
     },
   }
+}
+
+/** A workload as the client that it is: whoever brings its assertion needs no other proof, and it can do nothing else with it. */
+export function resolveWorkload(clientId: ClientId, { trustedIssuers = [] }: Snapshot): ClientResolution | null {
+  const workload = trustedIssuers.flatMap(({ workloads }) => workloads).find((one) => one.clientId === clientId)
+  if (workload === undefined) return null
+  const { name, scopes } = workload
+  const nothing = { redirectUris: [], secret: null, keys: null, authMethod: 'none' } as const
+  return resolvePreregistered({
+    ...nothing,
+    clientId,
+    name,
+    scopes,
+    grantTypes: ['urn:ietf:params:oauth:grant-type:jwt-bearer'],
+  })
 }
 
 /** What others must not look like. They were there first, whenever the others came. */

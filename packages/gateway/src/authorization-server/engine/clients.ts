@@ -12,6 +12,7 @@ const OFFERED_GRANT_TYPES: ReadonlySet<ClientGrantType> = new Set([
   'client_credentials',
   'urn:ietf:params:oauth:grant-type:device_code',
   'urn:ietf:params:oauth:grant-type:token-exchange',
+  'urn:ietf:params:oauth:grant-type:jwt-bearer',
 ])
 
 /**

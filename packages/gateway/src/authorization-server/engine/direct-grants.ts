@@ -5,6 +5,7 @@ import { asClientId } from '#core/ids.ts'
 import type { Random } from '#core/random.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { Store } from '#store/ports/store.ts'
+import { JWT_BEARER } from '../assertions/admit-workload.ts'
 import { clientCredentials } from '../grants/client-credentials.ts'
 import { type DirectIssue, type GrantProblem, type GrantResult, problem } from '../grants/direct-issue.ts'
 import { standingGrant } from '../grants/standing-grant.ts'
@@ -57,9 +58,12 @@ export function offerDirectGrants(
       new Set(parameters),
     )
   offer('client_credentials', ['scope', 'resource'], (context, unit) => decideService(context, unit, dependencies))
+  offer(JWT_BEARER, ['assertion', 'scope', 'resource'], (context, unit) => decideAssertion(context, unit, dependencies))
   offer(TOKEN_EXCHANGE, EXCHANGE_PARAMETERS, (context, unit) => decideExchange(context, unit, dependencies))
 }
 
+/** Model of the marks of assertions that are good once. */
+export const USED_ASSERTION = 'UsedAssertion'
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const EXCHANGE_PARAMETERS = [
   'subject_token',
@@ -113,6 +117,29 @@ function audienceOf(token: string): string {
   } catch {
     return ''
   }
+}
+
+/** RFC 7523 §2.1: a workload, whose assertion was verified before the engine was asked anything. */
+async function decideAssertion(
+  context: Context,
+  unit: UnitOfWork,
+  dependencies: DirectGrantsDependencies,
+): Promise<GrantResult<DirectIssue>> {
+  const { workload: admitted } = unit
+  // Somebody else who knows what a workload is called.
+  if (admitted?.workload.clientId !== context.oidc?.client?.clientId || admitted === null)
+    return problem('invalid_grant', 'assertionNotTaken', 'The assertion is not good for this client.')
+  const { use, issuer, subject } = admitted
+  if (use !== null && (await unit.find(USED_ASSERTION, use.key)) !== undefined) return assertionReplayed()
+  const decided = await decideService(context, unit, dependencies)
+  if (!decided.ok) return decided
+  // Two at once meet in the insert. A request that is refused for something else leaves the assertion good.
+  if (use !== null) unit.put('insert', USED_ASSERTION, use.key, {}, Math.max(1, use.until - unit.now))
+  return { ok: true, value: { ...decided.value, detail: { assertionIssuer: issuer, assertionSubject: subject } } }
+}
+
+function assertionReplayed(): GrantResult<never> {
+  return problem('invalid_grant', 'assertionReplayed', 'The assertion was used before.')
 }
 
 async function decideService(

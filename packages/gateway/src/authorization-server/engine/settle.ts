@@ -13,6 +13,7 @@ import { readRevocableToken } from '../revocation/read-revocable-token.ts'
 import { CHALLENGE_MODEL, refuseChallenge, useChallenge } from './challenge-once.ts'
 import { show } from './device-hooks.ts'
 import { POLL_SECONDS } from './device-polling.ts'
+import { USED_ASSERTION } from './direct-grants.ts'
 import { STARTED_ELSEWHERE } from './error-pages.ts'
 import { DEVICE_NOT_ALLOWED, GRANT_NOT_ALLOWED, PROOF_REPLAYED, reasonOf, TOKEN_REUSED } from './reasons.ts'
 import { findRepeat, keepForRepeat } from './repeat-refresh.ts'
@@ -82,7 +83,7 @@ async function settleToken(context: Context, unit: UnitOfWork): Promise<void> {
  * code or refresh token that was not redeemed is not used up.
  */
 async function settleRefusal(context: Context, unit: UnitOfWork, activity: AuditEvent['activity']): Promise<void> {
-  const kept = unit.operations.filter((operation) => operation.kind === 'revokeGrant' || operation.kind === 'insert')
+  const kept = unit.operations.filter(isKeptOfRefused)
   const revoked = unit.operations.find((operation) => operation.kind === 'revokeGrant')
   const event: AuditEvent = {
     ...base(context, unit, activity, 'refused'),
@@ -98,6 +99,12 @@ async function settleRefusal(context: Context, unit: UnitOfWork, activity: Audit
   if (isGrantNotAllowed(unit) && isErrorBody(context.body))
     context.body = { ...context.body, error: 'unauthorized_client' }
   nameRequest(context, unit)
+}
+
+/** An assertion is not used up by a request that was refused for something else, such as a missing nonce. */
+function isKeptOfRefused(operation: EngineOperation): boolean {
+  if (operation.kind === 'insert') return operation.document.model !== USED_ASSERTION
+  return operation.kind === 'revokeGrant'
 }
 
 function isGrantNotAllowed({ refusal }: UnitOfWork): boolean {
@@ -250,6 +257,11 @@ async function refuseLostRace(
     const { grantId } = lost
     const revoke = { kind: 'revokeGrant', grantId, cause: 'clientChanged', at: unit.now } as const
     await unit.commitOnly([{ ...base_, reason: 'clientChanged', grantId }], [revoke])
+    refuse(context, unit, 400, 'invalid_grant')
+    return
+  }
+  if (lost.outcome === 'duplicate' && lost.model === USED_ASSERTION) {
+    await unit.recordRefusal({ ...base_, reason: 'assertionReplayed' })
     refuse(context, unit, 400, 'invalid_grant')
     return
   }

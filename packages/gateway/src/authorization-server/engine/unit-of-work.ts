@@ -10,6 +10,7 @@ import type { Sealer } from '#keys/sealer.ts'
 import type { EngineCommit, EngineDocument, EngineOperation, KeptReply } from '#store/ports/engine.ts'
 import type { NewGrant } from '#store/ports/grants.ts'
 import type { Store } from '#store/ports/store.ts'
+import type { AdmittedWorkload } from '../assertions/admit-workload.ts'
 import type { ClientRegistry, ClientResolution } from '../clients/registry.ts'
 import type { DirectIssue } from '../grants/direct-issue.ts'
 import { documentOf, payloadOf, storedId, storedUserCode } from './documents.ts'
@@ -72,6 +73,8 @@ export class UnitOfWork {
   readonly secretIn: 'header' | 'body' | null
   /** The device code that a person typed or followed a link with; to be shown again, and for nothing else. */
   readonly typedUserCode: string | null
+  /** The workload whose assertion came with the request, verified. */
+  readonly workload: AdmittedWorkload | null
   readonly operations: EngineOperation[] = []
   /** Set when the store could not be used: the answer is 503, whatever the engine makes of it. */
   storeFailure: unknown = null
@@ -102,6 +105,7 @@ export class UnitOfWork {
       readonly certificate?: PresentedCertificate | null
       readonly secretIn?: 'header' | 'body' | null
       readonly typedUserCode?: string | null
+      readonly workload?: AdmittedWorkload | null
     },
     /** The second and last attempt at a request that was overtaken. */
     isRepeat = false,
@@ -115,6 +119,7 @@ export class UnitOfWork {
     this.proof = request.proof ?? null
     this.secretIn = request.secretIn ?? null
     this.typedUserCode = request.typedUserCode ?? null
+    this.workload = request.workload ?? null
     const certificate = request.certificate ?? null
     this.certificate = certificate !== null && certificateIsInForce(certificate, this.now) ? certificate : null
   }

@@ -54,6 +54,6 @@ function resourceFor(asked: string | null, scopes: readonly string[], snapshot: 
 }
 
 /** The clients that may use it, for the metadata. */
-export function offersClientCredentials(snapshot: Pick<Snapshot, 'clients'>): boolean {
-  return servicesOf(snapshot).size > 0
+export function offersClientCredentials({ clients }: Pick<Snapshot, 'clients'>): boolean {
+  return [...clients.values()].some(({ grantTypes }) => grantTypes.includes('client_credentials'))
 }

@@ -1,4 +1,4 @@
-import { asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
+import { asClientId, asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
 import type {
   MutualTls,
   RolePolicy,
@@ -7,13 +7,14 @@ import type {
   ServerEntry,
   Snapshot,
   StatementIssuer,
+  TrustedIssuer,
   UpstreamSpec,
 } from '#core/snapshot.ts'
 import { TIERS } from '#core/tiers.ts'
 import { DEFAULT_TOKEN_ALGORITHM } from '#core/token-algorithms.ts'
 import { DEFAULT_ROLES } from './default-roles.ts'
 import type { EffectiveGateway } from './effective.ts'
-import type { Configuration, RoleSection, ServerSection, StatementSection } from './schema.ts'
+import type { Configuration, RoleSection, ServerSection, StatementSection, TrustedIssuerSection } from './schema.ts'
 
 /** Pure: everything was read and checked before. `number` is 0; the holder counts. */
 export function buildSnapshot(
@@ -44,6 +45,9 @@ export function buildSnapshot(
       statements: registration.statements.flatMap(statementIssuer),
     },
     ...known,
+    trustedIssuers: Object.entries(configuration.trustedIssuers).flatMap(([name, issuer]) =>
+      trustedIssuer(name, issuer),
+    ),
     servers,
     roles: new Map(
       Object.entries(configuration.roles ?? DEFAULT_ROLES).map(([name, role]) => [name, buildRole(name, role)]),
@@ -118,8 +122,32 @@ function buildRole(name: string, role: RoleSection): RolePolicy {
   }
 }
 
+function statementIssuer({ issuer, clientsMax, ...section }: StatementSection): StatementIssuer[] {
+  const keys = issuerKeys(section)
+  return keys === null ? [] : [{ issuer, keys, clientsMax }]
+}
+
+function trustedIssuer(name: string, { issuer, workloads, ...section }: TrustedIssuerSection): TrustedIssuer[] {
+  const keys = issuerKeys(section)
+  if (keys === null) return []
+  const known = Object.entries(workloads).map(([id, workload]) => ({
+    clientId: asClientId(`workload:${name}:${id}`),
+    name: id,
+    audience: workload.audience ?? null,
+    claims: new Map(Object.entries(workload.claims).map(([claim, values]) => [claim, [values].flat()])),
+    scopes: [...new Set(workload.scopes)],
+    lifetimeSecondsMax: workload.lifetimeSecondsMax,
+    isRepeatable: workload.repeatable,
+  }))
+  return [{ name, issuer, keys, workloads: known }]
+}
+
 /** Checked before: exactly one of the two. */
-function statementIssuer({ issuer, jwks, jwksUri, network, clientsMax }: StatementSection): StatementIssuer[] {
-  if (jwks !== undefined) return [{ issuer, keys: { kind: 'jwks', jwks }, clientsMax }]
-  return jwksUri === undefined ? [] : [{ issuer, keys: { kind: 'jwksUri', jwksUri, network }, clientsMax }]
+function issuerKeys({
+  jwks,
+  jwksUri,
+  network,
+}: Pick<StatementSection, 'jwks' | 'jwksUri' | 'network'>): StatementIssuer['keys'] | null {
+  if (jwks !== undefined) return { kind: 'jwks', jwks }
+  return jwksUri === undefined ? null : { kind: 'jwksUri', jwksUri, network }
 }

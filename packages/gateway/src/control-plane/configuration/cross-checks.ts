@@ -6,7 +6,8 @@ import { DEFAULT_ROLES } from './default-roles.ts'
 import { type EffectiveGateway, readOrigin } from './effective.ts'
 import { isPublicKey } from './is-public-key.ts'
 import type { ConfigurationProblem } from './problem.ts'
-import type { Configuration, ServerSection } from './schema.ts'
+import type { Configuration, ServerSection, TrustedIssuerSection } from './schema.ts'
+import { scopeProblem } from './scope-problem.ts'
 import type { Source } from './source.ts'
 
 export interface Findings {
@@ -27,6 +28,7 @@ export function crossCheck(configuration: Configuration, effective: EffectiveGat
   checkProxiesAndOrigins(configuration, into)
   checkMutualTls(configuration, effective, into)
   checkRegistration(configuration, effective, into)
+  checkTrustedIssuers(configuration, into)
   checkLifetimes(configuration, into)
   checkRoles(configuration, into)
   for (const [id, server] of Object.entries(configuration.servers)) checkServer(id, server, into)
@@ -187,6 +189,54 @@ function checkMutualTls(configuration: Configuration, effective: EffectiveGatewa
       )
 }
 
+/** Pinned, or published where nobody on the way can replace them. */
+function checkIssuerKeys(
+  { jwks, jwksUri, network }: Pick<TrustedIssuerSection, 'jwks' | 'jwksUri' | 'network'>,
+  path: readonly PropertyKey[],
+  into: Collector,
+): void {
+  if ((jwks === undefined) === (jwksUri === undefined))
+    into.wrong(
+      path,
+      'An issuer has either `jwks` or `jwksUri`.',
+      'Pin its keys, or say where it publishes them.',
+      'key',
+    )
+  for (const [at, jwk] of (jwks ?? []).entries())
+    if (!isPublicKey(jwk))
+      into.wrong([...path, 'jwks', at], 'This is not a public key.', 'Write the public JWK: kty EC, RSA or OKP.')
+  if (jwksUri === undefined) return
+  const url = URL.parse(jwksUri)
+  if (url === null || url.username !== '' || url.password !== '' || url.hash !== '')
+    into.wrong([...path, 'jwksUri'], 'This is not an https URL.')
+  else if (url.protocol !== 'https:' && !(url.protocol === 'http:' && network === 'loopback'))
+    into.wrong([...path, 'jwksUri'], 'Whoever is on the way could replace these keys.', 'Write https.')
+}
+
+/** Whose word is taken for what: one entry for each issuer, and rules that not everybody at it fits. */
+function checkTrustedIssuers({ trustedIssuers, servers }: Configuration, into: Collector): void {
+  const seen = new Set<string>()
+  for (const [name, section] of Object.entries(trustedIssuers)) {
+    const path = ['trustedIssuers', name]
+    if (seen.has(section.issuer)) into.wrong([...path, 'issuer'], 'This issuer is here twice.', 'Keep one of the two.')
+    seen.add(section.issuer)
+    checkIssuerKeys(section, path, into)
+    for (const [id, { claims, scopes }] of Object.entries(section.workloads)) {
+      const at = [...path, 'workloads', id]
+      if (Object.keys(claims).length === 0)
+        into.wrong(
+          [...at, 'claims'],
+          'Everybody at this issuer would be this workload.',
+          'Write `sub`, or other claims.',
+        )
+      for (const [index, text] of scopes.entries()) {
+        const problem = scopeProblem(text, servers)
+        if (problem !== null) into.wrong([...at, 'scopes', index], problem, 'Write server:class, such as notes:read.')
+      }
+    }
+  }
+}
+
 function checkRegistration({ registration }: Configuration, effective: EffectiveGateway, into: Collector): void {
   if (registration.mode === 'open' && !effective.isLoopback)
     into.wrong(
@@ -199,22 +249,7 @@ function checkRegistration({ registration }: Configuration, effective: Effective
     const path = ['registration', 'statements', index]
     if (issuers.has(issuer)) into.wrong([...path, 'issuer'], 'This issuer is here twice.', 'Keep one of the two.')
     issuers.add(issuer)
-    if ((jwks === undefined) === (jwksUri === undefined))
-      into.wrong(
-        path,
-        'An issuer has either `jwks` or `jwksUri`.',
-        'Pin its keys, or say where it publishes them.',
-        'key',
-      )
-    for (const [at, jwk] of (jwks ?? []).entries())
-      if (!isPublicKey(jwk))
-        into.wrong([...path, 'jwks', at], 'This is not a public key.', 'Write the public JWK: kty EC, RSA or OKP.')
-    const url = jwksUri === undefined ? null : URL.parse(jwksUri)
-    if (jwksUri === undefined) continue
-    if (url === null || url.username !== '' || url.password !== '' || url.hash !== '')
-      into.wrong([...path, 'jwksUri'], 'This is not an https URL.')
-    else if (url.protocol !== 'https:' && !(url.protocol === 'http:' && network === 'loopback'))
-      into.wrong([...path, 'jwksUri'], 'Whoever is on the way could replace these keys.', 'Write https.')
+    checkIssuerKeys({ jwks, jwksUri, network }, path, into)
   }
   if (registration.mode === 'statement' && registration.statements.length === 0)
     into.doubtful(

@@ -12,6 +12,9 @@ const NAMES: Readonly<Record<string, string>> = {
   roles: '<name>',
   tools: '<tool>',
   allow: '<id or *>',
+  trustedIssuers: '<name>',
+  workloads: '<name>',
+  claims: '<claim>',
 }
 
 /** Every key with its schema. */

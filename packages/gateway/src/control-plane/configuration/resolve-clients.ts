@@ -1,13 +1,13 @@
 import { CONFIDENTIAL_GRANT_TYPES } from '#core/client-grant-types.ts'
-import { asClientId, asServerId, type ClientId } from '#core/ids.ts'
+import { asClientId, type ClientId } from '#core/ids.ts'
 import { isLoopbackHost } from '#core/loopback-host.ts'
 import { Secret } from '#core/secret.ts'
 import { CERTIFICATE_NAMES, type CertificateName, type PreregisteredClient } from '#core/snapshot.ts'
-import { parseScope } from '#policy/scopes.ts'
 import { isPublicKey } from './is-public-key.ts'
 import { parseHeaderValue } from './references.ts'
 import { type Resolving, resolveReference } from './resolve-server.ts'
 import type { ClientSection, Configuration } from './schema.ts'
+import { scopeProblem } from './scope-problem.ts'
 
 /** Whoever can ask the token endpoint can guess at a secret, so it has to be made by a machine. */
 const CLIENT_SECRET_CHARACTERS_MIN = 32
@@ -115,15 +115,14 @@ function redirectProblem(uri: string): string | null {
 function checkScopes({ scopes }: ClientSection, { servers }: Configuration, path: Path, resolving: Resolving): void {
   const wrong = tell(resolving)
   for (const [index, text] of scopes.entries()) {
-    const scope = parseScope(text)
-    const at = [...path, 'scopes', index]
-    const server = scope === null ? undefined : servers[scope.server]
-    if (scope === null) wrong(at, 'This is not a scope.', 'Write server:class, such as notes:read.')
-    else if (server === undefined || !Object.hasOwn(servers, asServerId(scope.server)))
-      wrong(at, `There is no server \`${scope.server}\`.`)
-    else if (scope.kind === 'tool' && server.tools[scope.tool]?.scope !== true)
-      wrong(at, 'This tool has no scope of its own.', 'Write `scope: true` at the tool, or the scope of its class.')
+    const problem = scopeProblem(text, servers)
+    if (problem !== null) wrong([...path, 'scopes', index], problem, SCOPE_INSTEAD[problem] ?? null)
   }
+}
+
+const SCOPE_INSTEAD: Readonly<Record<string, string>> = {
+  'This is not a scope.': 'Write server:class, such as notes:read.',
+  'This tool has no scope of its own.': 'Write `scope: true` at the tool, or the scope of its class.',
 }
 
 /** A secret that whoever can ask an endpoint may guess at. Null where it cannot be used; why has been told. */

@@ -229,6 +229,47 @@ const client = z
   })
   .describe('A client that you know. Other clients register themselves.')
 
+const workload = z
+  .strictObject({
+    audience: text('`aud` of its assertions. Absent: `gateway.publicUrl`, or its token endpoint.').optional(),
+    claims: z
+      .record(
+        z.string().min(1).max(256),
+        z.union([z.string().max(TEXT_CHARS_MAX), z.array(z.string().max(TEXT_CHARS_MAX)).min(1).max(LIST_MAX)]),
+      )
+      .refine((claims) => Object.keys(claims).length <= LIST_MAX, `at most ${LIST_MAX} claims`)
+      .describe('What an assertion has to say, claim by claim: this value, or one of these. At least one.'),
+    scopes: z.array(text('server:class')).min(1).max(LIST_MAX).describe('All that it may do.'),
+    lifetimeSecondsMax: whole(60, 86_400, 3_600, 'Assertions that are given longer are refused.'),
+    repeatable: z
+      .boolean()
+      .default(false)
+      .describe('Whether one assertion may come again until it ends. For platforms that give out one for hours.'),
+  })
+  .describe('One program that the issuer vouches for.')
+
+const trustedIssuer = z
+  .strictObject({
+    issuer: text('`iss` of its assertions, byte for byte.'),
+    jwks: z
+      .array(z.record(z.string(), z.unknown()))
+      .min(1)
+      .max(10)
+      .optional()
+      .describe('Its public keys (JWK), pinned.'),
+    jwksUri: text('URL of its public keys, instead of `jwks`. https, unless `network` is `loopback`.').optional(),
+    network: z
+      .enum(['public', 'private', 'loopback'])
+      .default('public')
+      .describe('Which addresses the host of `jwksUri` may resolve to.'),
+    workloads: z
+      .record(z.string().regex(SERVER_ID_PATTERN), workload)
+      .refine((workloads) => Object.keys(workloads).length <= LIST_MAX, `at most ${LIST_MAX} workloads`)
+      .default({})
+      .describe('Programs that show its assertions, by a name of your choice.'),
+  })
+  .describe('Somebody whose signed word is exchanged for tokens (RFC 7523).')
+
 const lifetimes = z
   .strictObject({
     accessTokenSeconds: whole(60, 1_800, 1_800, 'Longest life of an access token; less by the tier of what it may do.'),
@@ -459,6 +500,11 @@ export const configurationSchema = z
       .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} resource servers`)
       .default({})
       .describe('Resource servers that may ask about tokens (RFC 7662), by the id that they authenticate with.'),
+    trustedIssuers: z
+      .record(z.string().regex(SERVER_ID_PATTERN), trustedIssuer)
+      .refine((issuers) => Object.keys(issuers).length <= LIST_MAX, `at most ${LIST_MAX} issuers`)
+      .default({})
+      .describe('Whose assertions are exchanged for tokens, by a name of your choice.'),
     lifetimes: lifetimes.prefault({}),
     signingKeys: signingKeys.prefault({}),
     senderConstraint: senderConstraint.prefault({}),
@@ -484,6 +530,6 @@ export type GatewaySection = Configuration['gateway']
 export type ServerSection = Configuration['servers'][string]
 export type StoreSection = Configuration['store']
 export type StatementSection = Configuration['registration']['statements'][number]
+export type TrustedIssuerSection = Configuration['trustedIssuers'][string]
 export type ClientSection = Configuration['clients'][string]
-export type IntrospectionSection = Configuration['introspection'][string]
 export type RoleSection = NonNullable<Configuration['roles']>[string]
