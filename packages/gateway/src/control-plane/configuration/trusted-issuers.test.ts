@@ -32,6 +32,7 @@ describe('issuers whose assertions are taken', () => {
         name: 'ci',
         issuer: 'https://ci.example',
         keys: { kind: 'jwks', jwks: [KEY] },
+        identityAssertions: null,
         workloads: [
           {
             clientId: 'workload:ci:build',
