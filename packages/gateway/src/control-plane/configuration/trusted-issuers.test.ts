@@ -60,6 +60,16 @@ describe('issuers whose assertions are taken', () => {
     ['no URL', { ci: { ...published, jwksUri: 'keys' } }, 'This is not an https URL.'],
     ['one issuer twice', { ci: CI, again: CI }, 'This issuer is here twice.'],
     [
+      'a wildcard domain',
+      { ci: { ...CI, identityAssertions: { emailDomains: ['*.example.com'] } } },
+      'There is no wildcard.',
+    ],
+    [
+      'an endless assertion',
+      { ci: { ...CI, identityAssertions: { lifetimeSecondsMax: 86_400 } } },
+      'lifetimeSecondsMax',
+    ],
+    [
       'no claims',
       { ci: { ...CI, workloads: { build: { ...WORKLOAD, claims: {} } } } },
       'Everybody at this issuer would be',
