@@ -170,6 +170,8 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   closers.add('last uses of API keys', { close: () => keyUses.stop() })
   const apiKeys = createApiKeyVerifier({ store, revocations, tokens: verifier, clock, uses: keyUses })
 
+  const doors = chooseVerifier(verifier, apiKeys)
+
   const senders = createSenderCheck({
     usedProofs: store.usedProofs,
     nonces: createProofNonces(sealer.deriveKey(DPOP_NONCES), clock),
@@ -184,6 +186,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     'authorization server',
     createAuthorizationServer({
       accessTokens: verifier,
+      doors,
       snapshots,
       store,
       sealer,
@@ -207,7 +210,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   })
   const mcp = createMcpEndpoint({
     snapshots,
-    verifier: chooseVerifier(verifier, apiKeys),
+    verifier: doors,
     senders,
     memberships,
     revocations,

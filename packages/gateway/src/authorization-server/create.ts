@@ -27,6 +27,7 @@ import { createEngine, type Engine } from './engine/create-engine.ts'
 import { createInteractions } from './engine/interactions.ts'
 import { type Endpoint, runUnit, UnitOfWork } from './engine/unit-of-work.ts'
 import type { Interactions } from './interactions.ts'
+import { introspect } from './introspection/introspect.ts'
 import { authorizationServerMetadata, openidConfiguration } from './metadata.ts'
 import { answerNotAvailable } from './not-available.ts'
 import { errorPage } from './pages/error-page.ts'
@@ -55,6 +56,8 @@ export interface AuthorizationServerDependencies {
   readonly registry: ClientRegistry
   /** What judges access tokens at the doors, for those that are exchanged. */
   readonly accessTokens: Pick<AccessTokenVerifier, 'verify'>
+  /** What judges all that opens a door, for who asks about it. */
+  readonly doors: Pick<AccessTokenVerifier, 'verify'>
   readonly audit: AuditTrail
   readonly clock: Clock
   readonly random: Random
@@ -228,6 +231,7 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     post('/oauth/par', (exchange) => form(exchange, 'par')),
     post('/oauth/device_authorization', (exchange) => form(exchange, 'deviceAuthorization')),
     ...device,
+    post('/oauth/introspect', (exchange) => introspect(exchange, { ...dependencies, failures, onFailure })),
     post('/oauth/register', registration),
     get('/oauth/jwks', async ({ response }) =>
       sendJson(

@@ -29,6 +29,7 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
     // Dynamic registration is left out where nobody may register; clients then ask their user for a client id.
     ...(snapshot.registration.mode === 'closed' ? {} : { registration_endpoint: at('/oauth/register') }),
     revocation_endpoint: at('/oauth/revoke'),
+    ...introspection(snapshot),
     jwks_uri: at('/oauth/jwks'),
     scopes_supported: scopesSupported(snapshot),
     response_types_supported: ['code'],
@@ -50,6 +51,15 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
     ...certificates(snapshot),
     authorization_response_iss_parameter_supported: true,
     client_id_metadata_document_supported: snapshot.registration.metadataDocuments,
+  }
+}
+
+/** Named where somebody may ask. */
+function introspection({ introspection: clients, publicUrl }: Snapshot): Record<string, unknown> {
+  if (clients.size === 0) return {}
+  return {
+    introspection_endpoint: `${publicUrl}/oauth/introspect`,
+    introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
   }
 }
 

@@ -27,6 +27,8 @@ export interface Snapshot {
   /** Whose assertions are exchanged for tokens. */
   readonly trustedIssuers?: readonly TrustedIssuer[]
   readonly servers: ReadonlyMap<ServerId, ServerEntry>
+  /** Resource servers that may ask about tokens (RFC 7662), by id. */
+  readonly introspection: ReadonlyMap<string, IntrospectionClient>
   readonly roles: ReadonlyMap<string, RolePolicy>
   readonly lifetimes: Lifetimes
   readonly signing: SigningPolicy
@@ -129,6 +131,14 @@ export const CERTIFICATE_NAMES = ['subjectDn', 'sanDns', 'sanUri', 'sanIp', 'san
 export interface CertificateName {
   readonly kind: (typeof CERTIFICATE_NAMES)[number]
   readonly value: string
+}
+
+/** Whoever verifies tokens of ours by asking. It is no client that a user could connect, and its credential is for nothing else. */
+export interface IntrospectionClient {
+  readonly id: string
+  readonly secret: Secret
+  /** Resource identifiers of the servers whose tokens it is told about. */
+  readonly resources: readonly string[]
 }
 
 export interface MutualTls {

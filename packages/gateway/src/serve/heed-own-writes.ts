@@ -41,6 +41,7 @@ export function heedOwnWrites(store: Store, poll: () => Promise<void>, keysHeede
     grants: {
       ...grants,
       revoke: (...args) => heeded(grants.revoke(...args)),
+      revokeAll: (...args) => heeded(grants.revokeAll(...args)),
       revokeToken: (...args) => heeded(grants.revokeToken(...args)),
     },
     signingKeys: {

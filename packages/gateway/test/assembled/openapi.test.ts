@@ -64,12 +64,14 @@ const EXAMPLES: Record<string, () => Example> = {
   'keys.revoke': () => ({ params: { key: ids['key'] ?? '' } }),
   'signingKeys.list': () => ({}),
   'signingKeys.rotate': () => ({ body: { algorithm: 'ES256' } }),
+  'tokens.revoke': () => ({ params: { token: 'some-token' } }),
   'clients.remove': () => ({ params: { client: ids['client'] ?? '' } }),
   'log.show': () => ({ query: 'limit=5&outcome=refused' }),
   'log.explain': () => ({ params: { request: ids['request'] ?? '' } }),
   'log.verify': () => ({}),
   'log.export': () => ({}),
   'log.checkpoint': () => ({}),
+  'grants.revokeAll': () => ({ body: { everybody: true } }),
 }
 
 const yaml = (mode: string) => (port: number) =>

@@ -107,20 +107,13 @@ describe('requests that two readers could read differently, or that are too much
     expect(JSON.parse(answer.text)).toMatchObject({ error })
   })
 
-  it.each([
-    '/oauth/introspect',
-    '/oauth/userinfo',
-    '/me',
-    '/request',
-    '/session/end',
-    '/session/end/confirm',
-    '/auth',
-    '/reg',
-    '/jwks',
-  ])('the engine has no endpoint of its own at %s', async (path) => {
-    expect((await send(server.url + path)).status).toBe(404)
-    expect((await postForm(server.url + path, {})).status).toBe(404)
-  })
+  it.each(['/oauth/userinfo', '/me', '/request', '/session/end', '/session/end/confirm', '/auth', '/reg', '/jwks'])(
+    'the engine has no endpoint of its own at %s',
+    async (path) => {
+      expect((await send(server.url + path)).status).toBe(404)
+      expect((await postForm(server.url + path, {})).status).toBe(404)
+    },
+  )
 
   it('looking does not start an authorization', async () => {
     const answer = await send(authorizeUrl(server.url, pkce().challenge), { method: 'HEAD' })

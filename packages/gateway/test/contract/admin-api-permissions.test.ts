@@ -47,6 +47,8 @@ const MATRIX: Readonly<Record<OperationId, readonly [Expected, Expected, Expecte
   'grants.show': ['all', 'own', 'all', 'own', 'none'],
   'grants.revoke': ['all', 'own', 'own', 'own', 'none'],
   'grants.revokeMany': ['all', 'own', 'own', 'own', 'none'],
+  'grants.revokeAll': ['all', 'none', 'none', 'none', 'none'],
+  'tokens.revoke': ['all', 'none', 'none', 'none', 'none'],
   'keys.list': ['all', 'own', 'all', 'own', 'none'],
   'keys.show': ['all', 'own', 'all', 'own', 'none'],
   'keys.create': ['all', 'none', 'none', 'none', 'none'],
@@ -103,6 +105,8 @@ function request(id: OperationId, { username, subject, clientId, grantId }: Seed
     'grants.show': { params: { grant: grantId } },
     'grants.revoke': { params: { grant: grantId } },
     'grants.revokeMany': { body: { subject } },
+    'grants.revokeAll': { body: { everybody: true } },
+    'tokens.revoke': { params: { token: 'token-1' } },
     'keys.list': { query: { subject } },
     'keys.show': { params: { key: keyOf(username) } },
     'keys.create': {

@@ -168,4 +168,34 @@ onEveryEngine('grants', (store) => {
       expect(await ids({ subject, clientId, liveAt: NOW + 1 }, size)).toEqual([2])
     }
   })
+
+  it('revoking everything ends every live grant and document of the tenant, with one word in the feed, and nobody else’s', async () => {
+    const [one, two, foreign] = [
+      await openGrant(store()),
+      await openGrant(store()),
+      await openGrant(store(), { tenant: OTHER }),
+    ]
+    const kept = document({ grantId: one.grantId })
+    const login = document({ model: 'Session', accountId: one.subject })
+    await store().engine.commit(
+      ACME,
+      [
+        { kind: 'insert', document: kept },
+        { kind: 'insert', document: login },
+      ],
+      [],
+    )
+    const before = await store().feed.head()
+    expect(await store().grants.revokeAll(ACME, 'operator', NOW, [entry()])).toBe(2)
+    for (const { grantId } of [one, two])
+      expect(await store().grants.find(ACME, grantId)).toMatchObject({ revokedAt: NOW, revokedCause: 'operator' })
+    expect((await store().grants.find(OTHER, foreign.grantId))?.revokedAt).toBeNull()
+    for (const { model, id } of [kept, login]) expect(await store().engine.find(ACME, model, id, NOW)).toBeNull()
+    const [told, ...more] = await store().feed.since(before, 10)
+    expect([told?.kind, told?.id, (told?.grantsBelow ?? 0) > 2, more]).toEqual(['tenant', ACME, true, []])
+    // A grant of afterwards lives.
+    const after = await openGrant(store())
+    expect((await store().grants.find(ACME, after.grantId))?.number).toBeGreaterThanOrEqual(told?.grantsBelow ?? 0)
+    expect(await store().grants.revokeAll(OTHER, 'operator', NOW, [])).toBe(1)
+  })
 })

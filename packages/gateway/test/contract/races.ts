@@ -532,6 +532,16 @@ export const RACES: Readonly<Record<string, Race>> = {
     answers: { settled: 1, unknown: 7 },
     afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
   },
+  'grants.revokeAll': {
+    prepare: addKey,
+    step: (store, tenant) => store.grants.revokeAll(tenant, 'operator', NOW, auditOf(tenant)),
+    afterwards: async (store, tenant, answers) => {
+      // Who comes second finds nothing that lives.
+      expect(Object.values(answers).reduce((a, b) => a + b, 0)).toBe(8)
+      expect(Object.keys(answers).filter((count) => count !== '0')).toHaveLength(1)
+      expect((await store.grants.list(tenant, { liveAt: NOW }, FIRST_PAGE)).items).toEqual([])
+    },
+  },
   'signingKeys.addNext': {
     prepare: (store, tenant) => store.signingKeys.addFirst(signingKey(tenant, 'one', 'active'), []),
     step: (store, tenant, caller) =>

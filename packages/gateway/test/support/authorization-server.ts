@@ -91,6 +91,7 @@ export async function startAuthorizationServer(
   const server = createAuthorizationServer({
     // Exchanging tokens is tried where there are doors that take them: at the whole gateway.
     accessTokens: { verify: async () => refused({ kind: 'invalid', reason: 'noDoorHere' }) },
+    doors: { verify: async () => refused({ kind: 'invalid', reason: 'noDoorHere' }) },
     snapshots,
     store,
     sealer,
@@ -318,6 +319,7 @@ function snapshotFor(publicUrl: string, ids: readonly string[]): Snapshot {
       ['nobody', { name: 'nobody', admin: null, allow: new Map() }],
     ]),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
+    introspection: new Map(),
     signing: { rotateSeconds: 2_592_000, publishAheadSeconds: 900, algorithms: new Set(['ES256'] as const) },
     senders: NO_SENDER_RULES,
     mutualTls: null,

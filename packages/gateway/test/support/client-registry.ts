@@ -101,6 +101,7 @@ function testSnapshot(policy: Partial<RegistrationPolicy> = {}, more: Partial<Sn
     servers: new Map(),
     roles: new Map(),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
+    introspection: new Map(),
     signing: { rotateSeconds: 2_592_000, publishAheadSeconds: 900, algorithms: new Set(['ES256'] as const) },
     senders: NO_SENDER_RULES,
     mutualTls: null,

@@ -193,6 +193,7 @@ function snapshotFor(publicUrl: string): Snapshot {
       ['chief', { name: 'chief', admin: 'operator', allow: new Map() }],
     ]),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
+    introspection: new Map(),
     signing: { rotateSeconds: 2_592_000, publishAheadSeconds: 900, algorithms: new Set(['ES256'] as const) },
     senders: NO_SENDER_RULES,
     mutualTls: null,

@@ -56,6 +56,7 @@ export function testSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     servers: new Map(servers.map((server) => [server.id, server])),
     roles: new Map(roles.map((role) => [role.name, role])),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
+    introspection: new Map(),
     signing: { rotateSeconds: 2_592_000, publishAheadSeconds: 900, algorithms: new Set(['ES256'] as const) },
     senders: NO_SENDER_RULES,
     mutualTls: null,

@@ -22,6 +22,8 @@ interface GrantOptions extends CommonOptions {
   readonly user?: string
   readonly client?: string
   readonly all?: true
+  readonly token?: string
+  readonly everybody?: true
 }
 
 export function grantCommand(command: Command, world: CommandWorld): Command {
@@ -84,17 +86,31 @@ export function grantCommand(command: Command, world: CommandWorld): Command {
       .description('revoke a grant, or all of a user or a client; tokens die within a second')
       .argument('[grant]', 'grant id')
       .option('--user <name>', 'all of this user')
-      .option('--client <id>', 'all of this client'),
+      .option('--client <id>', 'all of this client')
+      .option('--token <id>', 'one access token, by the id that the log names; its grant lives')
+      .option('--everybody', 'every authorization, API key and login there is'),
     world,
     [
       'sallyport grant revoke 4nGq0X1hJ2',
       'sallyport grant revoke --user ada',
       'sallyport grant revoke --client 0198c2f0',
     ],
-    (session, [grant], { user, client }) => {
-      if ([grant, user, client].filter((value) => value !== undefined).length !== 1)
-        throw new CliFailure(EXIT.usage, 'Name one: a grant id, --user or --client.')
+    (session, [grant], { user, client, token, everybody }) => {
+      if ([grant, user, client, token, everybody].filter((value) => value !== undefined).length !== 1)
+        throw new CliFailure(EXIT.usage, 'Name one: a grant id, --user, --client, --token or --everybody.')
       return withAdmin(session, async (admin) => {
+        if (token !== undefined) {
+          const { tokenId } = await ask<{ tokenId: string }>(admin, 'tokens.revoke', { params: { token } })
+          if (session.print.isJson) session.print.json({ tokenId })
+          else session.print.line`Denied ${tokenId}.`
+          return EXIT.ok
+        }
+        if (everybody === true) {
+          const { count } = await ask<{ count: number }>(admin, 'grants.revokeAll', { body: { everybody: true } })
+          if (session.print.isJson) session.print.json({ count })
+          else session.print.line`Revoked ${count} grants. Everybody logs in anew.`
+          return EXIT.ok
+        }
         const { revoked } =
           grant !== undefined
             ? await ask<{ revoked: string[] }>(admin, 'grants.revoke', { params: { grant } })

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { asClientId, asGrantId, asSubjectId, type SubjectId, type TenantId } from '#core/ids.ts'
 import { ok, refused } from '#core/result.ts'
+import { ACCESS_TOKEN_SECONDS_MAX } from '#core/token-lifetime.ts'
 import type { GrantSelector, StoredGrant } from '#store/ports/grants.ts'
 import { describeClient } from './clients.ts'
 import { notFound } from './errors.ts'
@@ -117,6 +118,45 @@ export const grantOperations: readonly Operation[] = [
       return revoke({ subject: scope.subject }, { target: scope.subject }, context)
     },
   }),
+  operation({
+    id: 'grants.revokeAll',
+    method: 'POST',
+    path: '/grants/revoke-all',
+    summary: 'Ends every authorization, API key and login of everybody, within a second.',
+    params: NOTHING,
+    query: NOTHING,
+    body: z.strictObject({ everybody: z.literal(true).describe('Said on purpose.') }),
+    answer: { status: 200, schema: z.strictObject({ count: z.int().describe('Grants that were live.') }) },
+    run: async (_, context) => {
+      const { store, snapshots, clock } = context
+      const entry = revocationEntry(context, { target: 'everybody' })
+      const count = await store.grants.revokeAll(snapshots.current().tenant, 'operator', clock.nowSeconds(), [entry])
+      return ok({ kind: 'json', status: 200, body: { count } })
+    },
+  }),
+  operation({
+    id: 'tokens.revoke',
+    method: 'DELETE',
+    path: '/tokens/:token',
+    summary: 'Denies one access token, by its id (`jti`), until it would have expired. Its grant lives.',
+    params: z.strictObject({
+      token: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{1,128}$/)
+        .describe('`tokenId` of the log.'),
+    }),
+    query: NOTHING,
+    body: NO_BODY,
+    answer: { status: 200, schema: z.strictObject({ tokenId: z.string() }) },
+    run: async ({ params: { token } }, context) => {
+      const { store, snapshots, clock } = context
+      const now = clock.nowSeconds()
+      // Nobody keeps which tokens there are: what is denied may never have been.
+      const entry = revocationEntry(context, { tokenId: token })
+      await store.grants.revokeToken(snapshots.current().tenant, token, now + ACCESS_TOKEN_SECONDS_MAX, now, [entry])
+      return ok({ kind: 'json', status: 200, body: { tokenId: token } })
+    },
+  }),
 ]
 
 /** Whose grants the caller may ask for: everybody's (null), one subject's, or (null result) nobody's. */
@@ -129,6 +169,16 @@ function scopeOf({ access, caller }: Context, wanted: SubjectId | null): { reado
 async function findGrant(grantId: string, context: Context): Promise<StoredGrant | null> {
   const grant = await context.store.grants.find(context.snapshots.current().tenant, asGrantId(grantId))
   return grant !== null && scopeOf(context, grant.subject) !== null ? grant : null
+}
+
+function revocationEntry(context: Context, named: Readonly<Record<string, string>>) {
+  return context.audit.entry({
+    ...auditBase(context),
+    activity: 'grant.revoke',
+    outcome: 'success',
+    reason: 'revokedByOperator',
+    detail: { actor: context.caller.kind, ...named },
+  })
 }
 
 async function revoke(selector: GrantSelector, named: { grantId?: string; target?: string }, context: Context) {

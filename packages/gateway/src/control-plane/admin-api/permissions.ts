@@ -26,6 +26,8 @@ export const PERMISSIONS = {
   'grants.show': { operator: 'all', approver: 'own', auditor: 'all', user: 'own' },
   'grants.revoke': { operator: 'all', approver: 'own', auditor: 'own', user: 'own' },
   'grants.revokeMany': { operator: 'all', approver: 'own', auditor: 'own', user: 'own' },
+  'grants.revokeAll': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
+  'tokens.revoke': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
   'keys.list': { operator: 'all', approver: 'own', auditor: 'all', user: 'own' },
   'keys.show': { operator: 'all', approver: 'own', auditor: 'all', user: 'own' },
   'keys.create': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },

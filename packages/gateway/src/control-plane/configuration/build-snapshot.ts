@@ -1,7 +1,6 @@
-import { asClientId, asServerId, type ClientId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
+import { asClientId, asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
 import type {
   MutualTls,
-  PreregisteredClient,
   RolePolicy,
   SenderPolicy,
   SenderRule,
@@ -22,7 +21,7 @@ export function buildSnapshot(
   configuration: Configuration,
   effective: EffectiveGateway,
   upstreams: ReadonlyMap<string, UpstreamSpec>,
-  clients: ReadonlyMap<ClientId, PreregisteredClient>,
+  known: Pick<Snapshot, 'clients' | 'introspection'>,
   mutualTls: MutualTls | null,
   version: string,
 ): Snapshot {
@@ -45,7 +44,7 @@ export function buildSnapshot(
       mode: registration.mode ?? (effective.isLoopback ? 'open' : 'approval'),
       statements: registration.statements.flatMap(statementIssuer),
     },
-    clients,
+    ...known,
     trustedIssuers: Object.entries(configuration.trustedIssuers).flatMap(([name, issuer]) =>
       trustedIssuer(name, issuer),
     ),

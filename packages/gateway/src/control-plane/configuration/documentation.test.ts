@@ -7,6 +7,7 @@ const page = readFileSync(new URL('../../../../../docs/configuration.md', import
 /** What stands for a name that the reader chooses. */
 const NAMES: Readonly<Record<string, string>> = {
   servers: '<id>',
+  introspection: '<id>',
   clients: '<client id>',
   roles: '<name>',
   tools: '<tool>',

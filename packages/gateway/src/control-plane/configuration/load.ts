@@ -9,6 +9,7 @@ import { describeIssue } from './describe-issue.ts'
 import { effectiveGateway, type FixedAtStart } from './effective.ts'
 import type { ConfigurationProblem } from './problem.ts'
 import { resolveClients } from './resolve-clients.ts'
+import { resolveIntrospection } from './resolve-introspection.ts'
 import { resolveMutualTls } from './resolve-mutual-tls.ts'
 import { type Resolving, resolveHttp, resolveStdio } from './resolve-server.ts'
 import { describeStore, resolveStore } from './resolve-store.ts'
@@ -77,6 +78,7 @@ async function complete(
       upstreams.set(id, await resolveHttp(section.http, [...path, 'http'], resolving))
   }
   const clients = await resolveClients(configuration, resolving)
+  const introspection = await resolveIntrospection(configuration, effective.gateway.publicUrl, resolving)
   const tls = await resolveTls(configuration.gateway, resolving)
   const mutualTls = await resolveMutualTls(configuration.gateway, effective.gateway.publicUrl, resolving)
   const store = await resolveStore(configuration.store, resolving)
@@ -92,7 +94,14 @@ async function complete(
   }
   const version = createHash('sha256').update(source.bytes).digest('hex')
   return ok({
-    snapshot: buildSnapshot(configuration, effective.gateway, upstreams, clients, mutualTls, version),
+    snapshot: buildSnapshot(
+      configuration,
+      effective.gateway,
+      upstreams,
+      { clients, introspection },
+      mutualTls,
+      version,
+    ),
     listen: { host: effective.gateway.listenHost, port: effective.gateway.listenPort },
     // Whether the listener speaks TLS is fixed since the start.
     tls: effective.gateway.hasTls ? tls : null,

@@ -127,22 +127,9 @@ const SCOPE_INSTEAD: Readonly<Record<string, string>> = {
   'This tool has no scope of its own.': 'Write `scope: true` at the tool, or the scope of its class.',
 }
 
-async function resolveSecret(
-  { authMethod, secret }: ClientSection,
-  path: Path,
-  resolving: Resolving,
-): Promise<Secret | null> {
+/** A secret that whoever can ask an endpoint may guess at. Null where it cannot be used; why has been told. */
+export async function readClientSecret(secret: string, at: Path, resolving: Resolving): Promise<Secret | null> {
   const wrong = tell(resolving)
-  const at = [...path, 'secret']
-  const needsSecret = authMethod === 'client_secret_basic' || authMethod === 'client_secret_post'
-  if (secret === undefined) {
-    if (needsSecret) wrong(path, `\`${authMethod}\` needs \`secret\`.`, WRITE_REFERENCE, 'key')
-    return null
-  }
-  if (!needsSecret) {
-    wrong(at, `\`authMethod: ${authMethod}\` uses no secret.`, 'Remove it, or choose a `client_secret` method.', 'key')
-    return null
-  }
   const reference = parseHeaderValue(secret)
   if (reference === null || reference.scheme !== '') {
     wrong(at, 'This is not one reference.', WRITE_REFERENCE)
@@ -160,6 +147,25 @@ async function resolveSecret(
     )
   else return new Secret(value)
   return null
+}
+
+async function resolveSecret(
+  { authMethod, secret }: ClientSection,
+  path: Path,
+  resolving: Resolving,
+): Promise<Secret | null> {
+  const wrong = tell(resolving)
+  const at = [...path, 'secret']
+  const needsSecret = authMethod === 'client_secret_basic' || authMethod === 'client_secret_post'
+  if (secret === undefined) {
+    if (needsSecret) wrong(path, `\`${authMethod}\` needs \`secret\`.`, WRITE_REFERENCE, 'key')
+    return null
+  }
+  if (!needsSecret) {
+    wrong(at, `\`authMethod: ${authMethod}\` uses no secret.`, 'Remove it, or choose a `client_secret` method.', 'key')
+    return null
+  }
+  return readClientSecret(secret, at, resolving)
 }
 
 /** RFC 8705 §2.1.2: exactly one name; and somebody has to vouch for it. */

@@ -381,6 +381,17 @@ const signingKeys = z
   })
   .describe('Keys that sign access tokens. `sallyport keys rotate` renews them at once.')
 
+const introspectionClient = z
+  .strictObject({
+    servers: z
+      .array(z.string().regex(SERVER_ID_PATTERN))
+      .min(1)
+      .max(SERVERS_MAX)
+      .describe('The servers whose tokens it is told about. Every other token is to it one that does not exist.'),
+    secret: text('Its secret as one reference, `${file:path}` or `${env:NAME}`; 32 characters or more.'),
+  })
+  .describe('A resource server that may ask about tokens. It is no OAuth client of users.')
+
 const store = z
   .strictObject({ postgres: postgres.optional() })
   .describe('Where the state is kept. Absent: SQLite, in the state folder.')
@@ -493,6 +504,11 @@ export const configurationSchema = z
       .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} clients`)
       .default({})
       .describe('Clients that you know, by client id. They need no registration and no approval.'),
+    introspection: z
+      .record(z.string().regex(CLIENT_ID_PATTERN), introspectionClient)
+      .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} resource servers`)
+      .default({})
+      .describe('Resource servers that may ask about tokens (RFC 7662), by the id that they authenticate with.'),
     trustedIssuers: z
       .record(z.string().regex(SERVER_ID_PATTERN), trustedIssuer)
       .refine((issuers) => Object.keys(issuers).length <= LIST_MAX, `at most ${LIST_MAX} issuers`)

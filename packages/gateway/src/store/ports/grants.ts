@@ -53,6 +53,11 @@ export interface GrantsPort {
     now: number,
     audit: readonly AuditEntry[],
   ): Promise<readonly GrantId[]>
+  /**
+   * Ends everything that anybody may do: marks every live grant and API key of the tenant revoked, deletes all logins, codes and refresh
+   * tokens, and writes one `tenant` entry into the feed. Answers how many grants were live.
+   */
+  revokeAll(tenant: TenantId, cause: string, now: number, audit: readonly AuditEntry[]): Promise<number>
   /** Denies one access token until it would have expired anyway (feed: `token`). */
   revokeToken(
     tenant: TenantId,

@@ -49,6 +49,33 @@ export async function endAccess(
   return grants.map((grant) => asGrantId(grant.grant_id))
 }
 
+/** The same for all subjects and clients of a tenant, with one word in the feed for all. */
+export async function endEverything(
+  db: Kysely<Database>,
+  tenant: TenantId,
+  cause: string,
+  now: number,
+): Promise<number> {
+  const grantsBelow = await nextNumber(db, tenant, 'grants')
+  const revoked = await db
+    .updateTable('grants')
+    .set({ revoked_at: now, revoked_cause: cause })
+    .where('tenant', '=', tenant)
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', now)
+    .executeTakeFirst()
+  await db
+    .updateTable('api_keys')
+    .set({ revoked_at: now, revoked_cause: cause })
+    .where('tenant', '=', tenant)
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', now)
+    .execute()
+  await db.deleteFrom('engine_documents').where('tenant', '=', tenant).execute()
+  await announce(db, { tenant, kind: 'tenant', id: tenant, at: now, grantsBelow, concernsUntil: now })
+  return Number(revoked.numUpdatedRows)
+}
+
 /**
  * Ends one grant with everything derived from it. Answers whether it was live. An expired grant is marked too, because access tokens
  * may outlive it by minutes; one already revoked is left as it was, and the feed is not told twice.

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import { asClientId, asGrantId, asServerId, asSubjectId, asTenantId } from '#core/ids.ts'
 import type { GrantsPort, StoredGrant } from '../ports/grants.ts'
 import { addAuditEntries } from './audit-entries.ts'
-import { endAccess, endGrant } from './end-access.ts'
+import { endAccess, endEverything, endGrant } from './end-access.ts'
 import { announce } from './feed.ts'
 import { readCursor, rowsToFetch, toPage } from './paging.ts'
 import type { Database, GrantsTable } from './schema.ts'
@@ -43,6 +43,12 @@ export function createGrants(db: Kysely<Database>): GrantsPort {
       await addAuditEntries(db, audit)
       if (!('grantId' in selector)) return endAccess(db, tenant, selector, cause, now)
       return (await endGrant(db, tenant, selector.grantId, cause, now)) ? [selector.grantId] : []
+    },
+
+    async revokeAll(tenant, cause, now, audit) {
+      const ended = await endEverything(db, tenant, cause, now)
+      await addAuditEntries(db, audit)
+      return ended
     },
 
     async revokeToken(tenant, tokenId, expiresAt, now, audit) {

@@ -99,7 +99,7 @@ export const PORT_METHODS = {
     collectExpired: 'writes',
   },
   feed: { head: 'looks', since: 'looks' },
-  grants: { find: 'looks', list: 'looks', revoke: 'writes', revokeToken: 'writes' },
+  grants: { find: 'looks', list: 'looks', revoke: 'writes', revokeAll: 'writes', revokeToken: 'writes' },
   initialAccessTokens: { create: 'writes', find: 'looks', list: 'looks', revoke: 'writes' },
   keyClaims: { claim: 'writes', find: 'looks' },
   limits: { draw: 'writes', reset: 'writes', collectIdle: 'writes' },
