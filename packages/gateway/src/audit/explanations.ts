@@ -91,6 +91,29 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     meaning: 'An assertion of a trusted issuer was made for somebody else.',
     action: 'Let the platform make it for `gateway.publicUrl`, or write the workload’s `audience`.',
   },
+  assertionNotTaken: {
+    meaning:
+      'An assertion came that its issuer may not make here, of the wrong type, or from a client that did not prove who it is.',
+    action: 'Does the issuer have `identityAssertions`, and is the client confidential? Workloads send no `client_id`.',
+  },
+  assertionForOtherClient: {
+    meaning: 'A client brought an assertion that was made for another client.',
+    action:
+      'Register the client at the identity provider under the client id that it has here. Otherwise it was stolen.',
+  },
+  assertionForOtherResource: {
+    meaning: 'An assertion about a person is for a resource that is not behind this gateway.',
+    action: 'Register `publicUrl/mcp/SERVER` as resource at the identity provider.',
+  },
+  subjectNotLinked: {
+    meaning:
+      'A good assertion is about somebody who has no account here, or whose account is somebody else at that provider.',
+    action: 'Say who they are: `sallyport user link NAME --issuer ISS --subject SUB`.',
+  },
+  noScopeAsserted: {
+    meaning: 'Of the scopes that were asked for none is allowed by assertion, roles and client together.',
+    action: 'Compare the assertion’s `scope`, the roles of the account, and `scopes` of the client.',
+  },
   assertionReplayed: {
     meaning: 'An assertion that is good once came a second time. Nothing was given for it.',
     action: 'A program that keeps it needs `repeatable`. Otherwise somebody has a copy.',

@@ -18,7 +18,7 @@ import type { Store } from '#store/ports/store.ts'
 import { admitWorkload } from './assertions/admit-workload.ts'
 import { refuseAssertion } from './assertions/refuse-assertion.ts'
 import { authorizeParameters, deviceParameters, pushedParameters } from './authorize-parameters.ts'
-import { createIssuerKeys } from './clients/issuer-keys.ts'
+import { createIssuerKeys, type IssuerKeys } from './clients/issuer-keys.ts'
 import type { ClientRegistry } from './clients/registry.ts'
 import { startCollector } from './collect-expired.ts'
 import { deviceRoutes } from './device/device-endpoint.ts'
@@ -77,10 +77,10 @@ export interface AuthorizationServer {
  */
 export function createAuthorizationServer(dependencies: AuthorizationServerDependencies): AuthorizationServer {
   const { snapshots, store, keys, registry, clock, audit, onFailure = () => undefined } = dependencies
-  const engineOf = engineByIssuer({ ...dependencies, onFailure })
+  const issuerKeys = createIssuerKeys(fetchDocument, clock)
+  const engineOf = engineByIssuer({ ...dependencies, issuerKeys, onFailure })
   const failures = createFailureBudget(clock)
   const collector = startCollector(store.engine, clock)
-  const issuerKeys = createIssuerKeys(fetchDocument, clock)
 
   const unitFor = (
     exchange: HttpExchange,
@@ -279,7 +279,9 @@ function metadataRoutes(snapshots: SnapshotSource): Route[] {
   )
 }
 
-function engineByIssuer(dependencies: Required<AuthorizationServerDependencies>): (snapshot: Snapshot) => Engine {
+function engineByIssuer(
+  dependencies: Required<AuthorizationServerDependencies> & { readonly issuerKeys: IssuerKeys },
+): (snapshot: Snapshot) => Engine {
   let built: { readonly issuer: string; readonly keys: number; readonly engine: Engine } | null = null
   return ({ publicUrl }) => {
     const { keys } = dependencies

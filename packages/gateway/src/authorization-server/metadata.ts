@@ -38,13 +38,14 @@ export function authorizationServerMetadata(snapshot: Snapshot): Record<string, 
       'authorization_code',
       'refresh_token',
       ...(offersClientCredentials(snapshot) ? ['client_credentials'] : []),
-      ...(takesWorkloads(snapshot) ? [JWT_BEARER] : []),
+      ...(takesWorkloads(snapshot) || takesIdentities(snapshot) ? [JWT_BEARER] : []),
       ...([DEVICE_GRANT, TOKEN_EXCHANGE] as const).filter((grantType) => isOffered(grantType, snapshot)),
     ],
     token_endpoint_auth_methods_supported: authMethods(snapshot),
     token_endpoint_auth_signing_alg_values_supported: CLIENT_ASSERTION_ALGORITHMS,
     revocation_endpoint_auth_methods_supported: authMethods(snapshot),
     revocation_endpoint_auth_signing_alg_values_supported: CLIENT_ASSERTION_ALGORITHMS,
+    ...(takesIdentities(snapshot) ? { authorization_grant_profiles_supported: [ID_JAG_PROFILE] } : {}),
     code_challenge_methods_supported: ['S256'],
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     ...certificates(snapshot),
@@ -72,11 +73,18 @@ function authMethods({ mutualTls }: Snapshot): readonly string[] {
 }
 
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+/** draft-ietf-oauth-identity-assertion-authz-grant, discovery. */
+const ID_JAG_PROFILE = 'urn:ietf:params:oauth:grant-profile:id-jag'
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
 /** Whether some client of the configuration may use it. */
 function isOffered(grantType: ClientGrantType, { clients }: Snapshot): boolean {
   return [...clients.values()].some(({ grantTypes }) => grantTypes.includes(grantType))
+}
+
+/** Whether some issuer's word lets people in. */
+function takesIdentities({ trustedIssuers = [] }: Snapshot): boolean {
+  return trustedIssuers.some(({ identityAssertions = null }) => identityAssertions !== null)
 }
 
 function takesWorkloads({ trustedIssuers = [] }: Snapshot): boolean {

@@ -68,7 +68,7 @@ export interface StatementIssuer {
   readonly clientsMax: number
 }
 
-/** Somebody whose signed word about workloads is taken (RFC 7523). */
+/** Somebody whose signed word about workloads or people is taken (RFC 7523). */
 export interface TrustedIssuer {
   /** In the configuration. */
   readonly name: string
@@ -76,6 +76,15 @@ export interface TrustedIssuer {
   readonly issuer: string
   readonly keys: StatementIssuer['keys']
   readonly workloads: readonly Workload[]
+  /** Whether its word lets people in (ID-JAG); null: it does not. */
+  readonly identityAssertions?: IdentityAssertionRules | null
+}
+
+export interface IdentityAssertionRules {
+  /** Assertions that live longer are refused. */
+  readonly lifetimeSecondsMax: number
+  /** Domains about whose addresses it is believed: an account that is called by one is linked at the first assertion. */
+  readonly emailDomains: readonly string[]
 }
 
 /** A program that its platform vouches for. It has no account, no secret and no registration. */

@@ -46,6 +46,7 @@ it('migrate brings either store to this version, and says what was run', async (
       '0005-used-proofs',
       '0006-signing-key-states',
       '0007-kept-replies',
+      '0008-account-links',
     ])
     const again = await cli.run(['db', 'migrate', '--config', config])
     expect(again).toMatchObject({

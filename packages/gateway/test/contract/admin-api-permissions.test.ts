@@ -33,6 +33,9 @@ const MATRIX: Readonly<Record<OperationId, readonly [Expected, Expected, Expecte
   'users.disable': ['all', 'none', 'none', 'none', 'none'],
   'users.enable': ['all', 'none', 'none', 'none', 'none'],
   'users.setPassword': ['all', 'none', 'none', 'none', 'none'],
+  'users.links': ['all', 'own', 'all', 'own', 'none'],
+  'users.link': ['all', 'none', 'none', 'none', 'none'],
+  'users.unlink': ['all', 'none', 'none', 'none', 'none'],
   'clients.list': ['all', 'all', 'all', 'none', 'none'],
   'clients.show': ['all', 'all', 'all', 'none', 'none'],
   'clients.approve': ['all', 'all', 'none', 'none', 'none'],
@@ -62,6 +65,21 @@ const MATRIX: Readonly<Record<OperationId, readonly [Expected, Expected, Expecte
   'health.show': ['all', 'all', 'all', 'all', 'none'],
 }
 
+/** What `users.unlink` takes back. */
+const seedLink = ({ username, subject }: SeededUser) =>
+  world.store.accountLinks.link(
+    {
+      tenant: DEFAULT_TENANT,
+      issuer: 'https://idp.example',
+      externalSubject: `known-${username}`,
+      subject,
+      linkedAt: 1,
+      linkedBy: 'operator',
+    },
+    { onlyFirst: false },
+    [],
+  )
+
 const keyOf = (username: string) => `key_of-${username}`
 
 /** A good request about this user's things. */
@@ -75,6 +93,9 @@ function request(id: OperationId, { username, subject, clientId, grantId }: Seed
     'users.disable': user,
     'users.enable': user,
     'users.setPassword': { ...user, body: { password: 'a long enough phrase' } },
+    'users.links': user,
+    'users.link': { ...user, body: { issuer: 'https://idp.example', subject: `new-${username}` } },
+    'users.unlink': { ...user, body: { issuer: 'https://idp.example', subject: `known-${username}` } },
     'clients.show': client,
     'clients.approve': client,
     'clients.remove': client,
@@ -125,6 +146,7 @@ describe.each(ROLES.map((role, column) => [role ?? 'nobody', role, column] as co
     const caller = tokenCaller(role, alice.subject)
     if (id.startsWith('keys.'))
       for (const user of [alice, bob]) expect(await seedKey(world.store, user)).toBe(keyOf(user.username))
+    if (id === 'users.unlink') await seedLink(bob)
     if (id === 'clientTokens.revoke') await seedClientToken(world.store, bob)
     if (id === 'signingKeys.rotate') await seedSigningKeys(world.store)
     const anothers = await world.api.dispatch(id, raw(request(id, bob)), caller, REQUEST)
@@ -194,6 +216,7 @@ describe('the scopes of tokens', () => {
     expect(OPERATIONS.filter(({ changes }) => !changes).map(({ id }) => id)).toEqual([
       'users.list',
       'users.show',
+      'users.links',
       'clients.list',
       'clients.show',
       'clientTokens.list',

@@ -88,6 +88,32 @@ const addClient = (store: Store, tenant: TenantId) =>
 
 /** Every method that writes; races.test.ts sees to it that none is missing. */
 export const RACES: Readonly<Record<string, Race>> = {
+  'accountLinks.link': {
+    prepare: addAccount,
+    step: (store, tenant, caller) => {
+      const link = { tenant, issuer: 'https://idp.example', externalSubject: `ext ${caller}`, subject: SUBJECT }
+      const whole = { ...link, linkedAt: NOW, linkedBy: 'email' } as const
+      return store.accountLinks.link(whole, { onlyFirst: true }, auditOf(tenant))
+    },
+    answers: { linked: 1, hasOther: 7 },
+    afterwards: async (store, tenant) => {
+      expect(await store.accountLinks.list(tenant, SUBJECT)).toHaveLength(1)
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'accountLinks.unlink': {
+    prepare: async (store, tenant) => {
+      await addAccount(store, tenant)
+      const link = { tenant, issuer: 'https://idp.example', externalSubject: 'ext', subject: SUBJECT, linkedAt: NOW }
+      await store.accountLinks.link({ ...link, linkedBy: 'operator' }, { onlyFirst: false }, [])
+    },
+    step: (store, tenant) => {
+      const link = { issuer: 'https://idp.example', externalSubject: 'ext', subject: SUBJECT }
+      return store.accountLinks.unlink(tenant, link, auditOf(tenant))
+    },
+    answers: { unlinked: 1, unknown: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
   'accounts.create': {
     step: (store, tenant) => store.accounts.create(account({ tenant, username: 'ada' }), auditOf(tenant)),
     answers: { created: 1, usernameTaken: 7 },

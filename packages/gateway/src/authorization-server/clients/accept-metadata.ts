@@ -15,6 +15,8 @@ export interface MetadataRules {
   /** Methods this way of becoming a client may use; the default is what an absent member means. */
   readonly authMethods: readonly ClientMetadataWire['token_endpoint_auth_method'][]
   readonly defaultAuthMethod: ClientMetadataWire['token_endpoint_auth_method']
+  /** Whether a client that signs may bring assertions about people (ID-JAG): its id is what the identity provider names. */
+  readonly mayAssert?: boolean
 }
 
 /** A client without a name gets this one, so that the consent page never shows a blank. */
@@ -34,13 +36,13 @@ export function acceptMetadata(
 
   const redirects = acceptRedirects(wish.redirect_uris, rules.publicUrl)
   if (!redirects.ok) return redirects
-  const grantTypes = acceptGrantTypes(wish)
-  if (!grantTypes.ok) return grantTypes
   const method = rules.authMethods.find(
     (known) => known === (wish.token_endpoint_auth_method ?? rules.defaultAuthMethod),
   )
   if (method === undefined)
     return invalid(`token_endpoint_auth_method must be one of: ${rules.authMethods.join(', ')}.`)
+  const grantTypes = acceptGrantTypes(wish, rules.mayAssert === true && method === 'private_key_jwt')
+  if (!grantTypes.ok) return grantTypes
   const keys = acceptKeys(wish, method)
   if (!keys.ok) return keys
 
@@ -99,13 +101,23 @@ function acceptRedirects(
   return ok(accepted)
 }
 
-function acceptGrantTypes(wish: SentMetadata): Result<ClientMetadataWire['grant_types'], MetadataProblem> {
+function acceptGrantTypes(
+  wish: SentMetadata,
+  mayAssert: boolean,
+): Result<ClientMetadataWire['grant_types'], MetadataProblem> {
   // RFC 7591 §2: absent means authorization_code and code.
   const asked = wish.grant_types ?? ['authorization_code']
   if (!asked.includes('authorization_code')) return invalid('grant_types must hold authorization_code.')
   if (!(wish.response_types ?? ['code']).includes('code')) return invalid('response_types must hold code.')
-  return ok(asked.includes('refresh_token') ? ['authorization_code', 'refresh_token'] : ['authorization_code'])
+  const kept: ClientMetadataWire['grant_types'] = [
+    'authorization_code',
+    'refresh_token',
+    ...(mayAssert ? [JWT_BEARER] : []),
+  ]
+  return ok(kept.filter((grantType) => asked.includes(grantType)))
 }
+
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer' as const
 
 function acceptKeys(
   wish: SentMetadata,

@@ -55,6 +55,18 @@ describe('a metadata document', () => {
     expect(byUrl.ok && byUrl.value.jwks_uri).toBe('https://client.example/jwks')
   })
 
+  test('may bring assertions about people where it signs, and only there', () => {
+    const asked = { ...EXAMPLE, grant_types: ['authorization_code', 'urn:ietf:params:oauth:grant-type:jwt-bearer'] }
+    const signs = { token_endpoint_auth_method: 'private_key_jwt', jwks_uri: 'https://client.example/jwks' }
+    const grantsOf = (document: Record<string, unknown>) => {
+      const judged = judge(document)
+      return judged.ok && judged.value.grant_types
+    }
+    expect(grantsOf({ ...asked, ...signs })).toEqual(asked.grant_types)
+    expect(grantsOf(asked)).toEqual(['authorization_code'])
+    expect(grantsOf({ ...EXAMPLE, ...signs })).toEqual(['authorization_code'])
+  })
+
   test('keeps no keys that nothing will ask for', () => {
     const judged = judge({ ...EXAMPLE, jwks_uri: 'https://client.example/jwks' })
     expect(judged.ok && judged.value).not.toHaveProperty('jwks_uri')

@@ -78,6 +78,7 @@ export function judgeDocument(
     publicUrl,
     authMethods: ['none', 'private_key_jwt'],
     defaultAuthMethod: 'none',
+    mayAssert: true,
   })
   if (!accepted.ok)
     return no('metadataInvalid', `The client metadata document is not valid: ${accepted.refusal.problem}`)

@@ -90,7 +90,7 @@ export const storedMetadata = z.object({
   client_name: z.string(),
   redirect_uris: z.array(z.string()),
   application_type: z.enum(['native', 'web']),
-  grant_types: z.array(z.enum(['authorization_code', 'refresh_token'])),
+  grant_types: z.array(z.enum(['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:jwt-bearer'])),
   response_types: z.tuple([z.literal('code')]),
   token_endpoint_auth_method: z.enum([
     'none',

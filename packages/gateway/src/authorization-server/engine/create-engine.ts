@@ -4,6 +4,7 @@ import type { Random } from '#core/random.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
+import type { IssuerKeys } from '../clients/issuer-keys.ts'
 import { answerNotAvailable } from '../not-available.ts'
 import { createRedirectCheck } from './clients.ts'
 import { engineConfiguration } from './configuration.ts'
@@ -37,6 +38,7 @@ export interface Engine {
 export interface EngineDependencies extends UnitDependencies {
   readonly random: Random
   readonly accessTokens: Pick<AccessTokenVerifier, 'verify'>
+  readonly issuerKeys: IssuerKeys
   /** Told when the store failed: the caller sees only a 503. */
   readonly onFailure: (requestId: string, cause: unknown) => void
 }

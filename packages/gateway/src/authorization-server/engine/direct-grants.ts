@@ -1,13 +1,19 @@
 import { decodeJwt } from 'jose'
 import { type Context, errors, type GrantHandler, type Provider } from 'oidc-provider'
+import type { AuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
-import { asClientId } from '#core/ids.ts'
-import type { Random } from '#core/random.ts'
+import { asClientId, asGrantId } from '#core/ids.ts'
+import { type Random, uuidv7 } from '#core/random.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { Store } from '#store/ports/store.ts'
-import { JWT_BEARER } from '../assertions/admit-workload.ts'
+import { ID_JAG_TYPE, JWT_BEARER } from '../assertions/admit-workload.ts'
+import { judgeIdentityAssertion } from '../assertions/judge-identity-assertion.ts'
+import { linkSubject } from '../assertions/link-subject.ts'
+import { readAssertion, verifyAssertion } from '../assertions/verify-assertion.ts'
+import type { IssuerKeys } from '../clients/issuer-keys.ts'
 import { clientCredentials } from '../grants/client-credentials.ts'
-import { type DirectIssue, type GrantProblem, type GrantResult, problem } from '../grants/direct-issue.ts'
+import { type DirectIssue, type GrantProblem, type GrantResult, granted, problem } from '../grants/direct-issue.ts'
+import { accessAsserted, assertedGrant } from '../grants/identity-assertion.ts'
 import { standingGrant } from '../grants/standing-grant.ts'
 import {
   ACCESS_TOKEN_TYPE,
@@ -17,9 +23,13 @@ import {
   subjectTokenRefused,
 } from '../grants/token-exchange.ts'
 import { accessTokenSeconds } from '../lifetimes.ts'
+import { acrOf } from './acr.ts'
 import { currentUnit, type UnitOfWork } from './unit-of-work.ts'
 
 export interface DirectGrantsDependencies {
+  readonly audit: AuditTrail
+  /** Of those whose assertions are taken. */
+  readonly issuerKeys: IssuerKeys
   /** What judges access tokens at the doors. */
   readonly accessTokens: Pick<AccessTokenVerifier, 'verify'>
   readonly store: Store
@@ -119,16 +129,14 @@ function audienceOf(token: string): string {
   }
 }
 
-/** RFC 7523 §2.1: a workload, whose assertion was verified before the engine was asked anything. */
+/** RFC 7523 §2.1: a client with an assertion about a person, or a workload, whose assertion was verified before the engine was asked anything. */
 async function decideAssertion(
   context: Context,
   unit: UnitOfWork,
   dependencies: DirectGrantsDependencies,
 ): Promise<GrantResult<DirectIssue>> {
   const { workload: admitted } = unit
-  // Somebody else who knows what a workload is called.
-  if (admitted?.workload.clientId !== context.oidc?.client?.clientId || admitted === null)
-    return problem('invalid_grant', 'assertionNotTaken', 'The assertion is not good for this client.')
+  if (admitted === null) return decideIdentity(context, unit, dependencies)
   const { use, issuer, subject } = admitted
   if (use !== null && (await unit.find(USED_ASSERTION, use.key)) !== undefined) return assertionReplayed()
   const decided = await decideService(context, unit, dependencies)
@@ -136,6 +144,71 @@ async function decideAssertion(
   // Two at once meet in the insert. A request that is refused for something else leaves the assertion good.
   if (use !== null) unit.put('insert', USED_ASSERTION, use.key, {}, Math.max(1, use.until - unit.now))
   return { ok: true, value: { ...decided.value, detail: { assertionIssuer: issuer, assertionSubject: subject } } }
+}
+
+/** An assertion about a person (ID-JAG), brought by a client that has authenticated. */
+async function decideIdentity(
+  context: Context,
+  unit: UnitOfWork,
+  dependencies: DirectGrantsDependencies,
+): Promise<GrantResult<DirectIssue>> {
+  const { store, issuerKeys, clock, random } = dependencies
+  const { snapshot, now } = unit
+  const clientId = asClientId(context.oidc?.client?.clientId ?? '')
+  const text = parameter(context, 'assertion')
+  if (text === null) return problem('invalid_request', 'assertionMissing', 'assertion is missing.')
+  const client = await unit.resolveClient(clientId)
+  const isProved = client.kind === 'active' && client.client.metadata.token_endpoint_auth_method !== 'none'
+  const read = readAssertion(text, snapshot.trustedIssuers ?? [])
+  if (!read.ok) return assertionRefused(read.refusal)
+  const { issuer, type } = read.value
+  const rules = issuer.identityAssertions ?? null
+  // A workload's assertion beside a client, or a client that could be anybody, such as who only knows what a workload is called.
+  if (type !== ID_JAG_TYPE || rules === null || !isProved) return assertionRefused('assertionNotTaken')
+  const verified = await verifyAssertion(read.value, issuerKeys)
+  if (!verified.ok && verified.refusal.kind === 'unavailable')
+    return await unit.storing(() => Promise.reject(new Error(verified.refusal.reason)))
+  if (!verified.ok) return assertionRefused(verified.refusal.reason)
+  const { lifetimeSecondsMax } = rules
+  const { publicUrl } = snapshot
+  const judged = judgeIdentityAssertion(verified.value, { publicUrl, clientId, now, lifetimeSecondsMax })
+  if (!judged.ok) return assertionRefused(judged.refusal)
+  const asserted = judged.value
+  const key = `${issuer.issuer} ${asserted.tokenId}`
+  if ((await unit.find(USED_ASSERTION, key)) !== undefined) return assertionReplayed()
+
+  const identity = { issuer, subject: asserted.subject, email: asserted.email }
+  const linked = await unit.storing(() => linkSubject(identity, unit, dependencies))
+  if (!linked.ok) return assertionRefused(linked.refusal)
+  const { subject, roles } = linked.value
+  const clientScopes = snapshot.clients.get(clientId)?.scopes ?? null
+  const asked = { resource: parameter(context, 'resource'), scope: parameter(context, 'scope') }
+  const access = accessAsserted(asserted, asked, { roles, clientScopes }, snapshot)
+  if (!access.ok) return access
+  const { resource, scopes } = access.value
+  const place = { issuer: issuer.issuer, subject, clientId, resource: resource.resource, scopes }
+  const { grantId, expiresAt } = assertedGrant(place, now)
+  const known = await unit.storing(() => store.grants.find(snapshot.tenant, grantId))
+  const grant: DirectIssue['grant'] =
+    known === null
+      ? { kind: 'new', grantId, scopes, expiresAt }
+      : known.revokedAt === null
+        ? { kind: 'standing', grantId }
+        : // What was revoked is not brought back; the provider's next word opens another.
+          { kind: 'new', grantId: asGrantId(uuidv7(random, clock.nowMs())), scopes, expiresAt }
+  unit.put('insert', USED_ASSERTION, key, {}, Math.max(1, asserted.until - now))
+  const login = {
+    ...(asserted.authTime === null ? {} : { auth_time: asserted.authTime }),
+    ...(asserted.amr === null ? {} : { acr: acrOf(asserted.amr) }),
+  }
+  const endsAt = now + accessTokenSeconds(resource, scopes, snapshot)
+  const detail = { assertionIssuer: issuer.issuer, assertionId: asserted.tokenId }
+  return granted({ subject, clientId, resource, scopes, grant, endsAt, claims: login, detail })
+}
+
+/** RFC 7523 §3.1: whatever is wrong with it. */
+function assertionRefused(reason: string): GrantResult<never> {
+  return problem('invalid_grant', reason, 'The assertion is not good for this client here.')
 }
 
 function assertionReplayed(): GrantResult<never> {

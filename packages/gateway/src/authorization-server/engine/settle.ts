@@ -75,7 +75,9 @@ async function settleToken(context: Context, unit: UnitOfWork): Promise<void> {
       },
     },
   ])
-  if (committed.outcome !== 'committed') await refuseLostRace(context, unit, committed)
+  // Another request opened this very grant at the same moment: once more, and it is there.
+  if (committed.outcome === 'duplicate' && committed.model === 'Grant' && !unit.isRepeat) unit.isOvertaken = true
+  else if (committed.outcome !== 'committed') await refuseLostRace(context, unit, committed)
 }
 
 /**

@@ -123,7 +123,65 @@ export function userCommand(command: Command, world: CommandWorld): Command {
       )
     },
   )
+  linkCommands(command, world)
   return command
+}
+
+interface Link {
+  readonly issuer: string
+  readonly subject: string
+  readonly linkedAt: string
+  readonly linkedBy: string
+}
+
+interface LinkOptions extends CommonOptions {
+  readonly issuer: string
+  readonly subject: string
+}
+
+/** Who an account is at the identity providers whose assertions are taken. */
+function linkCommands(command: Command, world: CommandWorld): void {
+  define(
+    command
+      .command('links')
+      .description('show who an account is at identity providers')
+      .argument('<name>', 'username or subject'),
+    world,
+    ['sallyport user links ada'],
+    (session, [user = '']) =>
+      withAdmin(session, async (admin) =>
+        showLinks(session, await ask<{ items: readonly Link[] }>(admin, 'users.links', { params: { user } })),
+      ),
+  )
+  for (const [verb, description, id] of [
+    ['link', 'say who an account is at an identity provider', 'users.link'],
+    ['unlink', 'take that back; tokens that are out end by themselves', 'users.unlink'],
+  ] as const)
+    define<LinkOptions>(
+      command
+        .command(verb)
+        .description(description)
+        .argument('<name>', 'username or subject')
+        .requiredOption('--issuer <url>', '`iss` of the provider, byte for byte')
+        .requiredOption('--subject <sub>', '`sub` at the provider, byte for byte'),
+      world,
+      [`sallyport user ${verb} ada --issuer https://idp.example.com --subject 00u1abcd`],
+      (session, [user = ''], { issuer, subject }) =>
+        withAdmin(session, async (admin) => {
+          await ask(admin, id, { params: { user }, body: { issuer, subject } })
+          return showLinks(session, await ask<{ items: readonly Link[] }>(admin, 'users.links', { params: { user } }))
+        }),
+    )
+}
+
+function showLinks({ print }: Session, { items }: { readonly items: readonly Link[] }): ExitCode {
+  print.list(items, {
+    ISSUER: (link) => link.issuer,
+    SUBJECT: (link) => link.subject,
+    LINKED: (link) => link.linkedAt.slice(0, 10),
+    BY: (link) => link.linkedBy,
+  })
+  return EXIT.ok
 }
 
 function show({ print }: Session, user: User): ExitCode {

@@ -18,6 +18,7 @@ export const ERROR_STATUS = {
   signingKeyMissing: 409,
   signingKeysChanged: 409,
   userDisabled: 409,
+  linkTaken: 409,
   idempotencyKeyReused: 409,
   preconditionFailed: 412,
   bodyTooLarge: 413,

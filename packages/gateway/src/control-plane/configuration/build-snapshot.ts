@@ -127,7 +127,8 @@ function statementIssuer({ issuer, clientsMax, ...section }: StatementSection): 
   return keys === null ? [] : [{ issuer, keys, clientsMax }]
 }
 
-function trustedIssuer(name: string, { issuer, workloads, ...section }: TrustedIssuerSection): TrustedIssuer[] {
+function trustedIssuer(name: string, section: TrustedIssuerSection): TrustedIssuer[] {
+  const { issuer, workloads, identityAssertions = null } = section
   const keys = issuerKeys(section)
   if (keys === null) return []
   const known = Object.entries(workloads).map(([id, workload]) => ({
@@ -139,7 +140,7 @@ function trustedIssuer(name: string, { issuer, workloads, ...section }: TrustedI
     lifetimeSecondsMax: workload.lifetimeSecondsMax,
     isRepeatable: workload.repeatable,
   }))
-  return [{ name, issuer, keys, workloads: known }]
+  return [{ name, issuer, keys, workloads: known, identityAssertions }]
 }
 
 /** Checked before: exactly one of the two. */

@@ -221,6 +221,13 @@ function checkTrustedIssuers({ trustedIssuers, servers }: Configuration, into: C
     if (seen.has(section.issuer)) into.wrong([...path, 'issuer'], 'This issuer is here twice.', 'Keep one of the two.')
     seen.add(section.issuer)
     checkIssuerKeys(section, path, into)
+    for (const [index, domain] of (section.identityAssertions?.emailDomains ?? []).entries())
+      if (domain.includes('*'))
+        into.wrong(
+          [...path, 'identityAssertions', 'emailDomains', index],
+          'There is no wildcard.',
+          'Write each domain.',
+        )
     for (const [id, { claims, scopes }] of Object.entries(section.workloads)) {
       const at = [...path, 'workloads', id]
       if (Object.keys(claims).length === 0)

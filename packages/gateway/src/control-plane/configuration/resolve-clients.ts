@@ -76,6 +76,8 @@ function checkGrants(
     wrong([...path, 'redirectUris'], 'Without `authorization_code` nothing is ever sent there.', 'Remove them.', 'key')
   if (grantTypes.includes('urn:ietf:params:oauth:grant-type:token-exchange') && scopes.length === 0)
     wrong(path, 'A client that acts for others needs `scopes`: all that it may do with their tokens.', null, 'key')
+  if (grantTypes.includes('urn:ietf:params:oauth:grant-type:jwt-bearer') && scopes.length === 0)
+    wrong(path, 'A client that people are let in for needs `scopes`: all that it may be given.', null, 'key')
   if (grantTypes.includes('client_credentials') && scopes.length === 0)
     wrong(path, 'A client that speaks for itself needs `scopes`: there is no person to choose them.', null, 'key')
 }

@@ -224,7 +224,7 @@ const client = z
       .max(LIST_MAX)
       .default([])
       .describe(
-        'All that it may be given where no person consents: as itself (`client_credentials`), or with a token of somebody else (token exchange).',
+        'All that it may be given where no person consents: as itself (`client_credentials`), with a token of somebody else (token exchange), or for people whom their identity provider lets in.',
       ),
   })
   .describe('A client that you know. Other clients register themselves.')
@@ -262,6 +262,15 @@ const trustedIssuer = z
       .enum(['public', 'private', 'loopback'])
       .default('public')
       .describe('Which addresses the host of `jwksUri` may resolve to.'),
+    identityAssertions: z
+      .strictObject({
+        lifetimeSecondsMax: whole(60, 3_600, 600, 'Assertions that are given longer are refused.'),
+        emailDomains: hosts(
+          'Domains about whose addresses it is believed: the account that is called by one is linked at the first assertion.',
+        ),
+      })
+      .optional()
+      .describe('That its word lets people in (ID-JAG, enterprise-managed authorization). Absent: it does not.'),
     workloads: z
       .record(z.string().regex(SERVER_ID_PATTERN), workload)
       .refine((workloads) => Object.keys(workloads).length <= LIST_MAX, `at most ${LIST_MAX} workloads`)

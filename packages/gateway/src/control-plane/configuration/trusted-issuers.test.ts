@@ -32,6 +32,7 @@ describe('issuers whose assertions are taken', () => {
         name: 'ci',
         issuer: 'https://ci.example',
         keys: { kind: 'jwks', jwks: [KEY] },
+        identityAssertions: null,
         workloads: [
           {
             clientId: 'workload:ci:build',
@@ -58,6 +59,16 @@ describe('issuers whose assertions are taken', () => {
     ['plain http', { ci: { ...published, jwksUri: 'http://ci.example/k' } }, 'Whoever is on the way could replace'],
     ['no URL', { ci: { ...published, jwksUri: 'keys' } }, 'This is not an https URL.'],
     ['one issuer twice', { ci: CI, again: CI }, 'This issuer is here twice.'],
+    [
+      'a wildcard domain',
+      { ci: { ...CI, identityAssertions: { emailDomains: ['*.example.com'] } } },
+      'There is no wildcard.',
+    ],
+    [
+      'an endless assertion',
+      { ci: { ...CI, identityAssertions: { lifetimeSecondsMax: 86_400 } } },
+      'lifetimeSecondsMax',
+    ],
     [
       'no claims',
       { ci: { ...CI, workloads: { build: { ...WORKLOAD, claims: {} } } } },

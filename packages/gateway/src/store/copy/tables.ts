@@ -3,6 +3,7 @@ import type { Database } from '../sql/schema.ts'
 /** Every table with its primary key, in which its rows have one order on every engine. */
 export const TABLE_KEYS = {
   accounts: ['tenant', 'subject'],
+  account_links: ['tenant', 'issuer', 'external_subject'],
   setup_links: ['tenant'],
   clients: ['tenant', 'client_id'],
   grants: ['tenant', 'grant_id'],

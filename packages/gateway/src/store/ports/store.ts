@@ -1,4 +1,5 @@
 import type { StoreFailure } from '../errors.ts'
+import type { AccountLinksPort } from './account-links.ts'
 import type { AccountsPort } from './accounts.ts'
 import type { ApiKeysPort } from './api-keys.ts'
 import type { AuditPort } from './audit.ts'
@@ -22,6 +23,7 @@ import type { UsedProofsPort } from './used-proofs.ts'
  * asked for with a foreign cursor (CursorInvalid). Whoever needs to see its own write awaits it first.
  */
 export interface Store {
+  readonly accountLinks: AccountLinksPort
   readonly accounts: AccountsPort
   readonly apiKeys: ApiKeysPort
   readonly audit: AuditPort

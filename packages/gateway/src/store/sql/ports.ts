@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Store } from '../ports/store.ts'
+import { createAccountLinks } from './account-links.ts'
 import { createAccounts } from './accounts.ts'
 import { createApiKeys } from './api-keys.ts'
 import { createAudit } from './audit.ts'
@@ -24,6 +25,7 @@ export type Ports = Omit<Store, 'close' | 'lost' | 'hints' | 'leads' | 'turns'>
  */
 export function createPorts(transaction: Kysely<Database>): Ports {
   return {
+    accountLinks: createAccountLinks(transaction),
     accounts: createAccounts(transaction),
     apiKeys: createApiKeys(transaction),
     audit: createAudit(transaction),
@@ -42,6 +44,7 @@ export function createPorts(transaction: Kysely<Database>): Ports {
 
 /** Which methods only look. The compiler sees to it that none is missing; looking needs no commit. */
 export const PORT_METHODS = {
+  accountLinks: { link: 'writes', find: 'looks', list: 'looks', unlink: 'writes' },
   accounts: {
     create: 'writes',
     issueSetupLink: 'writes',

@@ -3,6 +3,7 @@
  * Portable subset: text ids, integer times (seconds unless named Ms or Us), JSON as text, sealed values as blobs.
  */
 export interface Database {
+  account_links: AccountLinksTable
   accounts: AccountsTable
   setup_links: SetupLinksTable
   clients: ClientsTable
@@ -21,6 +22,15 @@ export interface Database {
   api_key_secrets: ApiKeySecretsTable
   initial_access_tokens: InitialAccessTokensTable
   used_proofs: UsedProofsTable
+}
+
+export interface AccountLinksTable {
+  tenant: string
+  issuer: string
+  external_subject: string
+  subject: string
+  linked_at: number
+  linked_by: 'operator' | 'email'
 }
 
 export interface AccountsTable {
