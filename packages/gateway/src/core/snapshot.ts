@@ -27,6 +27,10 @@ export interface Snapshot {
   /** Whose assertions are exchanged for tokens. */
   readonly trustedIssuers?: readonly TrustedIssuer[]
   readonly servers: ReadonlyMap<ServerId, ServerEntry>
+  /** Where people may log in besides here, by name. */
+  readonly identityProviders: ReadonlyMap<string, IdentityProvider>
+  /** Whether accounts may log in with a password of ours. */
+  readonly hasPasswords: boolean
   /** Resource servers that may ask about tokens (RFC 7662), by id. */
   readonly introspection: ReadonlyMap<string, IntrospectionClient>
   readonly roles: ReadonlyMap<string, RolePolicy>
@@ -131,6 +135,28 @@ export const CERTIFICATE_NAMES = ['subjectDn', 'sanDns', 'sanUri', 'sanIp', 'san
 export interface CertificateName {
   readonly kind: (typeof CERTIFICATE_NAMES)[number]
   readonly value: string
+}
+
+/** A company's identity provider (OpenID Connect), at which this gateway is a client like any other. */
+export interface IdentityProvider {
+  readonly name: string
+  /** On the button. */
+  readonly title: string
+  readonly issuer: string
+  readonly clientId: string
+  readonly secret: Secret | null
+  readonly scopes: readonly string[]
+  readonly network: 'public' | 'private' | 'loopback'
+  /** Domains about whose addresses it is believed: an account that is called by one is linked at its first login. */
+  readonly emailDomains: readonly string[]
+  /** Whether who is nobody here gets an account. */
+  readonly opensAccounts: boolean
+  /** What its claims make of a person; null: roles are given here. */
+  readonly roles: {
+    readonly claim: string
+    readonly map: ReadonlyMap<string, readonly string[]>
+    readonly always: readonly string[]
+  } | null
 }
 
 /** Whoever verifies tokens of ours by asking. It is no client that a user could connect, and its credential is for nothing else. */

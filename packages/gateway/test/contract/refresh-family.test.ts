@@ -1,12 +1,11 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { AdjustableClock } from '../support/adjustable-clock.ts'
 import { live, STEPS, startTwo } from '../support/refresh-family.ts'
 import { onEveryEngine } from './on-every-engine.ts'
 
 onEveryEngine('refresh families', (store) => {
   it('whatever two replicas are asked in whatever order: no family forks, and no honest client is stranded in its window', async () => {
-    const replicas = await startTwo(store(), new AdjustableClock(Date.now()))
+    const replicas = await startTwo(store())
     try {
       await fc.assert(
         fc.asyncProperty(STEPS, (steps) => live(replicas, steps)),

@@ -220,6 +220,8 @@ function snapshotOf(origin: string, options: GatewayOptions): Snapshot {
     ]),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 14_400 },
     introspection: new Map(),
+    identityProviders: new Map(),
+    hasPasswords: true,
     signing: { rotateSeconds: 2_592_000, publishAheadSeconds: 900, algorithms: new Set(['ES256'] as const) },
     senders: NO_SENDER_RULES,
     mutualTls: null,

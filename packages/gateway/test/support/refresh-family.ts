@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
+import { systemClock } from '#core/clock.ts'
 import { DEFAULT_TENANT } from '#core/ids.ts'
 import type { Store } from '#store/ports/store.ts'
-import type { AdjustableClock } from './adjustable-clock.ts'
 import {
   type AuthorizationServerUnderTest,
   authorize,
@@ -17,14 +17,19 @@ const WINDOW_SECONDS = 20
 /** Two replicas on one store, which can lose the answer of a commit as a killed process or a cut connection does. */
 export interface Replicas {
   readonly servers: readonly [AuthorizationServerUnderTest, AuthorizationServerUnderTest]
-  readonly clock: AdjustableClock
+  /** What failed before is forgotten: each family is a day of its own for whoever counts failures of an address. */
+  nextDay(): void
   /** The next commit of each is done, and nobody hears of it. */
   loseAnswers(isLost: boolean): void
   close(): Promise<void>
 }
 
-export async function startTwo(store: Store, clock: AdjustableClock): Promise<Replicas> {
+/** The machine's date is what moves, for the engine as for us; nothing else stands still. */
+export async function startTwo(store: Store): Promise<Replicas> {
+  vi.useFakeTimers({ toFake: ['Date'] })
   let isLost = false
+  let days = 0
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + days * 86_400_000 }
   const wrapStore = (whole: Store): Store => ({
     ...whole,
     engine: {
@@ -40,13 +45,16 @@ export async function startTwo(store: Store, clock: AdjustableClock): Promise<Re
   const two = await startAuthorizationServer({ beside: one, clock })
   return {
     servers: [one, two],
-    clock,
+    nextDay: () => {
+      days += 1
+    },
     loseAnswers: (lost) => {
       isLost = lost
     },
     close: async () => {
       await two.close()
       await one.close()
+      vi.useRealTimers()
     },
   }
 }
@@ -87,7 +95,8 @@ export const STEPS: fc.Arbitrary<Step[]> = fc.array(
 )
 
 /** Takes these steps in a family of its own and expects of each what the rules say. */
-export async function live({ servers, clock, loseAnswers }: Replicas, steps: readonly Step[]): Promise<void> {
+export async function live({ servers, nextDay, loseAnswers }: Replicas, steps: readonly Step[]): Promise<void> {
+  nextDay()
   const [first] = servers
   const { code, verifier } = await authorize(first)
   const redeemed = await redeem(first, code, verifier)
@@ -99,7 +108,7 @@ export async function live({ servers, clock, loseAnswers }: Replicas, steps: rea
   const note = (token: Token, { status, body }: TokenAnswer) => {
     expect(status, JSON.stringify(body)).toBe(200)
     const next = { text: String(body['refresh_token']), used: null }
-    token.used = { at: clock.nowSeconds(), answer: body, next }
+    token.used = { at: systemClock.nowSeconds(), answer: body, next }
     chain.push(next)
   }
   /** What the rules say of one more use of this token. */
@@ -115,7 +124,7 @@ export async function live({ servers, clock, loseAnswers }: Replicas, steps: rea
       for (const answer of answers) expect(answer).toEqual(winner)
       return
     }
-    if (clock.nowSeconds() >= token.used.at + WINDOW_SECONDS) {
+    if (systemClock.nowSeconds() >= token.used.at + WINDOW_SECONDS) {
       isDead = true
       return refused()
     }
@@ -124,9 +133,9 @@ export async function live({ servers, clock, loseAnswers }: Replicas, steps: rea
   }
 
   for (const step of steps) {
-    if (step.kind === 'wait') clock.forward(step.seconds)
+    if (step.kind === 'wait') forward(step.seconds)
     else if (step.kind === 'revoke') {
-      await first.store.grants.revoke(DEFAULT_TENANT, { grantId }, 'operator', clock.nowSeconds(), [])
+      await first.store.grants.revoke(DEFAULT_TENANT, { grantId }, 'operator', systemClock.nowSeconds(), [])
       isDead = true
     } else if (step.kind === 'use') {
       const token = chain.at(-1 - step.back) ?? newest()
@@ -138,12 +147,12 @@ export async function live({ servers, clock, loseAnswers }: Replicas, steps: rea
       loseAnswers(false)
       // What is refused commits nothing that could be lost, or its refusal is.
       expect([400, 503]).toContain(lost.status)
-      clock.forward(step.waits)
+      forward(step.waits)
       const again = await refresh(servers[1], token.text)
       if (isDead) judge(token, [again])
       else {
         note(token, again)
-        if (token.used !== null) token.used = { ...token.used, at: clock.nowSeconds() - step.waits }
+        if (token.used !== null) token.used = { ...token.used, at: systemClock.nowSeconds() - step.waits }
       }
     }
     await expectOneFamily(first, chain, grantId, isDead)
@@ -166,6 +175,10 @@ async function expectOneFamily(
 async function newestGrant({ store }: AuthorizationServerUnderTest) {
   const grants = await store.grants.list(DEFAULT_TENANT, {}, { cursor: null, limit: 200 })
   return (grants.items.toSorted((a, b) => b.number - a.number)[0] ?? fail()).grantId
+}
+
+function forward(seconds: number): void {
+  vi.setSystemTime(Date.now() + seconds * 1000)
 }
 
 function fail(): never {

@@ -57,6 +57,8 @@ export function testSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     roles: new Map(roles.map((role) => [role.name, role])),
     lifetimes: { accessTokenSeconds: 900, refreshTokenSeconds: 14_400, loginSessionSeconds: 28_800 },
     introspection: new Map(),
+    identityProviders: new Map(),
+    hasPasswords: true,
     signing: { rotateSeconds: 2_592_000, publishAheadSeconds: 900, algorithms: new Set(['ES256'] as const) },
     senders: NO_SENDER_RULES,
     mutualTls: null,

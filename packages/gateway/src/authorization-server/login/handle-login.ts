@@ -29,6 +29,8 @@ export function submitLogin(context: PageContext, place: LoginPlace): Route['han
     if (form === null) return
     const interaction = await loadFor(context, exchange, uid, place)
     if (interaction === null || (await refuseForged(context, exchange, 'login', purposeOf(interaction), form))) return
+    // There is no form, so whoever sends one made it themselves.
+    if (!context.snapshots.current().hasPasswords) return answerProblem(exchange, 'forged')
     const username = form.get('username') ?? ''
     const password = form.get('password') ?? ''
     if (username.trim() === '' || password === '') {
@@ -84,6 +86,8 @@ function ask(
     path: interaction.prompt === 'login' ? `/login/${uid}` : `/consent/${uid}/account`,
     publicUrl: snapshot.publicUrl,
     formToken: context.formTokens.issue(exchange, snapshot.tenant, purposeOf(interaction)),
+    providers: [...snapshot.identityProviders.values()],
+    hasPasswords: snapshot.hasPasswords,
     ...again,
   })
   const wait = again.problem?.kind === 'throttled' ? { 'retry-after': String(again.problem.retryAfterSeconds) } : {}

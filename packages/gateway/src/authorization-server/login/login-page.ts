@@ -17,6 +17,10 @@ export interface LoginPageInput {
   readonly path: string
   readonly publicUrl: string
   readonly formToken: string
+  /** Where one may sign in elsewhere: a link each, below the page's own path. */
+  readonly providers?: readonly { readonly name: string; readonly title: string }[]
+  /** False where nobody has a password here. */
+  readonly hasPasswords?: boolean
   /** What was typed before; the password never comes back. */
   readonly username?: string
   readonly problem?: LoginProblem
@@ -25,28 +29,36 @@ export interface LoginPageInput {
 export function loginPage(input: LoginPageInput): string {
   const { interaction, problem } = input
   const title = sayPlainly('login.title')
-  const here = safeUrl(input.path, input.publicUrl)
+  const { providers = [], hasPasswords = true } = input
   const parties = {
     client: html`<strong><bdi>${clientName(interaction)}</bdi></strong>`,
     server: html`<strong><bdi>${interaction.server.title}</bdi></strong>`,
   }
   const fieldUrl = problem?.kind === 'throttled' ? null : safeUrl(`${input.path}#username`, input.publicUrl)
-  // Which of the two is wrong is not said, so both are marked, and described by the one sentence at the top.
-  const problemId = problem !== undefined && problem.kind !== 'throttled' ? PROBLEMS_ID : null
-  const isSecondTry = problem?.kind === 'wrong'
   return layout({
     title: problem ? `${sayPlainly('form.problem')}: ${title}` : title,
     card: html`<h1>${title}</h1>
 <p class="lead">${interaction.prompt === 'login' ? say('login.lead', parties) : say('login.switchLead', parties)}</p>
 ${problem ? errorSummary([{ text: problemText(problem), fieldUrl }]) : null}
+${providers.map(({ name, title: provider }) => html`<p><a class="button wide" href="${safeUrl(`${input.path}/with/${encodeURIComponent(name)}`, input.publicUrl)}">${say('login.with', { provider: html`<bdi>${provider}</bdi>` })}</a></p>`)}
+${hasPasswords ? passwordForm(input) : null}`,
+  })
+}
+
+function passwordForm(input: LoginPageInput): HtmlValue {
+  const { problem, providers = [] } = input
+  const here = safeUrl(input.path, input.publicUrl)
+  // Which of the two is wrong is not said, so both are marked, and described by the one sentence at the top.
+  const problemId = problem !== undefined && problem.kind !== 'throttled' ? PROBLEMS_ID : null
+  const isSecondTry = problem?.kind === 'wrong'
+  return html`${providers.length > 0 ? html`<p class="foot">${say('login.or')}</p>` : null}
 <form method="post" action="${here}">
 <input type="hidden" name="${TOKEN_FIELD}" value="${input.formToken}">
 ${field({ id: 'username', type: 'text', label: say('form.username'), autocomplete: 'username', value: input.username ?? '', problemId, isFirst: !isSecondTry })}
 ${field({ id: 'password', type: 'password', label: say('form.password'), autocomplete: 'current-password', problemId, isFirst: isSecondTry })}
 <button class="wide">${say('login.submit')}</button>
 </form>
-<p class="foot">${say('login.foot')}</p>`,
-  })
+<p class="foot">${say('login.foot')}</p>`
 }
 
 function problemText(problem: LoginProblem): HtmlValue {

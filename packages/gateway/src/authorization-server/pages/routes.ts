@@ -11,6 +11,8 @@ import { decideConsent, showConsent } from '../consent/handle-consent.ts'
 import type { Interactions } from '../interactions.ts'
 import { showLogin, submitLogin } from '../login/handle-login.ts'
 import { createHashQueue, type HashQueue } from '../login/hash-queue.ts'
+import { beginProviderLogin, finishProviderLogin, returnToInteraction } from '../login/provider/handle-provider.ts'
+import { createOpenProvider } from '../login/provider/open-provider.ts'
 import { showSetup, submitSetup } from '../setup/handle-setup.ts'
 import { answerPage, guarded } from './answer.ts'
 import type { PageContext } from './deps.ts'
@@ -44,6 +46,7 @@ export function createPages(deps: PagesDeps): { readonly routes: Route[] } {
     ...deps,
     formTokens: createFormTokens(deps),
     hashQueue: deps.hashQueue ?? createHashQueue(),
+    openProvider: createOpenProvider(deps.clock),
     onFailure: deps.onFailure ?? (() => undefined),
   }
   const route = (method: 'GET' | 'POST', path: string, handler: Route['handler']): Route => ({
@@ -60,6 +63,11 @@ export function createPages(deps: PagesDeps): { readonly routes: Route[] } {
       route('POST', '/login/:uid', submitLogin(context, 'login')),
       route('GET', '/consent/:uid', showConsent(context)),
       route('POST', '/consent/:uid', decideConsent(context)),
+      route('GET', '/login/:uid/with/:provider', beginProviderLogin(context, 'login')),
+      route('GET', '/login/:uid/return', returnToInteraction(context, 'login')),
+      route('GET', '/consent/:uid/account/with/:provider', beginProviderLogin(context, 'consent')),
+      route('GET', '/consent/:uid/account/return', returnToInteraction(context, 'consent')),
+      route('GET', '/oidc/callback/:provider', finishProviderLogin(context)),
       route('GET', '/consent/:uid/account', showLogin(context, 'consent')),
       route('POST', '/consent/:uid/account', submitLogin(context, 'consent')),
       route('GET', ICON_PATH, async (exchange) => sendText(exchange.response, 200, ICON, ICON_HEADERS)),

@@ -11,7 +11,7 @@ const identity = z.strictObject({
   issuer: z.string().min(1).max(2_048).describe('`iss` of the identity provider, byte for byte.'),
   subject: z.string().min(1).max(256).describe('`sub` at that provider, byte for byte.'),
 })
-const linkView = identity.extend({ linkedAt: z.string(), linkedBy: z.enum(['operator', 'email']) })
+const linkView = identity.extend({ linkedAt: z.string(), linkedBy: z.enum(['operator', 'email', 'provider']) })
 const links = z.strictObject({ items: z.array(linkView) })
 
 /** Who an account is at the identity providers whose assertions are taken. */

@@ -21,7 +21,7 @@ export function buildSnapshot(
   configuration: Configuration,
   effective: EffectiveGateway,
   upstreams: ReadonlyMap<string, UpstreamSpec>,
-  known: Pick<Snapshot, 'clients' | 'introspection'>,
+  known: Pick<Snapshot, 'clients' | 'introspection' | 'identityProviders'>,
   mutualTls: MutualTls | null,
   version: string,
 ): Snapshot {
@@ -45,6 +45,7 @@ export function buildSnapshot(
       statements: registration.statements.flatMap(statementIssuer),
     },
     ...known,
+    hasPasswords: configuration.login.passwords,
     trustedIssuers: Object.entries(configuration.trustedIssuers).flatMap(([name, issuer]) =>
       trustedIssuer(name, issuer),
     ),

@@ -11,6 +11,7 @@ import type { ConfigurationProblem } from './problem.ts'
 import { resolveClients } from './resolve-clients.ts'
 import { resolveIntrospection } from './resolve-introspection.ts'
 import { resolveMutualTls } from './resolve-mutual-tls.ts'
+import { resolveProviders } from './resolve-providers.ts'
 import { type Resolving, resolveHttp, resolveStdio } from './resolve-server.ts'
 import { describeStore, resolveStore } from './resolve-store.ts'
 import { resolveTls, type TlsMaterial } from './resolve-tls.ts'
@@ -78,6 +79,7 @@ async function complete(
       upstreams.set(id, await resolveHttp(section.http, [...path, 'http'], resolving))
   }
   const clients = await resolveClients(configuration, resolving)
+  const identityProviders = await resolveProviders(configuration, resolving)
   const introspection = await resolveIntrospection(configuration, effective.gateway.publicUrl, resolving)
   const tls = await resolveTls(configuration.gateway, resolving)
   const mutualTls = await resolveMutualTls(configuration.gateway, effective.gateway.publicUrl, resolving)
@@ -98,7 +100,7 @@ async function complete(
       configuration,
       effective.gateway,
       upstreams,
-      { clients, introspection },
+      { clients, introspection, identityProviders },
       mutualTls,
       version,
     ),

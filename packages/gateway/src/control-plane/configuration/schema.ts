@@ -381,6 +381,63 @@ const signingKeys = z
   })
   .describe('Keys that sign access tokens. `sallyport keys rotate` renews them at once.')
 
+const identityProvider = z
+  .strictObject({
+    title: text('On the button of the login page. Absent: the name.').max(60).optional(),
+    issuer: text('Its issuer, byte for byte as its metadata says it. https, unless `network` is `loopback`.'),
+    clientId: text('The client id that the gateway has there. Its redirect URI is `publicUrl/oidc/callback/NAME`.'),
+    secret: text(
+      'The client secret as one reference, `${file:path}` or `${env:NAME}`. Absent: a public client.',
+    ).optional(),
+    scopes: z
+      .array(text('A scope.'))
+      .max(20)
+      .default(['openid', 'profile', 'email'])
+      .describe('What the gateway asks for there; `openid` always. Nothing of what agents ask for here is passed on.'),
+    network: z
+      .enum(['public', 'private', 'loopback'])
+      .default('public')
+      .describe('Which addresses its host may resolve to.'),
+    emailDomains: z
+      .array(z.string().regex(HOST_PATTERN))
+      .max(LIST_MAX)
+      .default([])
+      .describe(
+        'Domains about whose verified addresses it is believed: the account that is called by one is linked at the first login.',
+      ),
+    accounts: z
+      .enum(['linked', 'opened'])
+      .default('linked')
+      .describe(
+        '`linked`: only people with an account here come in. `opened`: everybody whom it vouches for gets one.',
+      ),
+    roles: z
+      .strictObject({
+        claim: text('Claim of the ID token that holds names, such as `groups` or `roles`.').default('groups'),
+        map: z
+          .record(text('A value of the claim.'), z.array(z.string().regex(ROLE_NAME_PATTERN)).max(ROLES_MAX))
+          .default({})
+          .describe('Roles by value of the claim. Values that are not here give none.'),
+        always: z
+          .array(z.string().regex(ROLE_NAME_PATTERN))
+          .max(ROLES_MAX)
+          .default([])
+          .describe('Roles of everybody whom it vouches for.'),
+      })
+      .optional()
+      .describe('What its word makes of a person at each login. Absent: roles are given here.'),
+  })
+  .describe('An identity provider (OpenID Connect) at which people log in.')
+
+const login = z
+  .strictObject({
+    passwords: z
+      .boolean()
+      .default(true)
+      .describe('Whether accounts may log in with a password of the gateway. `false` needs an identity provider.'),
+  })
+  .describe('How people log in.')
+
 const introspectionClient = z
   .strictObject({
     servers: z
@@ -504,6 +561,12 @@ export const configurationSchema = z
       .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} clients`)
       .default({})
       .describe('Clients that you know, by client id. They need no registration and no approval.'),
+    login: login.prefault({}),
+    identityProviders: z
+      .record(z.string().regex(SERVER_ID_PATTERN), identityProvider)
+      .refine((providers) => Object.keys(providers).length <= LIST_MAX, `at most ${LIST_MAX} providers`)
+      .default({})
+      .describe('Identity providers at which people may log in, by a name of your choice.'),
     introspection: z
       .record(z.string().regex(CLIENT_ID_PATTERN), introspectionClient)
       .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} resource servers`)

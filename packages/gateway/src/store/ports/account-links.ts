@@ -1,4 +1,5 @@
 import type { SubjectId, TenantId } from '#core/ids.ts'
+import type { Account } from './accounts.ts'
 import type { AuditEntry } from './audit.ts'
 
 /** Who somebody is at an identity provider: `iss` and `sub`, byte for byte. States: linked -> unlinked (gone). */
@@ -9,8 +10,8 @@ export interface AccountLink {
   /** The account that this is here. */
   readonly subject: SubjectId
   readonly linkedAt: number
-  /** `operator`, or `email`: the provider's word for the address that is the account's name. */
-  readonly linkedBy: 'operator' | 'email'
+  /** `operator`; `email`: the provider's word for the address that is the account's name; `provider`: the account was opened for it. */
+  readonly linkedBy: 'operator' | 'email' | 'provider'
 }
 
 export interface AccountLinksPort {
@@ -23,6 +24,12 @@ export interface AccountLinksPort {
     options: { readonly onlyFirst: boolean },
     audit: readonly AuditEntry[],
   ): Promise<'linked' | 'taken' | 'hasOther' | 'unknown'>
+  /** A new account and its link, both or neither. `taken`: the identity is an account already. */
+  openAccount(
+    account: Account,
+    link: AccountLink,
+    audit: readonly AuditEntry[],
+  ): Promise<'opened' | 'taken' | 'usernameTaken'>
   find(tenant: TenantId, issuer: string, externalSubject: string): Promise<AccountLink | null>
   /** Of one account; it has few. */
   list(tenant: TenantId, subject: SubjectId): Promise<readonly AccountLink[]>

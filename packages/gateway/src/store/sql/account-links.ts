@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { asSubjectId, asTenantId } from '#core/ids.ts'
 import type { AccountLink, AccountLinksPort } from '../ports/account-links.ts'
+import { insertAccount } from './accounts.ts'
 import { addAuditEntries } from './audit-entries.ts'
 import { lock } from './counters.ts'
 import type { AccountLinksTable, Database } from './schema.ts'
@@ -40,19 +41,19 @@ export function createAccountLinks(db: Kysely<Database>): AccountLinksPort {
         .where('issuer', '=', issuer)
         .executeTakeFirst()
       if (onlyFirst && other !== undefined) return 'hasOther'
-      await db
-        .insertInto('account_links')
-        .values({
-          tenant,
-          issuer,
-          external_subject: externalSubject,
-          subject,
-          linked_at: link.linkedAt,
-          linked_by: link.linkedBy,
-        })
-        .execute()
+      await db.insertInto('account_links').values(toRow(link)).execute()
       await addAuditEntries(db, audit)
       return 'linked'
+    },
+
+    async openAccount(account, link, audit) {
+      const { tenant, issuer, externalSubject } = link
+      await lock(db, tenant, 'accounts')
+      if ((await at(tenant, issuer, externalSubject)) !== undefined) return 'taken'
+      if (!(await insertAccount(db, account))) return 'usernameTaken'
+      await db.insertInto('account_links').values(toRow(link)).execute()
+      await addAuditEntries(db, audit)
+      return 'opened'
     },
 
     async find(tenant, issuer, externalSubject) {
@@ -85,6 +86,17 @@ export function createAccountLinks(db: Kysely<Database>): AccountLinksPort {
       await addAuditEntries(db, audit)
       return 'unlinked'
     },
+  }
+}
+
+function toRow(link: AccountLink): AccountLinksTable {
+  return {
+    tenant: link.tenant,
+    issuer: link.issuer,
+    external_subject: link.externalSubject,
+    subject: link.subject,
+    linked_at: link.linkedAt,
+    linked_by: link.linkedBy,
   }
 }
 

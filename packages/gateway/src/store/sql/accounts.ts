@@ -14,7 +14,7 @@ export function createAccounts(db: Kysely<Database>): AccountsPort {
     async create(account, audit) {
       // Against createFirst: an account made meanwhile must close the setup link.
       await lock(db, account.tenant, 'accounts')
-      if (!(await insert(db, account))) return 'usernameTaken'
+      if (!(await insertAccount(db, account))) return 'usernameTaken'
       await addAuditEntries(db, audit)
       return 'created'
     },
@@ -52,7 +52,7 @@ export function createAccounts(db: Kysely<Database>): AccountsPort {
         .where('expires_at', '>', now)
         .executeTakeFirst()
       if (used.numUpdatedRows === 0n) return rollBack<'linkInvalid'>('linkInvalid')
-      await insert(db, account)
+      await insertAccount(db, account)
       await addAuditEntries(db, audit)
       return 'created'
     },
@@ -118,7 +118,7 @@ export function createAccounts(db: Kysely<Database>): AccountsPort {
   }
 }
 
-async function insert(db: Kysely<Database>, account: Account): Promise<boolean> {
+export async function insertAccount(db: Kysely<Database>, account: Account): Promise<boolean> {
   const result = await db
     .insertInto('accounts')
     .values({

@@ -44,7 +44,7 @@ export function createPorts(transaction: Kysely<Database>): Ports {
 
 /** Which methods only look. The compiler sees to it that none is missing; looking needs no commit. */
 export const PORT_METHODS = {
-  accountLinks: { link: 'writes', find: 'looks', list: 'looks', unlink: 'writes' },
+  accountLinks: { link: 'writes', openAccount: 'writes', find: 'looks', list: 'looks', unlink: 'writes' },
   accounts: {
     create: 'writes',
     issueSetupLink: 'writes',

@@ -30,7 +30,7 @@ export interface AccountLinksTable {
   external_subject: string
   subject: string
   linked_at: number
-  linked_by: 'operator' | 'email'
+  linked_by: 'operator' | 'email' | 'provider'
 }
 
 export interface AccountsTable {

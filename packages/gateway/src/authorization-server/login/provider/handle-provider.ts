@@ -1,0 +1,222 @@
+import {
+  AuthorizationResponseError,
+  authorizationCodeGrant,
+  buildAuthorizationUrl,
+  calculatePKCECodeChallenge,
+  ResponseBodyError,
+  randomNonce,
+  randomPKCECodeVerifier,
+  randomState,
+} from 'openid-client'
+import type { AuditEvent } from '#audit/trail.ts'
+import { asSubjectId } from '#core/ids.ts'
+import type { IdentityProvider } from '#core/snapshot.ts'
+import type { HttpExchange, Route } from '#http/exchange.ts'
+import { safeUrl } from '#http/html.ts'
+import { sendRedirect } from '#http/respond.ts'
+import { addressGroup } from '#net/addresses.ts'
+import type { Interaction } from '../../interactions.ts'
+import { answerProblem, type PageProblem } from '../../pages/answer.ts'
+import type { PageContext } from '../../pages/deps.ts'
+import type { LoginPlace } from '../handle-login.ts'
+import { accountOf } from './account-of.ts'
+import { loginCookieOf, setLoginCookie } from './login-cookie.ts'
+import { digestOf, keep, type LoginTransaction, take } from './transactions.ts'
+
+/** As long as the interaction that it belongs to. */
+const TRANSACTION_SECONDS = 600
+/** From the callback to the page behind it. */
+const TICKET_SECONDS = 60
+/** Each beginning is a document in the store. */
+const BEGIN_LIMIT = { burst: 120, periodSeconds: 600 }
+/** A login that the provider remembers from longer ago than its own session is none. */
+const FUTURE_SECONDS_MAX = 60
+
+export function callbackPath(provider: string): string {
+  return `/oidc/callback/${encodeURIComponent(provider)}`
+}
+
+/** Sends the browser to the provider. Nothing of what the client asked for goes along: this is a login of its own. */
+export function beginProviderLogin(context: PageContext, place: LoginPlace): Route['handler'] {
+  return async (exchange, { uid = '', provider: name = '' }) => {
+    const snapshot = context.snapshots.current()
+    const provider = snapshot.identityProviders.get(name)
+    const interaction = await context.interactions.load(exchange, uid)
+    if (provider === undefined || interaction?.prompt !== place) return answerProblem(exchange, 'expired')
+    const key = `providerLogin:${addressGroup(exchange.clientAddress)}`
+    const limit = await context.store.limits.draw(snapshot.tenant, [{ key, ...BEGIN_LIMIT }], context.clock.nowMs())
+    if (limit.kind === 'exceeded') return answerProblem(exchange, 'busy')
+    let url: URL
+    const [state, nonce, verifier] = [randomState(), randomNonce(), randomPKCECodeVerifier()]
+    try {
+      url = buildAuthorizationUrl(await context.openProvider(provider), {
+        redirect_uri: `${snapshot.publicUrl}${callbackPath(name)}`,
+        scope: provider.scopes.join(' '),
+        state,
+        nonce,
+        code_challenge: await calculatePKCECodeChallenge(verifier),
+        code_challenge_method: 'S256',
+      })
+    } catch (cause) {
+      context.onFailure(exchange.requestId, cause)
+      return await refuse(context, exchange, provider, 'providerUnreachable')
+    }
+    const browser = setLoginCookie(exchange, context.random)
+    const transaction = { provider: name, uid, place, verifier, nonce, browser: digestOf(browser) }
+    await keep(context, 'transaction', state, transaction, TRANSACTION_SECONDS)
+    sendRedirect(exchange.response, url.href)
+  }
+}
+
+/** The browser is back from the provider. What it brings counts once, for the browser that went, for the provider that it went to. */
+export function finishProviderLogin(context: PageContext): Route['handler'] {
+  return async (exchange, { provider: name = '' }) => {
+    const snapshot = context.snapshots.current()
+    const provider = snapshot.identityProviders.get(name)
+    const browser = loginCookieOf(exchange)
+    const states = exchange.query.getAll('state')
+    const [state] = states
+    if (provider === undefined) return answerProblem(exchange, 'expired')
+    if (browser === null || state === undefined || states.length !== 1)
+      return await refuse(context, exchange, provider, 'loginNotBegunHere')
+    const transaction = await take(context, 'transaction', state)
+    if (transaction === null || transaction.provider !== name || transaction.browser !== digestOf(browser))
+      return await refuse(context, exchange, provider, 'loginNotBegunHere')
+    const claims = await redeem(context, exchange, provider, transaction, state)
+    if (typeof claims === 'string') return await refuse(context, exchange, provider, claims)
+    const base = eventOf(context, exchange, provider)
+    const account = await accountOf(context, provider, claims, base)
+    if (!account.ok) return await refuse(context, exchange, provider, account.refusal)
+    const ticket = {
+      subject: account.value.subject,
+      authTime: authTimeOf(claims, context.clock.nowSeconds()),
+      amr: amrOf(claims),
+      passwordHash: account.value.passwordHash,
+    }
+    if (!(await keep(context, 'ticket', ticketSecret(browser, transaction.uid), ticket, TICKET_SECONDS)))
+      return answerProblem(exchange, 'expired')
+    const page = transaction.place === 'login' ? '/login/' : '/consent/'
+    const rest = transaction.place === 'login' ? '/return' : '/account/return'
+    const next = `${page}${encodeURIComponent(transaction.uid)}${rest}`
+    sendRedirect(exchange.response, String(safeUrl(next, snapshot.publicUrl)))
+  }
+}
+
+/** Below the interaction's own path, where the browser shows that the interaction is its own. */
+export function returnToInteraction(context: PageContext, place: LoginPlace): Route['handler'] {
+  return async (exchange, { uid = '' }) => {
+    const interaction = await context.interactions.load(exchange, uid)
+    const browser = loginCookieOf(exchange)
+    if (interaction?.prompt !== place || browser === null) return answerProblem(exchange, 'expired')
+    const ticket = await take(context, 'ticket', ticketSecret(browser, uid))
+    if (ticket === null) return answerProblem(exchange, 'expired')
+    const subject = asSubjectId(ticket.subject)
+    await recordLogin(context, exchange, interaction, subject)
+    const next = await context.interactions.finishLogin(exchange, interaction, { ...ticket, subject })
+    if (next === null) return answerProblem(exchange, 'expired')
+    sendRedirect(exchange.response, String(safeUrl(next, context.snapshots.current().publicUrl)))
+  }
+}
+
+type Claims = Readonly<Record<string, unknown>>
+
+/** The verified claims of the ID token, or why there are none. */
+async function redeem(
+  context: PageContext,
+  exchange: HttpExchange,
+  provider: IdentityProvider,
+  { verifier, nonce }: LoginTransaction,
+  state: string,
+): Promise<Claims | 'providerRefused' | 'providerUnreachable' | 'idTokenInvalid'> {
+  const { publicUrl } = context.snapshots.current()
+  const url = new URL(`${publicUrl}${callbackPath(provider.name)}`)
+  url.search = exchange.query.toString()
+  try {
+    const tokens = await authorizationCodeGrant(await context.openProvider(provider), url, {
+      expectedState: state,
+      expectedNonce: nonce,
+      pkceCodeVerifier: verifier,
+      idTokenExpected: true,
+    })
+    return tokens.claims() ?? 'idTokenInvalid'
+  } catch (cause) {
+    // Its own words stay with the operator.
+    if (cause instanceof AuthorizationResponseError || cause instanceof ResponseBodyError) return 'providerRefused'
+    context.onFailure(exchange.requestId, cause)
+    return isOfTheWay(cause) ? 'providerUnreachable' : 'idTokenInvalid'
+  }
+}
+
+function isOfTheWay(cause: unknown): boolean {
+  return cause instanceof Error && (cause.name === 'OutboundFailure' || isOfTheWay(cause.cause))
+}
+
+/** When the person proved themselves to the provider, if it says so; never later than now. */
+function authTimeOf(claims: Claims, now: number): number {
+  const said = claims['auth_time']
+  return typeof said === 'number' && Number.isInteger(said) && said > 0 && said <= now + FUTURE_SECONDS_MAX
+    ? Math.min(said, now)
+    : now
+}
+
+/** RFC 8176. A provider that says nothing vouches for one factor. */
+function amrOf(claims: Claims): readonly string[] {
+  const said = claims['amr']
+  const methods = Array.isArray(said) ? said.filter((one) => typeof one === 'string' && one.length <= 32) : []
+  return methods.length > 0 ? methods.slice(0, 8) : ['fed']
+}
+
+function ticketSecret(browser: string, uid: string): string {
+  return `${browser}|${uid}`
+}
+
+/** Which page a person gets for it. */
+const PAGES: Readonly<Record<string, PageProblem>> = {
+  providerUnreachable: 'provider',
+  idTokenInvalid: 'provider',
+  providerRefused: 'providerRefused',
+  loginNotBegunHere: 'expired',
+}
+
+function eventOf(
+  context: PageContext,
+  exchange: HttpExchange,
+  provider: IdentityProvider,
+): Omit<AuditEvent, 'activity' | 'outcome'> {
+  return {
+    tenant: context.snapshots.current().tenant,
+    requestId: exchange.requestId,
+    detail: { method: 'provider', provider: provider.name },
+    personal: { address: exchange.clientAddress },
+  }
+}
+
+async function refuse(
+  context: PageContext,
+  exchange: HttpExchange,
+  provider: IdentityProvider,
+  reason: string,
+): Promise<void> {
+  const event = { ...eventOf(context, exchange, provider), activity: 'login', outcome: 'refused', reason } as const
+  await context.audit.refusedUnauthenticated(event, exchange.clientAddress)
+  answerProblem(exchange, PAGES[reason] ?? 'notLinked')
+}
+
+async function recordLogin(
+  context: PageContext,
+  exchange: HttpExchange,
+  interaction: Interaction,
+  subject: ReturnType<typeof asSubjectId>,
+): Promise<void> {
+  await context.audit.record({
+    tenant: context.snapshots.current().tenant,
+    activity: 'login',
+    outcome: 'success',
+    requestId: exchange.requestId,
+    clientId: interaction.clientId,
+    server: interaction.server.id,
+    subject,
+    detail: { method: 'provider' },
+    personal: { address: exchange.clientAddress },
+  })
+}

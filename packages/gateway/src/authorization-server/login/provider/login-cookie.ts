@@ -1,0 +1,24 @@
+import { type Random, randomToken } from '#core/random.ts'
+import type { HttpExchange } from '#http/exchange.ts'
+
+/** Binds a login at a provider to the browser that began it. Lax: the way back is a navigation from elsewhere. */
+const COOKIE = '__Host-sallyport-provider'
+const PATTERN = /^[A-Za-z0-9_-]{43}$/
+
+/** A new secret for this browser, set on the response: each login has its own. */
+export function setLoginCookie({ response }: HttpExchange, random: Random): string {
+  const secret = randomToken(random)
+  response.appendHeader('set-cookie', `${COOKIE}=${secret}; Path=/; Secure; HttpOnly; SameSite=Lax`)
+  return secret
+}
+
+/** The browser's secret; null if it has none, a malformed one, or several. */
+export function loginCookieOf({ request }: HttpExchange): string | null {
+  const values = (request.headers.cookie ?? '')
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${COOKIE}=`))
+    .map((pair) => pair.slice(COOKIE.length + 1))
+  const [value] = values
+  return values.length === 1 && value !== undefined && PATTERN.test(value) ? value : null
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import type { PageContext } from '../../pages/deps.ts'
+
+/** One login at a provider, from the click until the browser is back. */
+export interface LoginTransaction {
+  readonly provider: string
+  /** The interaction and page that it began on. */
+  readonly uid: string
+  readonly place: 'login' | 'consent'
+  readonly verifier: string
+  readonly nonce: string
+  /** Digest of the browser's cookie: whoever comes back is who went. */
+  readonly browser: string
+}
+
+/** A login that the provider vouched for, waiting for the interaction's own page, where the engine's cookie is. */
+export interface LoginTicket {
+  readonly subject: string
+  readonly authTime: number
+  readonly amr: readonly string[]
+  readonly passwordHash: string
+}
+
+const MODELS = { transaction: 'ProviderLogin', ticket: 'ProviderTicket' } as const
+type Kind = keyof typeof MODELS
+interface Kept {
+  readonly transaction: LoginTransaction
+  readonly ticket: LoginTicket
+}
+
+/** Kept sealed under the digest of a secret that the browser brings back: `state` in the URL, then its cookie. */
+export async function keep<K extends Kind>(
+  { store, snapshots, sealer, clock }: PageContext,
+  kind: K,
+  secret: string,
+  value: Kept[K],
+  seconds: number,
+): Promise<boolean> {
+  const { tenant } = snapshots.current()
+  const model = MODELS[kind]
+  const id = digestOf(secret)
+  const sealed = sealer.seal(Buffer.from(JSON.stringify(value)), `${tenant}|${model}|${id}`)
+  const document = {
+    model,
+    id,
+    payload: Buffer.from(sealed).toString('base64'),
+    grantId: null,
+    uid: null,
+    userCode: null,
+    accountId: null,
+    clientId: null,
+    expiresAt: clock.nowSeconds() + seconds,
+  }
+  return (await store.engine.commit(tenant, [{ kind: 'insert', document }], [])).outcome === 'committed'
+}
+
+/** Gives it out once: of two who bring the same secret, one gets nothing. Null as well where there is none, or none any more. */
+export async function take<K extends Kind>(
+  { store, snapshots, sealer, clock }: PageContext,
+  kind: K,
+  secret: string,
+): Promise<Kept[K] | null> {
+  const { tenant } = snapshots.current()
+  const model = MODELS[kind]
+  const id = digestOf(secret)
+  const at = clock.nowSeconds()
+  const found = await store.engine.find(tenant, model, id, at)
+  if (found === null || found.consumedAt !== null) return null
+  const taken = await store.engine.commit(tenant, [{ kind: 'consume', model, id, at }], [])
+  if (taken.outcome !== 'committed') return null
+  const opened = sealer.open(Buffer.from(found.payload, 'base64'), `${tenant}|${model}|${id}`)
+  return JSON.parse(Buffer.from(opened).toString('utf8')) as Kept[K] // Sealed by `keep`, for this very place.
+}
+
+export function digestOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64url')
+}

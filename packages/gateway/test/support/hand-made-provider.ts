@@ -1,0 +1,116 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
+
+/** What a test makes the provider say; by default what an honest one does. */
+export interface ProviderScript {
+  /** Claims of the person who is logged in there. */
+  claims: Readonly<Record<string, unknown>>
+  /** The ID token for this authorization; default one with the right claims, signed by the provider's key. */
+  idToken?: (honest: JWTPayload, sign: (claims: JWTPayload, header?: object) => Promise<string>) => Promise<string>
+  /** Replaces what the browser brings back. */
+  callback?: (honest: URLSearchParams) => URLSearchParams
+  /** Replaces or adds to the metadata. */
+  metadata?: Readonly<Record<string, unknown>>
+  /** The status of the token endpoint. */
+  tokenStatus?: number
+}
+
+export interface HandMadeProvider {
+  readonly issuer: string
+  readonly script: ProviderScript
+  /** Query of every authorization request. */
+  readonly authorizations: URLSearchParams[]
+  /** Form of every token request, with its Authorization header. */
+  readonly tokenRequests: { readonly form: URLSearchParams; readonly authorization: string | undefined }[]
+  close(): Promise<void>
+}
+
+export const PROVIDER_CLIENT = 'sallyport-at-corp'
+
+/** An OpenID provider on loopback in which somebody is always logged in, and which can be made to lie. */
+export async function startHandMadeProvider(): Promise<HandMadeProvider> {
+  const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'corp-1', alg: 'ES256', use: 'sig' }
+  const codes = new Map<string, URLSearchParams>()
+  const script: ProviderScript = { claims: { sub: 'corp-ada' } }
+  const authorizations: URLSearchParams[] = []
+  const tokenRequests: HandMadeProvider['tokenRequests'] = []
+  let issuer = ''
+
+  const sign = (claims: JWTPayload, header: object = {}) =>
+    new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid: 'corp-1', ...header }).sign(privateKey)
+  const json = (response: ServerResponse, body: object, status = 200) => {
+    response.writeHead(status, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(body))
+  }
+  const handlers: Record<string, (url: URL, request: IncomingMessage, response: ServerResponse) => Promise<void>> = {
+    '/.well-known/openid-configuration': async (_url, _request, response) =>
+      json(response, {
+        issuer,
+        authorization_endpoint: `${issuer}/authorize`,
+        token_endpoint: `${issuer}/token`,
+        jwks_uri: `${issuer}/jwks`,
+        response_types_supported: ['code'],
+        subject_types_supported: ['public'],
+        id_token_signing_alg_values_supported: ['ES256'],
+        authorization_response_iss_parameter_supported: true,
+        ...script.metadata,
+      }),
+    '/jwks': async (_url, _request, response) => json(response, { keys: [jwk] }),
+    '/authorize': async (url, _request, response) => {
+      authorizations.push(url.searchParams)
+      const code = `code-${authorizations.length}`
+      codes.set(code, url.searchParams)
+      const honest = new URLSearchParams({ code, state: url.searchParams.get('state') ?? '', iss: issuer })
+      const back = new URL(url.searchParams.get('redirect_uri') ?? '')
+      back.search = (script.callback?.(honest) ?? honest).toString()
+      response.writeHead(302, { location: back.href })
+      response.end()
+    },
+    '/token': async (_url, request, response) => {
+      let text = ''
+      for await (const chunk of request) text += String(chunk)
+      const form = new URLSearchParams(text)
+      tokenRequests.push({ form, authorization: request.headers.authorization })
+      const asked = codes.get(form.get('code') ?? '')
+      codes.delete(form.get('code') ?? '')
+      if (asked === undefined) return json(response, { error: 'invalid_grant' }, 400)
+      const now = Math.floor(Date.now() / 1000)
+      const nonce = asked.get('nonce')
+      const honest: JWTPayload = {
+        iss: issuer,
+        aud: PROVIDER_CLIENT,
+        iat: now,
+        exp: now + 300,
+        ...(nonce === null ? {} : { nonce }),
+        ...script.claims,
+      }
+      const idToken = (await script.idToken?.(honest, sign)) ?? (await sign(honest))
+      json(
+        response,
+        { access_token: 'corp-access', token_type: 'Bearer', id_token: idToken },
+        script.tokenStatus ?? 200,
+      )
+    },
+  }
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', issuer)
+    const handler = handlers[url.pathname]
+    if (handler === undefined) json(response, {}, 404)
+    else handler(url, request, response).catch(() => response.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}` // Listening on TCP.
+  return {
+    issuer,
+    script,
+    authorizations,
+    tokenRequests,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  }
+}
