@@ -59,10 +59,10 @@ describe('device codes', () => {
     expect(person.text).toContain('Your device is connected')
   }
 
-  it('are not found by trying: ten codes a browser, forty an address, each recorded', async () => {
+  it('are not found by trying: twenty codes a browser, a hundred an address, each recorded', async () => {
     const begun = await begin()
     const person = await DevicePerson.at(begun.verification_uri)
-    for (let count = 0; count < 10; count += 1) {
+    for (let count = 0; count < 20; count += 1) {
       await person.enter('BBBB-BBBB')
       expect([person.page.status, person.text.includes('This code is not known')]).toEqual([422, true])
     }
@@ -70,9 +70,9 @@ describe('device codes', () => {
     await person.enter(begun.user_code)
     expect([person.page.status, person.text.includes('Too many codes')]).toEqual([429, true])
     person.page = form
-    // Without the session's cookie an address has thirty left, and then none, whatever the browser.
+    // Without the session's cookie an address has eighty left, and then none, whatever the browser.
     let refused = 0
-    for (let count = 0; count < 40; count += 1) {
+    for (let count = 0; count < 90; count += 1) {
       const answer = await postForm(`${server.url}/device`, { user_code: 'CCCC-CCCC' })
       if (answer.status === 429) refused += 1
     }
