@@ -12,6 +12,7 @@ docs/benchmark.md from a full run that nothing was left out of.
   --cell ID,ID         only these cells, three rounds, a short table: about a minute for a cell with three candidates
                        ${CELL_IDS.join(' ')}
   --profile            the gateway alone in one cell (--cell ID, else call) under --cpu-prof: top functions, main thread and store apart
+  --token-endpoint     refreshes and client_credentials per second, and what one costs, with 1 to 100,000 grants stored
   --report             writes docs/benchmark.md from the latest whole run (else a shortened or quick one) and measures nothing
 
   --candidates A,B     only these candidates

@@ -3,6 +3,7 @@ import { HELP } from './help.ts'
 import { parseOptions } from './options.ts'
 import { killAll } from './processes.ts'
 import { profile } from './profile/profile.ts'
+import { measureTokenEndpoint } from './token-endpoint/measure-token-endpoint.ts'
 import { writeReport } from './write-report.ts'
 
 // Whatever ends this process, nothing that it started outlives it.
@@ -16,7 +17,12 @@ try {
   else {
     // Everything comes from /proc.
     if (process.platform !== 'linux') throw new Error('The benchmark reads CPU times from /proc, so it runs on Linux')
-    process.exitCode = options.action === 'profile' ? await profile(options) : await bench(options)
+    process.exitCode =
+      options.action === 'profile'
+        ? await profile(options)
+        : options.action === 'tokenEndpoint'
+          ? await measureTokenEndpoint()
+          : await bench(options)
   }
 } catch (cause) {
   process.stderr.write(`\n${cause instanceof Error ? cause.message : String(cause)}\n`)

@@ -21,6 +21,10 @@ test('a profile is of one cell, the plain call unless another is named', () => {
   expect(parseOptions(['--profile', '--cell', 'sse'])).toMatchObject({ plan: { cells: [{ id: 'sse' }] } })
 })
 
+test('the token endpoint is measured by itself', () => {
+  expect(parseOptions(['--token-endpoint']).action).toBe('tokenEndpoint')
+})
+
 test.each([
   [['--cell', 'nonsense'], 'no cell "nonsense"'],
   [['--candidates', 'gateway,nonsense'], 'no candidate "nonsense"'],

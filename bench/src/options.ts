@@ -5,7 +5,7 @@ import { AGAINST_NAME, type CandidateName, CELL_IDS, type Cell, isCandidateName,
 const FOREIGN_CPUS_MAX = 0.3
 
 export interface Options {
-  readonly action: 'help' | 'report' | 'profile' | 'measure'
+  readonly action: 'help' | 'report' | 'profile' | 'tokenEndpoint' | 'measure'
   readonly plan: Plan
   readonly seed: number
   readonly foreignCpusMax: number
@@ -23,6 +23,7 @@ export function parseOptions(args: string[]): Options {
       guard: { type: 'boolean', default: false },
       report: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
+      'token-endpoint': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
       'no-probes': { type: 'boolean', default: false },
       cell: { type: 'string' },
@@ -41,7 +42,15 @@ export function parseOptions(args: string[]): Options {
   const plan = PLANS[mode]
   const rounds = wholeNumber('rounds', values.rounds) ?? plan.rounds
   return {
-    action: values.help ? 'help' : values.report ? 'report' : values.profile ? 'profile' : 'measure',
+    action: values.help
+      ? 'help'
+      : values.report
+        ? 'report'
+        : values.profile
+          ? 'profile'
+          : values['token-endpoint']
+            ? 'tokenEndpoint'
+            : 'measure',
     plan: {
       ...plan,
       rounds,

@@ -48,13 +48,17 @@ export interface GatewayOptions {
   readonly checkout?: string | undefined
   /** More servers, by number. */
   readonly moreServers?: number
+  /** That of an earlier start on the same state, whose tokens name it; default a free one. */
+  readonly port?: number
+  /** More of the configuration. */
+  readonly moreYaml?: string
 }
 
 /** The built gateway as its own process, configured as an operator would, with one server behind it. */
 export async function startGateway(options: GatewayOptions): Promise<GatewayUnderTest> {
   const { folder, tls = null, upstream } = options
   const bin = join(options.checkout ?? CHECKOUT, 'packages/gateway/bin/sallyport.mjs')
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const origin = `${tls !== null ? 'https' : 'http'}://127.0.0.1:${port}`
   const stateDir = join(folder, 'var')
   const configFile = join(folder, 'sallyport.yaml')
@@ -143,7 +147,7 @@ function countRecorded(file: string): () => number {
   }
 }
 
-function configuration(origin: string, { tls, upstream, moreServers = 0 }: GatewayOptions): string {
+function configuration(origin: string, { tls, upstream, moreServers = 0, moreYaml = '' }: GatewayOptions): string {
   const isTls = tls !== null && tls !== undefined
   const ends = isTls
     ? '\n  tls: { certificateFile: cert.pem, privateKeyFile: key.pem }\nregistration: { mode: open }'
@@ -157,7 +161,7 @@ function configuration(origin: string, { tls, upstream, moreServers = 0 }: Gatew
 gateway:
   publicUrl: ${origin}${ends}
 lifetimes: { accessTokenSeconds: 1800 }
-servers:
+${moreYaml}servers:
   ${SERVER_ID}:
     ${server('/mcp')}
     ${limits}

@@ -96,7 +96,7 @@ describe('Chromium and the gateway, without JavaScript', () => {
       await page.waitForURL(`${callback}?**`)
     })
     const token = await redeem(flow, answerOf(callbacks.at(-1)))
-    expect(token).toMatchObject({ token_type: 'Bearer', scope: 'everything:read', expires_in: 900 })
+    expect(token).toMatchObject({ token_type: 'Bearer', scope: 'everything:read', expires_in: 1800 })
     const called = await initialize(token.access_token)
     expect(called.status).toBe(200)
     expect(await called.text()).toContain('"serverInfo"')

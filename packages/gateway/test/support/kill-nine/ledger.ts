@@ -12,6 +12,8 @@ export interface HeldGrant {
 export class Ledger {
   /** Acknowledged and nobody's answer about them is missing: they must work. */
   readonly grants: HeldGrant[] = []
+  /** Being refreshed when the answer went missing; the client tries again. */
+  readonly unanswered: { readonly grant: HeldGrant; readonly begunAtMs: number }[] = []
   /** Revoked, and told so. */
   readonly revoked: HeldGrant[] = []
   /** Absent: the answer to something about this user is missing. */

@@ -89,6 +89,7 @@ export async function expectKillNineSafe(
       // By and by, starts are killed as well: a start must cope with what another left half done.
       if (round % 3 === 2) await killWhileStarting(place, chance)
       gateway = await start(place, running)
+      await refreshAgain(place, ledger)
       await expectNothingLost(place, ledger, callsSeen(upstream))
       older.grants.push(...takeOldest(ledger.grants))
       older.revoked.push(...takeOldest(ledger.revoked))
@@ -103,6 +104,17 @@ export async function expectKillNineSafe(
     for (const { child } of running) child.kill('SIGKILL')
     await upstream.close()
     await place.remove()
+  }
+}
+
+/** A client that did not hear what became of its refresh tries again, and is served while it does so soon enough. */
+async function refreshAgain(place: Place, ledger: Ledger): Promise<void> {
+  for (const { grant, begunAtMs } of ledger.unanswered.splice(0)) {
+    if (Date.now() - begunAtMs > REPEAT_MS_MAX) continue
+    await refreshGrant(place, grant)
+    ledger.count('refresh again')
+    grant.isBusy = false
+    ledger.grants.push(grant)
   }
 }
 
@@ -147,6 +159,9 @@ async function killWhileStarting(place: Place, chance: Chance): Promise<void> {
   child.kill('SIGKILL')
   await exit
 }
+
+/** Short of the window of the gateway. */
+const REPEAT_MS_MAX = 18_000
 
 const KINDS = ['registration', 'exchange', 'refresh', 'revocation', 'account', 'disabling', 'call', 'call of a process']
 

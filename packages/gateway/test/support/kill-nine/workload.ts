@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { authorizeAsPerson, type Person } from '../../e2e/support/authorize.ts'
 import type { ScriptedBrowser } from '../../e2e/support/browser.ts'
@@ -97,14 +98,13 @@ async function authorize({ place, ledger, person, browser }: Workload): Promise<
   const clientId = await registerClient(send, `${place.origin}/oauth/register`)
   ledger.clients.add(clientId)
   ledger.count('registration')
-  // The verifier of RFC 7636, appendix B: nobody is to guess it here.
-  const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
+  const verifier = randomBytes(32).toString('base64url')
   const url = new URL(`${place.origin}/oauth/authorize`)
   url.search = new URLSearchParams({
     response_type: 'code',
     client_id: clientId,
     redirect_uri: REDIRECT_URI,
-    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
     state: 's',
     ...parametersFor(place, 'recorder'),
@@ -129,7 +129,7 @@ async function tokensOf(answer: Response): Promise<Pick<HeldGrant, 'accessToken'
   return { accessToken, refreshToken }
 }
 
-/** Rejects if the refresh is refused; the grant is forgotten by whoever does not learn the outcome. */
+/** Rejects if the refresh is refused, or its answer does not arrive: then the grant has the token of before. */
 export async function refreshGrant(place: Place, grant: HeldGrant): Promise<void> {
   const answer = await requestToken(connectionTo(place), `${place.origin}/oauth/token`, {
     grant_type: 'refresh_token',
@@ -145,11 +145,13 @@ async function refresh({ place, ledger, chance }: Workload): Promise<void> {
     () => true,
   )
   if (grant === null) return await rest(chance)
+  const begunAtMs = Date.now()
   try {
     await refreshGrant(place, grant)
     ledger.count('refresh')
   } catch (cause) {
     ledger.forget(grant)
+    ledger.unanswered.push({ grant, begunAtMs })
     throw cause
   } finally {
     grant.isBusy = false
