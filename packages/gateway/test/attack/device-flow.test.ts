@@ -9,7 +9,7 @@ import {
   token,
 } from '../support/authorization-server.ts'
 import { DevicePerson } from '../support/device-person.ts'
-import { postForm, send } from '../support/oauth-browser.ts'
+import { OAuthBrowser, postForm, send } from '../support/oauth-browser.ts'
 
 const GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 const SECRET = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
@@ -111,6 +111,26 @@ describe('device codes', () => {
     expect([page.status, page.html.includes('open for too long')]).toEqual([422, true])
     expect((await poll(begun.device_code)).body['error']).toBe('authorization_pending')
     expect((await server.store.grants.list(DEFAULT_TENANT, {}, { cursor: null, limit: 9 })).items).toEqual([])
+  })
+
+  it('are not taken from a page of somebody else, whose visitor has our cookies', async () => {
+    const begun = await begin()
+    const browser = new OAuthBrowser(server.url)
+    const page = await browser.get('/device')
+    const xsrf = formsOf(page.text)[0]?.fields.find(({ name }) => name === 'xsrf')?.value ?? ''
+    const cookie = [...browser.cookiesFor('/device')].map(([name, value]) => `${name}=${value}`).join('; ')
+    const fields = { xsrf, user_code: begun.user_code, decision: 'confirm' }
+    const post = (headers: Record<string, string>) => postForm(`${server.url}/device`, fields, { cookie, ...headers })
+    for (const headers of [
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+      { origin: 'https://evil.example' },
+    ]) {
+      const answer = await post(headers)
+      expect([answer.status, answer.headers.location]).toEqual([403, undefined])
+    }
+    const ours = await post({ 'sec-fetch-site': 'same-origin', origin: server.url })
+    expect(ours.headers.location).toMatch(/^\/login\//)
   })
 
   it('are confirmed once, of two people who do so at the same moment', async () => {
