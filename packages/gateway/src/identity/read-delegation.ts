@@ -24,9 +24,12 @@ export function readDelegation(claims: {
   const exchanges = from.map(readExchange)
   if (exchanges.some((one) => one === null)) return undefined
   const known = exchanges.filter((one) => one !== null)
-  // The actors are this client and all before it but the first, whom the subject authorized.
-  const actors = [clientId, ...known.slice(0, -1).map((one) => one.clientId)]
-  return isChainOf(act, actors) ? { exchanges: known } : undefined
+  return isChainOf(act, actorsOf(asClientId(clientId), { exchanges: known })) ? { exchanges: known } : undefined
+}
+
+/** Newest first: the client of the token, and all before it but the one that the subject authorized, which acted for nobody. */
+export function actorsOf(clientId: ClientId, { exchanges }: Delegation): readonly ClientId[] {
+  return [clientId, ...exchanges.slice(0, -1).map((one) => one.clientId)]
 }
 
 function readExchange(value: unknown): Delegation['exchanges'][number] | null {

@@ -10,6 +10,7 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
 it('a strict client exchanges a token that it was handed for one of its own (RFC 8693)', async () => {
   const world = await startGrantsGateway(() => ({
+    introspection: { 'files-server': { servers: ['files'], secret: '${file:secret}' } },
     clients: {
       desk: { name: 'Desk', redirectUris: [REDIRECT_URI] },
       agent: {
@@ -41,6 +42,15 @@ it('a strict client exchanges a token that it was handed for one of its own (RFC
     expect(answer).toMatchObject({ token_type: 'bearer', scope: 'files:read', issued_token_type: ACCESS_TOKEN })
     expect(decodeJwt(answer.access_token)).toMatchObject({ client_id: 'agent', act: { sub: 'agent' } })
     expect(await world.call('files', answer.access_token, 'get_thing')).toBe(200)
+    const asked = await fetch(`${world.origin}/oauth/introspect`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        authorization: `Basic ${btoa(`files-server:${SECRET}`)}`,
+      },
+      body: new URLSearchParams({ token: answer.access_token }).toString(),
+    })
+    expect(await asked.json()).toMatchObject({ active: true, client_id: 'agent', act: { sub: 'agent' } })
     const first = (await world.gateway.exportLog()).split('\n').filter((line) => line.includes('actsFor\\":\\"desk'))
     expect(first.length).toBeGreaterThan(1)
   } finally {

@@ -9,7 +9,7 @@ import {
   refresh,
   startAuthorizationServer,
 } from '../support/authorization-server.ts'
-import { OAuthBrowser, send } from '../support/oauth-browser.ts'
+import { OAuthBrowser, postForm, send } from '../support/oauth-browser.ts'
 
 describe('a store that fails', () => {
   let server: AuthorizationServerUnderTest
@@ -81,6 +81,38 @@ describe('a store that fails', () => {
     expect(answer.status).toBe(503)
     expect(answer.text).not.toContain('secret')
   })
+
+  it.each(['find', 'commit', 'limits'] as const)(
+    'at %s: pushed requests and devices are answered 503, and nothing of them comes to be',
+    async (where) => {
+      server = await startAuthorizationServer({ wrapStore })
+      const grant = 'urn:ietf:params:oauth:grant-type:device_code'
+      server.registry.add('tv', { grant_types: [grant], redirect_uris: [], response_types: [] })
+      const pushed = Object.fromEntries(new URL(authorizeUrl(server.url, pkce().challenge)).searchParams)
+      const begin = { client_id: 'tv', resource: server.resource('files') }
+      const begun = await postForm(`${server.url}/oauth/device_authorization`, begin)
+      const { device_code } = JSON.parse(begun.text) as { device_code: string }
+      const poll = () => postForm(`${server.url}/oauth/token`, { grant_type: grant, client_id: 'tv', device_code })
+      broken = where
+      const answers = [await poll()]
+      if (where !== 'find')
+        answers.push(
+          await postForm(`${server.url}/oauth/par`, pushed),
+          await postForm(`${server.url}/oauth/device_authorization`, begin),
+          await send(`${server.url}/device`),
+        )
+      for (const answer of answers.slice(where === 'commit' ? 1 : 0)) {
+        expect(answer.status).toBe(503)
+        expect(answer.headers['retry-after']).toBeDefined()
+        expect(answer.headers['set-cookie']).toBeUndefined()
+        expect(answer.text).not.toMatch(/secret\/path|database|request_uri|device_code/)
+      }
+      broken = 'no'
+      expect(JSON.parse((await poll()).text)).toMatchObject({
+        error: expect.stringMatching(/authorization_pending|slow_down/),
+      })
+    },
+  )
 
   it('during an authorization: a page with 503, no code, no cookie', async () => {
     server = await startAuthorizationServer({ wrapStore })

@@ -23,7 +23,10 @@ const post = { ...GRANT, client_id: 'post', client_secret: SECRET }
 describe('client_credentials', () => {
   let world: GrantsGateway
   beforeAll(async () => {
-    world = await startGrantsGateway(() => ({ clients }))
+    world = await startGrantsGateway(() => ({
+      clients,
+      introspection: { 'files-server': { servers: ['files'], secret: '${file:secret}' } },
+    }))
   })
   afterAll(() => world.close())
 
@@ -123,14 +126,26 @@ describe('client_credentials', () => {
     const { body } = await world.ask({ ...post, resource: world.resource('files') })
     const token = String(body['access_token'])
     expect(await world.call('files', token, 'write_thing')).toBe(200)
+    const active = async () => {
+      const answer = await fetch(`${world.origin}/oauth/introspect`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded', ...basic('files-server', SECRET) },
+        body: new URLSearchParams({ token }).toString(),
+      })
+      const { active: isActive, scope } = (await answer.json()) as { active: boolean; scope?: string }
+      return isActive ? scope : 'inactive'
+    }
+    expect(await active()).toBe('files:write')
     await world.gateway.reconfigure(
       world.configuration({ clients: { ...clients, post: { ...clients.post, scopes: ['files:read'] } } }),
     )
     expect(await world.call('files', token, 'write_thing')).toBe(403)
     expect(await world.call('files', token, 'get_thing')).toBe(200)
+    expect(await active()).toBe('')
     const { post: _, ...others } = clients
     await world.gateway.reconfigure(world.configuration({ clients: others }))
     expect(await world.call('files', token, 'get_thing')).toBe(401)
+    expect(await active()).toBe('inactive')
     await world.gateway.reconfigure(world.configuration())
   })
 })

@@ -9,7 +9,7 @@ import {
   token,
 } from '../support/authorization-server.ts'
 import { DevicePerson } from '../support/device-person.ts'
-import { postForm, send } from '../support/oauth-browser.ts'
+import { OAuthBrowser, postForm, send } from '../support/oauth-browser.ts'
 
 const GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 const SECRET = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
@@ -59,10 +59,10 @@ describe('device codes', () => {
     expect(person.text).toContain('Your device is connected')
   }
 
-  it('are not found by trying: ten codes a browser, forty an address, each recorded', async () => {
+  it('are not found by trying: twenty codes a browser, a hundred an address, each recorded', async () => {
     const begun = await begin()
     const person = await DevicePerson.at(begun.verification_uri)
-    for (let count = 0; count < 10; count += 1) {
+    for (let count = 0; count < 20; count += 1) {
       await person.enter('BBBB-BBBB')
       expect([person.page.status, person.text.includes('This code is not known')]).toEqual([422, true])
     }
@@ -70,9 +70,9 @@ describe('device codes', () => {
     await person.enter(begun.user_code)
     expect([person.page.status, person.text.includes('Too many codes')]).toEqual([429, true])
     person.page = form
-    // Without the session's cookie an address has thirty left, and then none, whatever the browser.
+    // Without the session's cookie an address has eighty left, and then none, whatever the browser.
     let refused = 0
-    for (let count = 0; count < 40; count += 1) {
+    for (let count = 0; count < 90; count += 1) {
       const answer = await postForm(`${server.url}/device`, { user_code: 'CCCC-CCCC' })
       if (answer.status === 429) refused += 1
     }
@@ -111,6 +111,26 @@ describe('device codes', () => {
     expect([page.status, page.html.includes('open for too long')]).toEqual([422, true])
     expect((await poll(begun.device_code)).body['error']).toBe('authorization_pending')
     expect((await server.store.grants.list(DEFAULT_TENANT, {}, { cursor: null, limit: 9 })).items).toEqual([])
+  })
+
+  it('are not taken from a page of somebody else, whose visitor has our cookies', async () => {
+    const begun = await begin()
+    const browser = new OAuthBrowser(server.url)
+    const page = await browser.get('/device')
+    const xsrf = formsOf(page.text)[0]?.fields.find(({ name }) => name === 'xsrf')?.value ?? ''
+    const cookie = [...browser.cookiesFor('/device')].map(([name, value]) => `${name}=${value}`).join('; ')
+    const fields = { xsrf, user_code: begun.user_code, decision: 'confirm' }
+    const post = (headers: Record<string, string>) => postForm(`${server.url}/device`, fields, { cookie, ...headers })
+    for (const headers of [
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+      { origin: 'https://evil.example' },
+    ]) {
+      const answer = await post(headers)
+      expect([answer.status, answer.headers.location]).toEqual([403, undefined])
+    }
+    const ours = await post({ 'sec-fetch-site': 'same-origin', origin: server.url })
+    expect(ours.headers.location).toMatch(/^\/login\//)
   })
 
   it('are confirmed once, of two people who do so at the same moment', async () => {

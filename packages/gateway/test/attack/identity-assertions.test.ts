@@ -205,6 +205,9 @@ describe('an assertion about a person', () => {
     expect(await asked({ client_id: 'service', client_secret: SECRET })).toBe('unauthorized_client')
     expect(await asked({ client_id: 'second', client_secret: SECRET })).toBe('invalid_grant')
     expect(await outcome(bring(second))).toBe('invalid_grant')
+    // Anybody can say what a workload is called; that proves nothing, also where an assertion names it.
+    const named = await assertion({ client_id: 'workload:corp:build' })
+    expect(await asked({ client_id: 'workload:corp:build', assertion: named })).toBe('invalid_grant')
     // None of it used the assertion up.
     expect(await outcome(bring(text))).toBe('files:read files:write')
   })
@@ -243,7 +246,7 @@ describe('an assertion about a person', () => {
 
   it('links by a checked address of a trusted domain, once: whoever has the address later is somebody else', async () => {
     const address = `someone-${count}@example.com`
-    await add(address)
+    for (const domain of ['example.com', 'evil.example', 'sub.example.com']) await add(`someone-${count}@${domain}`)
     const claims = { sub: `new-${count}`, email: address.toUpperCase() }
     expect(await outcome(bring(await assertion({ ...claims, email_verified: false })))).toBe('invalid_grant')
     expect(await outcome(bring(await assertion({ ...claims, email: `someone-${count}@evil.example` })))).toBe(

@@ -7,10 +7,10 @@ import type { LimitDraw } from '#store/ports/limits.ts'
  * addresses at a thousand codes in use needs days for one, and has then connected a stranger's device to their own account.
  */
 const PERIOD_SECONDS = 15 * 60
-const ADDRESS_BURST = 40
-const SESSION_BURST = 10
+const ADDRESS_BURST = 100
+const SESSION_BURST = 20
 
-/** The buckets that one typed code draws from, together. Pure. `session` is the browser's session cookie, if it sent one. */
+/** The buckets that one typed code draws from, together; confirming one counts too, as that is a way to try it. Pure. `session` is the browser's session cookie, if it sent one. */
 export function userCodeDraws(address: string, session: string | null): readonly LimitDraw[] {
   const byAddress = {
     key: `device:address:${addressGroup(address)}`,

@@ -1,7 +1,7 @@
 import type { ClientId } from '#core/ids.ts'
 import type { PreregisteredClient, Snapshot } from '#core/snapshot.ts'
 import type { Principal } from '#identity/principal.ts'
-import { DELEGATIONS_MAX } from '#identity/read-delegation.ts'
+import { actorsOf, DELEGATIONS_MAX } from '#identity/read-delegation.ts'
 import { findProtectedResource } from '#policy/admin-api.ts'
 import { scopeIsWithin, splitScopes } from '#policy/scopes.ts'
 import { isScopeOf } from '../requested-scopes.ts'
@@ -82,8 +82,7 @@ export function exchangeToken(
     claims: {
       ...(subject.acr === null ? {} : { acr: subject.acr }),
       ...(subject.authTime === null ? {} : { auth_time: subject.authTime }),
-      // The first in the chain is whom the person authorized: it acted for nobody.
-      act: actorClaim([actor.clientId, ...exchanges.slice(0, -1).map(({ clientId }) => clientId)]),
+      act: actorClaim(actorsOf(actor.clientId, { exchanges })),
       exchanged_from: exchanges.map(({ clientId, tokenId }) => ({ client_id: clientId, jti: tokenId })),
     },
     detail: { exchangedFrom: subject.tokenId, actsFor: subject.clientId },
@@ -93,7 +92,7 @@ export function exchangeToken(
 const NOT_GOOD = 'The subject token is not a good access token of this gateway for this client.'
 
 /** RFC 8693 §4.1: the newest actor outermost. */
-function actorClaim([newest, ...earlier]: readonly ClientId[]): Record<string, unknown> {
+export function actorClaim([newest, ...earlier]: readonly ClientId[]): Record<string, unknown> {
   return earlier.length === 0 ? { sub: newest } : { sub: newest, act: actorClaim(earlier) }
 }
 

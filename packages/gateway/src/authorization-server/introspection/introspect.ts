@@ -7,6 +7,10 @@ import { sendJson } from '#http/respond.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import type { FailureBudget } from '#identity/failure-budget.ts'
 import type { Principal } from '#identity/principal.ts'
+import { actorsOf } from '#identity/read-delegation.ts'
+import { findProtectedResource } from '#policy/admin-api.ts'
+import { serviceScopes, servicesOf } from '#policy/services.ts'
+import { actorClaim } from '../grants/token-exchange.ts'
 import { answerNotAvailable } from '../not-available.ts'
 import { authenticateResourceServer } from './authenticate-resource-server.ts'
 
@@ -47,24 +51,38 @@ export async function introspect(exchange: HttpExchange, dependencies: Introspec
   }
 }
 
-/** The token's principal, where it opens one of the client's servers now. */
+/** The token's principal, where it opens one of the client's servers now; a service has to be in the configuration still. */
 async function findActive(
   token: string,
   { id, resources }: IntrospectionClient,
-  { doors }: IntrospectDependencies,
+  { doors, snapshots }: IntrospectDependencies,
 ): Promise<Principal | 'unavailable' | null> {
   for (const resource of resources) {
     // Failures count against who asks, not against the address that it shares with agents.
     const verified = await doors.verify(token, resource, `introspection of ${id}`)
-    if (verified.ok) return verified.value
+    if (verified.ok) return isStillNamed(verified.value, snapshots.current()) ? verified.value : null
     if (verified.refusal.kind === 'unavailable') return 'unavailable'
   }
   return null
 }
 
+function isStillNamed({ kind, subject }: Principal, snapshot: Snapshot): boolean {
+  return kind !== 'service' || servicesOf(snapshot).has(subject)
+}
+
+/** What of its scopes a service holds now; people's roles are judged at the doors. */
+function scopesNow({ kind, subject, scopes, resource }: Principal, snapshot: Snapshot): readonly string[] {
+  if (kind !== 'service') return scopes
+  const service = servicesOf(snapshot).get(subject)
+  const server = findProtectedResource(resource, snapshot)
+  const held = service === undefined || server === null ? [] : serviceScopes(service, server)
+  return scopes.filter((scope) => held.includes(scope))
+}
+
 /** RFC 7662 §2.2, with `cnf` of RFC 8705 §3.2 and RFC 9449 §6.2: a bound token is worth nothing without its key or certificate. */
-function describe(principal: Principal, { publicUrl }: Snapshot): Record<string, unknown> {
-  const { scopes, clientId, subject, resource, expiresAt, tokenId, confirmation, acr, authTime } = principal
+function describe(principal: Principal, snapshot: Snapshot): Record<string, unknown> {
+  const { publicUrl } = snapshot
+  const { clientId, subject, resource, expiresAt, tokenId, confirmation, acr, authTime, delegation } = principal
   const bound = {
     ...(confirmation?.jkt == null ? {} : { jkt: confirmation.jkt }),
     ...(confirmation?.x5t == null ? {} : { 'x5t#S256': confirmation.x5t }),
@@ -75,13 +93,14 @@ function describe(principal: Principal, { publicUrl }: Snapshot): Record<string,
     sub: subject,
     aud: resource,
     client_id: clientId,
-    scope: scopes.join(' '),
+    scope: scopesNow(principal, snapshot).join(' '),
     exp: expiresAt,
     jti: tokenId,
     token_type: confirmation?.jkt == null ? 'Bearer' : 'DPoP',
     ...(acr === null ? {} : { acr }),
     ...(authTime === null ? {} : { auth_time: authTime }),
     ...(confirmation === null ? {} : { cnf: bound }),
+    ...(delegation == null ? {} : { act: actorClaim(actorsOf(clientId, delegation)) }),
   }
 }
 

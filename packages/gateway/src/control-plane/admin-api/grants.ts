@@ -203,7 +203,7 @@ interface Names {
 }
 
 /** Looks each name up once per answer; a page has at most 200 grants. */
-function createNames({ store }: Context): Names {
+function createNames({ store, snapshots }: Context): Names {
   const users = new Map<string, string | null>()
   const clients = new Map<string, string | null>()
   return {
@@ -212,6 +212,8 @@ function createNames({ store }: Context): Names {
       return users.get(subject) ?? null
     },
     clientName: async ({ tenant, clientId }) => {
+      const configured = snapshots.current().clients.get(clientId)
+      if (configured !== undefined) return configured.name
       if (!clients.has(clientId)) {
         const client = await store.clients.find(tenant, clientId)
         clients.set(clientId, client === null ? null : describeClient(client).name)
