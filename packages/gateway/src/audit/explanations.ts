@@ -296,6 +296,45 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     meaning: 'The password was wrong, or there is no such user.',
     action: 'Nothing, unless there are many.',
   },
+  providerUnreachable: {
+    meaning: 'The identity provider could not be asked, or answered something that is no answer.',
+    action:
+      'Look at it, at the network in between, and at `issuer` and `network` in the configuration. Logins work again by themselves.',
+  },
+  providerRefused: {
+    meaning: 'The identity provider sent an error instead of a login, or would not redeem its code.',
+    action:
+      'Look at its own log. Often: the secret has changed, the redirect URI is not registered, or the person declined.',
+  },
+  idTokenInvalid: {
+    meaning:
+      'What the identity provider is said to have signed is not for this login: another signature, issuer, client, nonce or time.',
+    action:
+      'Compare `issuer` and `clientId` with what the provider shows, and the clocks. If they are right, somebody interfered.',
+  },
+  loginNotBegunHere: {
+    meaning: 'A browser came back from the identity provider with a login that it did not begin, or that was over.',
+    action:
+      'Nothing, if the person tried again and got in. Many: somebody sends links that log people in as somebody else.',
+  },
+  subjectMissing: {
+    meaning: 'The identity provider named nobody: its ID token has no usable `sub`.',
+    action: 'Set it up so that `sub` is a text of at most 255 characters.',
+  },
+  notLinked: {
+    meaning: 'The identity provider vouches for somebody who has no account here.',
+    action:
+      'Add the account and link it (`sallyport user link`), or let the provider open accounts (`accounts: opened`).',
+  },
+  usernameTaken: {
+    meaning: 'The identity provider vouches for somebody new whose name an account here has already.',
+    action: 'If they are the same person, `sallyport user link`. They are never joined by name alone.',
+  },
+  groupsUnknown: {
+    meaning:
+      'The identity provider did not send the groups because there are too many; what the person may do is unknown, and refused.',
+    action: 'Have it send only the groups of this application, or application roles.',
+  },
   throttled: {
     meaning: 'Too many attempts for this account or address.',
     action: 'Wait, or reset the password with `sallyport user password`.',

@@ -54,7 +54,9 @@ async function begin(name = 'corp') {
 }
 /** The same refused again soon is one record. */
 const refusals = async () =>
-  (await world.whole.log()).filter(({ activity, outcome }) => activity === 'login' && outcome === 'refused').map(({ reason }) => reason)
+  (await world.whole.log())
+    .filter(({ activity, outcome }) => activity === 'login' && outcome === 'refused')
+    .map(({ reason }) => reason)
 
 async function expectNobody(page: { status: number; html: string }, reason: string, status: number): Promise<void> {
   expect([page.status, isConsent(page as Parameters<typeof isConsent>[0])]).toEqual([status, false])
@@ -76,6 +78,13 @@ describe('a callback', () => {
     const victim = await begin()
     const mixed = new URL(attacker.callback)
     await expectNobody(await victim.browser.open(mixed.href), 'loginNotBegunHere', 400)
+  })
+
+  it('of each of two logins that one browser has under way counts', async () => {
+    const browser = world.newBrowser()
+    const [first, second] = [await world.beginAuthorization(browser), await world.beginAuthorization(browser)]
+    const callbacks = [await visitProvider(browser, first, 'corp'), await visitProvider(browser, second, 'corp')]
+    for (const callback of callbacks) expect(isConsent(await browser.open(callback))).toBe(true)
   })
 
   it('counts once', async () => {

@@ -24,6 +24,33 @@ onEveryEngine('account links', (store) => {
   const first = { onlyFirst: true }
   const any = { onlyFirst: false }
 
+  describe('an account that is opened for somebody from elsewhere', () => {
+    const opening = (changes: Partial<AccountLink> = {}, username = `u${Math.random().toString(36).slice(2, 10)}`) => {
+      const made = account({ subject: newSubject(), username })
+      return [made, link(made.subject, { linkedBy: 'provider', ...changes })] as const
+    }
+
+    it('is there with its link, and recorded', async () => {
+      const [made, its] = opening()
+      expect(await store().accountLinks.openAccount(made, its, [entry()])).toBe('opened')
+      expect(await store().accounts.find(ACME, made.subject)).toEqual(made)
+      expect(await store().accountLinks.find(ACME, ISSUER, 'ext-1')).toEqual(its)
+      expect(await auditIds(store())).toHaveLength(1)
+    })
+
+    it('is neither there nor recorded when the person is somebody already, or the name is taken', async () => {
+      const [made, its] = opening()
+      await store().accountLinks.openAccount(made, its, [])
+      const [second, ofTheSame] = opening()
+      expect(await store().accountLinks.openAccount(second, ofTheSame, [entry()])).toBe('taken')
+      const [namesake, another] = opening({ externalSubject: 'ext-2' }, made.username)
+      expect(await store().accountLinks.openAccount(namesake, another, [entry()])).toBe('usernameTaken')
+      expect(await store().accounts.count(ACME)).toBe(1)
+      expect(await store().accountLinks.find(ACME, ISSUER, 'ext-2')).toBeNull()
+      expect(await auditIds(store())).toEqual([])
+    })
+  })
+
   describe('who an account is elsewhere', () => {
     it('comes back as it was linked, byte for byte, and in its tenant alone', async () => {
       const subject = await add()

@@ -1,7 +1,18 @@
 import { expect } from 'vitest'
 import { asClientId, asGrantId, asSubjectId, asTenantId, type TenantId } from '#core/ids.ts'
 import type { Store } from '#store/ports/store.ts'
-import { account, client, document, entry, FIRST_PAGE, grant, NOW, newInitialAccessToken, newKey } from './samples.ts'
+import {
+  account,
+  client,
+  document,
+  entry,
+  FIRST_PAGE,
+  grant,
+  NOW,
+  newInitialAccessToken,
+  newKey,
+  newSubject,
+} from './samples.ts'
 
 /**
  * One step that eight callers take at once on the same thing. Everything in it is named, so that callers in several processes mean the
@@ -98,6 +109,18 @@ export const RACES: Readonly<Record<string, Race>> = {
     answers: { linked: 1, hasOther: 7 },
     afterwards: async (store, tenant) => {
       expect(await store.accountLinks.list(tenant, SUBJECT)).toHaveLength(1)
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'accountLinks.openAccount': {
+    step: (store, tenant, caller) => {
+      const opened = account({ tenant, subject: newSubject(), username: `u${caller}` })
+      const link = { tenant, issuer: 'https://idp.example', externalSubject: 'ext', subject: opened.subject }
+      return store.accountLinks.openAccount(opened, { ...link, linkedAt: NOW, linkedBy: 'provider' }, auditOf(tenant))
+    },
+    answers: { opened: 1, taken: 7 },
+    afterwards: async (store, tenant) => {
+      expect(await store.accounts.count(tenant)).toBe(1)
       expect(await recorded(store, tenant)).toBe(1)
     },
   },

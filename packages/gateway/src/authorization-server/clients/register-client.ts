@@ -303,7 +303,7 @@ function tooMany(retryAfterSeconds: number): RegistrationAnswer {
     status: 429,
     body: {
       error: 'temporarily_unavailable',
-      error_description: 'Too many registrations from this address. Try again later.',
+      error_description: 'Too many registrations just now. Try again later.',
     },
     headers: { ...NO_STORE, 'retry-after': String(Math.max(1, Math.ceil(retryAfterSeconds))) },
   }

@@ -119,7 +119,7 @@ async function refreshAgain(place: Place, ledger: Ledger): Promise<void> {
 }
 
 function configuration(upstream: string): string {
-  return `registration: { perAddressPerHour: 10000, clientsMax: 100000 }
+  return `registration: { perAddressPerHour: 10000, perHour: 100000, clientsMax: 100000 }
 servers:
   recorder:
     http: { url: '${upstream}', network: loopback }

@@ -5,10 +5,13 @@ import type { HttpExchange } from '#http/exchange.ts'
 const COOKIE = '__Host-sallyport-provider'
 const PATTERN = /^[A-Za-z0-9_-]{43}$/
 
-/** A new secret for this browser, set on the response: each login has its own. */
-export function setLoginCookie({ response }: HttpExchange, random: Random): string {
-  const secret = randomToken(random)
-  response.appendHeader('set-cookie', `${COOKIE}=${secret}; Path=/; Secure; HttpOnly; SameSite=Lax`)
+/**
+ * The browser's secret, a new one if it has none. It keeps its own, so that two apps whose logins are under way at once don't end each
+ * other's. A secret that somebody planted would need this very host (`__Host-`), and the login is bound to its `state` besides.
+ */
+export function setLoginCookie(exchange: HttpExchange, random: Random): string {
+  const secret = loginCookieOf(exchange) ?? randomToken(random)
+  exchange.response.appendHeader('set-cookie', `${COOKIE}=${secret}; Path=/; Secure; HttpOnly; SameSite=Lax`)
   return secret
 }
 

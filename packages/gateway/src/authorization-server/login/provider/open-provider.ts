@@ -2,6 +2,7 @@ import {
   allowInsecureRequests,
   ClientSecretBasic,
   type Configuration,
+  clockTolerance,
   customFetch,
   discovery,
   enableNonRepudiationChecks,
@@ -53,7 +54,7 @@ export function createOpenProvider(clock: Clock): OpenProvider {
 async function open({ issuer, clientId, secret, network }: IdentityProvider): Promise<Configuration> {
   const fetchSmall = createFetchSmall({ network, bytesMax: ANSWER_BYTES_MAX, timeoutMs: TIMEOUT_MS })
   const authentication = secret === null ? None() : ClientSecretBasic(secret.reveal())
-  return await discovery(new URL(issuer), clientId, {}, authentication, {
+  return await discovery(new URL(issuer), clientId, { [clockTolerance]: CLOCK_TOLERANCE_SECONDS }, authentication, {
     // Loopback providers, as in tests and on a developer's machine; every other is https, which the configuration sees to.
     execute: [enableNonRepudiationChecks, ...(network === 'loopback' ? [allowInsecureRequests] : [])],
     timeout: TIMEOUT_MS / 1000,
@@ -61,8 +62,6 @@ async function open({ issuer, clientId, secret, network }: IdentityProvider): Pr
       await fetchSmall(url, { method, headers, body: body === undefined ? null : textOf(body) }),
   })
 }
-
-export { CLOCK_TOLERANCE_SECONDS }
 
 function textOf(body: unknown): string | null {
   if (body === null) return null
