@@ -63,6 +63,38 @@ describe('a client whose requests have to be pushed', () => {
     expect(await world.call('files', answer.access_token, 'get_thing')).toBe(200)
   })
 
+  it('may say so of itself when it registers', async () => {
+    const registered = await fetch(`${world.origin}/oauth/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        client_name: 'Careful',
+        redirect_uris: [REDIRECT_URI],
+        token_endpoint_auth_method: 'none',
+        require_pushed_authorization_requests: true,
+      }),
+    })
+    const metadata = (await registered.json()) as Record<string, unknown>
+    expect(metadata['require_pushed_authorization_requests']).toBe(true)
+    const query = {
+      client_id: String(metadata['client_id']),
+      response_type: 'code',
+      redirect_uri: REDIRECT_URI,
+      code_challenge: 'x'.repeat(43),
+      code_challenge_method: 'S256',
+      resource: world.resource('files'),
+    }
+    const url = `${world.origin}/oauth/authorize?${new URLSearchParams(query).toString()}`
+    const link = await fetch(url, { redirect: 'manual' })
+    expect(link.headers.get('location')).toContain('error=invalid_request')
+    const pushed = await fetch(`${world.origin}/oauth/par`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams(query).toString(),
+    })
+    expect(pushed.status).toBe(201)
+  })
+
   it('is not begun by a link', async () => {
     const url = new URL(server.authorization_endpoint ?? '')
     url.search = new URLSearchParams({

@@ -46,6 +46,14 @@ describe('an assertion of a workload', () => {
             nightly: { claims: { repository: 'acme/app', event: 'schedule' }, scopes: ['files:read'] },
           },
         },
+        // Answers nobody: where its keys are there is nothing.
+        down: {
+          issuer: 'https://down.example',
+          jwksUri: 'http://127.0.0.1:1/keys',
+          network: 'loopback',
+          identityAssertions: {},
+          workloads: { agent: { claims: { sub: 'agent' }, scopes: ['files:read'] } },
+        },
         cluster: {
           issuer: CLUSTER,
           jwksUri: `http://127.0.0.1:${port}/keys`,
@@ -169,6 +177,20 @@ describe('an assertion of a workload', () => {
     for (const attempt of attempts) {
       const answer = await bring(attempt)
       expect([answer.status, answer.body['error']]).toEqual([400, 'invalid_grant'])
+    }
+  })
+
+  it('whose issuer’s keys cannot be had is answered 503, about programs and people alike: nothing is known about it', async () => {
+    const claims = { iss: 'https://down.example', sub: 'agent', aud: audience, iat: now(), exp: now() + 60, jti: 'j' }
+    const sign = (typ?: string) =>
+      new SignJWT({ ...claims, client_id: 'service' })
+        .setProtectedHeader({ alg: 'ES256', kid: 'k', ...(typ === undefined ? {} : { typ }) })
+        .sign(world.key)
+    const service = { client_id: 'service', client_secret: SECRET }
+    for (const answer of [await bring(await sign()), await bring(await sign('oauth-id-jag+jwt'), service)]) {
+      expect([answer.status, answer.body['error']]).toEqual([503, 'temporarily_unavailable'])
+      expect(answer.headers.get('retry-after')).not.toBeNull()
+      expect(answer.body['access_token']).toBeUndefined()
     }
   })
 

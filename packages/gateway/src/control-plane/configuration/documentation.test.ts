@@ -13,6 +13,7 @@ const NAMES: Readonly<Record<string, string>> = {
   tools: '<tool>',
   allow: '<id or *>',
   trustedIssuers: '<name>',
+  identityProviders: '<name>',
   workloads: '<name>',
   claims: '<claim>',
 }
