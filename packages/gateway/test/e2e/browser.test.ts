@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { launchChromium, type TestBrowser } from '../support/chromium.ts'
 import { eventually } from '../support/eventually.ts'
 import { axeFindings, horizontalOverflow } from '../support/page-checks.ts'
+import { typeAtCursor } from '../support/type-at-cursor.ts'
 import type { Person } from './support/authorize.ts'
 import { type RunningGateway, startGateway } from './support/gateway.ts'
 
@@ -62,7 +63,7 @@ describe('Chromium and the gateway, without JavaScript', () => {
     const link = await eventually(() => setupLink())
     await withPage(async (page) => {
       await page.goto(link)
-      await page.keyboard.type(ADA.username)
+      await typeAtCursor(page, 'username', ADA.username)
       await page.keyboard.press('Tab')
       await page.keyboard.type(ADA.password)
       await page.keyboard.press('Tab')
@@ -83,7 +84,7 @@ describe('Chromium and the gateway, without JavaScript', () => {
     await withPage(async (page) => {
       await page.goto(flow.url)
       expect(await page.textContent('main')).toContain('Terminal client asks to use Everything')
-      await page.keyboard.type(ADA.username)
+      await typeAtCursor(page, 'username', ADA.username)
       await page.keyboard.press('Tab')
       await page.keyboard.type(ADA.password)
       await page.keyboard.press('Enter')

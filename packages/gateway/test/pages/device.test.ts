@@ -4,6 +4,7 @@ import { type AuthorizationServerUnderTest, startAuthorizationServer } from '../
 import { launchChromium, type TestBrowser } from '../support/chromium.ts'
 import { postForm } from '../support/oauth-browser.ts'
 import { axeFindings, horizontalOverflow, smallTargets } from '../support/page-checks.ts'
+import { typeAtCursor } from '../support/type-at-cursor.ts'
 
 const GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 
@@ -84,7 +85,7 @@ test('with the keyboard alone and without JavaScript, a person connects a device
   const page = await plain.context.newPage()
   try {
     await page.goto(`${server.url}/device`)
-    await page.keyboard.type(begun.user_code.toLowerCase())
+    await typeAtCursor(page, 'user_code', begun.user_code.toLowerCase())
     await page.keyboard.press('Enter')
     await page.waitForSelector('button[value=confirm]')
     expect(await page.textContent('main')).toContain(begun.user_code)

@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchChromium, type TestBrowser } from '../support/chromium.ts'
 import { PASSWORD, type PagesServer, SUBJECT, startPages, USERNAME } from '../support/pages-server.ts'
+import { typeAtCursor } from '../support/type-at-cursor.ts'
 
 let server: PagesServer
 let browser: TestBrowser
@@ -20,7 +21,7 @@ describe('with the keyboard alone and without JavaScript', () => {
     await withPage(async (page) => {
       const callsBefore = server.clientCalls.length
       await page.goto(begin({ redirectUri: server.redirectUri, scopes: ['notes:read', 'notes:write'] }))
-      await page.keyboard.type(USERNAME)
+      await typeAtCursor(page, 'username', USERNAME)
       await page.keyboard.press('Tab')
       await page.keyboard.type(PASSWORD)
       await page.keyboard.press('Enter')
