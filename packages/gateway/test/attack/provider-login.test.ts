@@ -16,9 +16,10 @@ beforeAll(async () => {
   upstream = await startScriptedUpstream(() => false)
   corp = await startHandMadeProvider()
   evil = await startHandMadeProvider()
-  const provider = (name: string, { issuer }: HandMadeProvider) =>
-    `  ${name}: { issuer: '${issuer}', clientId: ${PROVIDER_CLIENT}, network: loopback, accounts: opened, emailDomains: [corp.example], roles: { always: [user] } }`
-  world = await startProviderWorld(`${provider('corp', corp)}\n${provider('evil', evil)}`, upstream.url)
+  const provider = (name: string, { issuer }: HandMadeProvider, domain: string) =>
+    `  ${name}: { issuer: '${issuer}', clientId: ${PROVIDER_CLIENT}, network: loopback, accounts: opened, emailDomains: [${domain}], roles: { always: [user] } }`
+  const both = [provider('corp', corp, 'corp.example'), provider('evil', evil, 'evil.example')]
+  world = await startProviderWorld(both.join('\n'), upstream.url)
 })
 afterAll(async () => {
   await world.whole.close()
@@ -190,6 +191,34 @@ describe('an ID token', () => {
     expect(JSON.parse((await world.whole.admin('GET', '/users/victim@corp.example/links')).text)).toMatchObject({
       items: [],
     })
+  })
+})
+
+describe('a name that somebody chose', () => {
+  it.each<[string, Record<string, unknown>]>([
+    ['as their name', { preferred_username: 'CEO@corp.example' }],
+    [
+      'as an address that the provider has checked, of a domain that it is not believed about',
+      {
+        email: 'ceo@corp.example',
+        email_verified: true,
+      },
+    ],
+  ])('%s opens no account that waits for the owner of an address', async (_how, claims) => {
+    const sub = `evil-${crypto.randomUUID()}`
+    evil.script.claims = { sub, ...claims }
+    const { browser, callback } = await begin('evil')
+    const page = await browser.open(callback)
+    expect(isConsent(page)).toBe(true)
+    expect(page.html).not.toContain('ceo@corp.example')
+    // Its owner comes by the provider that is believed, and gets an account of their own.
+    corp.script.claims = { sub: 'corp-ceo', email: 'ceo@corp.example', email_verified: true }
+    const owner = await begin('corp')
+    expect((await owner.browser.open(owner.callback)).html).toContain('ceo@corp.example')
+    const links = JSON.parse((await world.whole.admin('GET', '/users/ceo@corp.example/links')).text) as {
+      items: { issuer: string; subject: string }[]
+    }
+    expect(links.items.map(({ issuer, subject }) => [issuer, subject])).toEqual([[corp.issuer, 'corp-ceo']])
   })
 })
 

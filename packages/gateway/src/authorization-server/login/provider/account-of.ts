@@ -69,8 +69,8 @@ async function linkByAddress(
   claims: Readonly<Record<string, unknown>>,
   event: Omit<AuditEvent, 'activity' | 'outcome'>,
 ): Promise<Account | null> {
-  const address = verifiedAddress(claims)
-  if (address === null || !emailDomains.includes(address.slice(address.indexOf('@') + 1))) return null
+  const address = believedAddress(claims, emailDomains)
+  if (address === null) return null
   const account = await store.accounts.findByUsername(event.tenant, address)
   if (account === null) return null
   const { tenant } = event
@@ -93,7 +93,7 @@ async function linkByAddress(
 
 async function openAccount(
   { store, clock, random, audit }: PageContext,
-  { issuer, name }: IdentityProvider,
+  { issuer, name, emailDomains }: IdentityProvider,
   externalSubject: string,
   claims: Readonly<Record<string, unknown>>,
   roles: readonly string[],
@@ -102,7 +102,7 @@ async function openAccount(
   const now = clock.nowSeconds()
   const { tenant } = event
   const subject = asSubjectId(uuidv7(random, clock.nowMs()))
-  const username = verifiedAddress(claims) ?? usernameOf(claims['preferred_username']) ?? subject
+  const username = believedAddress(claims, emailDomains) ?? plainName(claims['preferred_username']) ?? subject
   const account: Account = {
     tenant,
     subject,
@@ -132,14 +132,25 @@ async function openAccount(
   return theirs === null ? refused('usernameTaken') : ok(theirs)
 }
 
-/** OpenID Connect Core §5.7: an address is a claim of the provider about now, and only if it says that it has checked. */
-function verifiedAddress(claims: Readonly<Record<string, unknown>>): string | null {
-  return claims['email_verified'] === true ? usernameOf(claims['email'], true) : null
+/**
+ * OpenID Connect Core §5.7: an address is a claim of the provider about now, and only if it says that it has checked; and then of domains that
+ * the configuration believes it about. An account that somebody else could have called by an address would be waiting for its owner.
+ */
+function believedAddress(claims: Readonly<Record<string, unknown>>, emailDomains: readonly string[]): string | null {
+  const address = claims['email_verified'] === true ? nameOf(claims['email']) : null
+  const [, domain, more] = address?.split('@') ?? []
+  return domain !== undefined && more === undefined && emailDomains.includes(domain) ? address : null
 }
 
-function usernameOf(value: unknown, isAddress = false): string | null {
+/** A name that people may choose themselves where they log in: so none that reads as an address. */
+function plainName(value: unknown): string | null {
+  const name = nameOf(value)
+  return name?.includes('@') ? null : name
+}
+
+function nameOf(value: unknown): string | null {
   const name = typeof value === 'string' ? value.toLowerCase() : ''
-  return USERNAME.test(name) && (!isAddress || /^[^@]+@[^@]+$/.test(name)) ? name : null
+  return USERNAME.test(name) ? name : null
 }
 
 function text(value: unknown, charactersMax: number): string | null {
