@@ -312,6 +312,10 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     action:
       'Compare `issuer` and `clientId` with what the provider shows, and the clocks. If they are right, somebody interfered.',
   },
+  authenticationTooOld: {
+    meaning: 'The identity provider let somebody through on a login that is older than it was asked for (`max_age`).',
+    action: 'Have it honour `max_age`, or let logins here last longer (`lifetimes.loginSessionSeconds`).',
+  },
   loginNotBegunHere: {
     meaning: 'A browser came back from the identity provider with a login that it did not begin, or that was over.',
     action:

@@ -60,6 +60,7 @@ describe('a login at the company’s identity provider', () => {
       nonce: expect.stringMatching(/^[\w-]{43}$/),
       code_challenge: expect.stringMatching(/^[\w-]{43}$/),
       code_challenge_method: 'S256',
+      max_age: '14400',
     })
     expect(provider.tokenRequests[0]?.authorization).toMatch(/^Basic /)
     expect((await world.whole.log()).find(({ activity }) => activity === 'login')).toMatchObject({ outcome: 'success' })
@@ -124,6 +125,25 @@ describe('a login at the company’s identity provider', () => {
     provider.script.claims = { sub: 'corp-eve', preferred_username: 'ada' }
     expect((await logIn()).status).toBe(403)
     expect((await world.whole.log()).map(({ reason }) => reason)).toContain('usernameTaken')
+  })
+
+  it('counts from when the provider says; one that is too old to last is none', async () => {
+    await start('accounts: opened, roles: { always: [user] }')
+    const now = Math.floor(Date.now() / 1000)
+    for (const [age, isIn] of [
+      [0, true],
+      [14_000, true],
+      [14_400 + 120, false],
+      [3 * 86_400, false],
+    ] as const) {
+      provider.script.claims = { sub: 'corp-ada', auth_time: now - age }
+      expect([age, isConsent(await logIn())]).toEqual([age, isIn])
+    }
+    expect((await world.whole.log()).map(({ reason }) => reason)).toContain('authenticationTooOld')
+    for (const said of ['yesterday', -1, now + 86_400, null, [now]]) {
+      provider.script.claims = { sub: 'corp-ada', auth_time: said }
+      expect([said, isConsent(await logIn())]).toEqual([said, false])
+    }
   })
 
   it('may be the only way in', async () => {

@@ -10,7 +10,7 @@ import {
 } from 'openid-client'
 import type { AuditEvent } from '#audit/trail.ts'
 import { asSubjectId } from '#core/ids.ts'
-import type { IdentityProvider } from '#core/snapshot.ts'
+import type { IdentityProvider, Snapshot } from '#core/snapshot.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import { safeUrl } from '#http/html.ts'
 import { sendRedirect } from '#http/respond.ts'
@@ -29,7 +29,7 @@ const TRANSACTION_SECONDS = 600
 const TICKET_SECONDS = 60
 /** Each beginning is a document in the store. */
 const BEGIN_LIMIT = { burst: 120, periodSeconds: 600 }
-/** A login that the provider remembers from longer ago than its own session is none. */
+/** Clocks that differ. */
 const FUTURE_SECONDS_MAX = 60
 
 export function callbackPath(provider: string): string {
@@ -56,6 +56,7 @@ export function beginProviderLogin(context: PageContext, place: LoginPlace): Rou
         nonce,
         code_challenge: await calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
+        max_age: String(maxAge(snapshot)),
       })
     } catch (cause) {
       context.onFailure(exchange.requestId, cause)
@@ -84,12 +85,18 @@ export function finishProviderLogin(context: PageContext): Route['handler'] {
       return await refuse(context, exchange, provider, 'loginNotBegunHere')
     const claims = await redeem(context, exchange, provider, transaction, state)
     if (typeof claims === 'string') return await refuse(context, exchange, provider, claims)
+    const now = context.clock.nowSeconds()
+    const authTime = authTimeOf(claims, now)
+    if (authTime === null) return await refuse(context, exchange, provider, 'idTokenInvalid')
+    // OpenID Connect Core §3.1.3.7: whoever asked for an age looks at what came. The login here would be over before it began.
+    if (now - authTime > maxAge(snapshot) + FUTURE_SECONDS_MAX)
+      return await refuse(context, exchange, provider, 'authenticationTooOld')
     const base = eventOf(context, exchange, provider)
     const account = await accountOf(context, provider, claims, base)
     if (!account.ok) return await refuse(context, exchange, provider, account.refusal)
     const ticket = {
       subject: account.value.subject,
-      authTime: authTimeOf(claims, context.clock.nowSeconds()),
+      authTime,
       amr: amrOf(claims),
       passwordHash: account.value.passwordHash,
     }
@@ -151,12 +158,21 @@ function isOfTheWay(cause: unknown): boolean {
   return cause instanceof Error && (cause.name === 'OutboundFailure' || isOfTheWay(cause.cause))
 }
 
-/** When the person proved themselves to the provider, if it says so; never later than now. */
-function authTimeOf(claims: Claims, now: number): number {
+/**
+ * How long ago the person may have proved themselves. A login counts from then, and nothing outlives it, so half of its time has to be left; the
+ * provider asks again where it is longer.
+ */
+function maxAge({ lifetimes }: Snapshot): number {
+  return Math.floor(lifetimes.loginSessionSeconds / 2)
+}
+
+/** When the person proved themselves to the provider; now, where it does not say; null where what it says is no time that has been. */
+function authTimeOf(claims: Claims, now: number): number | null {
   const said = claims['auth_time']
-  return typeof said === 'number' && Number.isInteger(said) && said > 0 && said <= now + FUTURE_SECONDS_MAX
-    ? Math.min(said, now)
-    : now
+  if (said === undefined) return now
+  return typeof said === 'number' && said >= 0 && said <= now + FUTURE_SECONDS_MAX
+    ? Math.min(Math.floor(said), now)
+    : null
 }
 
 /** RFC 8176. A provider that says nothing vouches for one factor. */
@@ -174,6 +190,7 @@ function ticketSecret(browser: string, uid: string): string {
 const PAGES: Readonly<Record<string, PageProblem>> = {
   providerUnreachable: 'provider',
   idTokenInvalid: 'provider',
+  authenticationTooOld: 'provider',
   providerRefused: 'providerRefused',
   loginNotBegunHere: 'expired',
 }
