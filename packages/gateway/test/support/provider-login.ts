@@ -7,6 +7,7 @@ import { startWholeGateway, type WholeGateway } from './whole-gateway.ts'
 export interface ProviderWorld {
   readonly whole: WholeGateway
   readonly origin: string
+  clientId(): Promise<string>
   /** A fresh authorization request of a client; answers the page that the browser ends on. */
   beginAuthorization(browser: ScriptedBrowser): Promise<Page>
   newBrowser(): ScriptedBrowser
@@ -33,26 +34,38 @@ export async function startProviderWorld(
   )
   const origin = `http://127.0.0.1:${whole.port}`
   let clientId: string | null = null
-  return {
-    whole,
+  const at = {
     origin,
-    newBrowser: () => new ScriptedBrowser(origin),
-    beginAuthorization: async (browser) => {
+    clientId: async () => {
       clientId ??= await registerClient(fetch, `${origin}/oauth/register`)
-      const url = new URL(`${origin}/oauth/authorize`)
-      url.search = new URLSearchParams({
-        response_type: 'code',
-        client_id: clientId,
-        redirect_uri: REDIRECT_URI,
-        code_challenge: createHash('sha256').update(randomBytes(32)).digest('base64url'),
-        code_challenge_method: 'S256',
-        state: 'state-of-the-client',
-        resource: `${origin}/mcp/notes`,
-        scope: 'notes:read',
-      }).toString()
-      return await browser.open(url.href)
+      return clientId
     },
   }
+  return {
+    ...at,
+    whole,
+    newBrowser: () => new ScriptedBrowser(origin),
+    beginAuthorization: async (browser) => browser.open(await authorizationOf(at)),
+  }
+}
+
+/** A fresh authorization request of a client. */
+export async function authorizationOf({
+  origin,
+  clientId,
+}: Pick<ProviderWorld, 'origin' | 'clientId'>): Promise<string> {
+  const url = new URL(`${origin}/oauth/authorize`)
+  url.search = new URLSearchParams({
+    response_type: 'code',
+    client_id: await clientId(),
+    redirect_uri: REDIRECT_URI,
+    code_challenge: createHash('sha256').update(randomBytes(32)).digest('base64url'),
+    code_challenge_method: 'S256',
+    state: 'state-of-the-client',
+    resource: `${origin}/mcp/notes`,
+    scope: 'notes:read',
+  }).toString()
+  return url.href
 }
 
 /** Where the login page's button for this provider leads. */

@@ -40,7 +40,7 @@ export function loginPage(input: LoginPageInput): string {
     card: html`<h1>${title}</h1>
 <p class="lead">${interaction.prompt === 'login' ? say('login.lead', parties) : say('login.switchLead', parties)}</p>
 ${problem ? errorSummary([{ text: problemText(problem), fieldUrl }]) : null}
-${providers.map(({ name, title: provider }) => html`<p><a class="button wide" href="${safeUrl(`${input.path}/with/${encodeURIComponent(name)}`, input.publicUrl)}">${say('login.with', { provider: html`<bdi>${provider}</bdi>` })}</a></p>`)}
+${providers.map(({ name, title: provider }) => html`<p><a class="button wide" href="${safeUrl(`${input.path}/with/${encodeURIComponent(name)}`, input.publicUrl)}"><span>${say('login.with', { provider: html`<bdi>${provider}</bdi>` })}</span></a></p>`)}
 ${hasPasswords ? passwordForm(input) : null}`,
   })
 }
