@@ -38,6 +38,7 @@ test('without JavaScript and by keyboard, a person goes to their provider and co
     await page.goto(await authorizationOf(world))
     // As the eye reads it: a button is a flex box, which eats spaces at the edges of its parts.
     const link = page.locator('a', { hasText: 'Corp' })
+    // biome-ignore lint/performance/useDomNodeTextContent: it is the layout that is tried.
     expect(await link.innerText()).toBe('Sign in with Corp')
     await link.focus()
     await page.keyboard.press('Enter')
