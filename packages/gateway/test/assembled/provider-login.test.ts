@@ -112,6 +112,18 @@ describe('a login at the company’s identity provider', () => {
     expect(await users()).toHaveLength(1)
   })
 
+  it('lets nobody in whose account is disabled, and opens no other', async () => {
+    await start('accounts: opened, roles: { always: [user] }')
+    expect(isConsent(await logIn())).toBe(true)
+    const [opened] = await users()
+    const disabled = await world.whole.admin('POST', `/users/${opened?.subject}/disable`)
+    expect(disabled.status, disabled.text).toBeLessThan(300)
+    const page = await logIn()
+    expect([page.status, isConsent(page)]).toEqual([403, false])
+    expect(await users()).toHaveLength(1)
+    expect((await world.whole.log()).map(({ reason }) => reason)).toContain('accountNotActive')
+  })
+
   it('of two first logins at once opens one account', async () => {
     await start('accounts: opened, roles: { always: [user] }')
     const pages = await Promise.all(Array.from({ length: 4 }, () => logIn()))

@@ -77,8 +77,9 @@ describe('a callback', () => {
   it('of a victim who began one of their own does not complete the attacker’s', async () => {
     const attacker = await begin()
     const victim = await begin()
-    const mixed = new URL(attacker.callback)
-    await expectNobody(await victim.browser.open(mixed.href), 'loginNotBegunHere', 400)
+    const redeemed = corp.tokenRequests.length
+    await expectNobody(await victim.browser.open(attacker.callback), 'loginNotBegunHere', 400)
+    expect(corp.tokenRequests).toHaveLength(redeemed)
   })
 
   it('of each of two logins that one browser has under way counts', async () => {
@@ -93,6 +94,14 @@ describe('a callback', () => {
     expect(isConsent(await browser.open(callback))).toBe(true)
     const again = await browser.open(callback)
     expect(again.status).toBe(400)
+  })
+
+  it('counts once of eight at the same moment', async () => {
+    const { browser, callback } = await begin()
+    const redeemed = corp.tokenRequests.length
+    const answers = await Promise.all(Array.from({ length: 8 }, () => browser.open(callback)))
+    expect(answers.filter((page) => isConsent(page))).toHaveLength(1)
+    expect(corp.tokenRequests).toHaveLength(redeemed + 1)
   })
 
   it.each<[string, (query: URLSearchParams) => void, string, number]>([

@@ -65,7 +65,7 @@ export async function take<K extends Kind>(
   const id = digestOf(secret)
   const at = clock.nowSeconds()
   const found = await store.engine.find(tenant, model, id, at)
-  if (found === null || found.consumedAt !== null) return null
+  if (found === null) return null
   const taken = await store.engine.commit(tenant, [{ kind: 'consume', model, id, at }], [])
   if (taken.outcome !== 'committed') return null
   const opened = sealer.open(Buffer.from(found.payload, 'base64'), `${tenant}|${model}|${id}`)
