@@ -321,6 +321,51 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     action:
       'Nothing, if the person tried again and got in. Many: somebody sends links that log people in as somebody else.',
   },
+  loginEndedMeanwhile: {
+    meaning: 'While somebody was on the way back from the identity provider, it said that their session is over.',
+    action: 'Nothing: they log in again. Always the same person: look why the provider ends their sessions.',
+  },
+  loggedOutAtProvider: {
+    meaning:
+      'The identity provider said that this person has logged out or is gone, and what `logoutEnds` names ended here.',
+    action: 'Nothing. Too much ended: `identityProviders.<name>.logoutEnds: session`.',
+  },
+  logoutOfNobody: {
+    meaning: 'The identity provider said that somebody has logged out who is nobody here, or has nothing open.',
+    action: 'Nothing.',
+  },
+  logoutProviderUnknown: {
+    meaning: 'A logout token came to the address of an identity provider that is not in the configuration.',
+    action: 'If you took the provider out: take the address out there too.',
+  },
+  logoutTokenInvalid: {
+    meaning: 'What came as a logout token is not one that this identity provider signed.',
+    action: 'If it came from the provider: compare `issuer` with what it shows. Else nothing: it ended nothing.',
+  },
+  logoutTokenForAnother: {
+    meaning: 'A logout token of the identity provider is for another application of it.',
+    action: 'Compare `clientId` with the application that has our address for logouts.',
+  },
+  logoutTokenTooOld: {
+    meaning: 'A logout token is older than five minutes, from the future, or expired.',
+    action: 'Compare the clocks. Many: somebody sends old ones again.',
+  },
+  logoutTokenClaimMissing: {
+    meaning: 'A logout token names nobody, or has no `jti` that makes it one of a kind.',
+    action: 'Have the provider send `sub` or `sid`, and `jti`.',
+  },
+  logoutTokenNotALogout: {
+    meaning: 'A token of the identity provider was sent as a logout, but does not say that it is one.',
+    action: 'Somebody who got hold of an ID token tries it as a logout. It ended nothing.',
+  },
+  logoutTokenTypeWrong: {
+    meaning: 'A token of another kind was sent as a logout token.',
+    action: 'Somebody who got hold of such a token tries it as a logout. It ended nothing.',
+  },
+  logoutTokenReplayed: {
+    meaning: 'A logout token came a second time.',
+    action: 'Nothing, if the provider repeats what it has sent; the first one counted.',
+  },
   subjectMissing: {
     meaning: 'The identity provider named nobody: its ID token has no usable `sub`.',
     action: 'Set it up so that `sub` is a text of at most 255 characters.',

@@ -45,6 +45,8 @@ export interface LoginOutcome {
   readonly amr: readonly string[]
   /** The account's hash that the password was checked against: a password changed meanwhile undoes the login. */
   readonly passwordHash: string
+  /** The login at an identity provider that this is; null for a password of ours. */
+  readonly loginId: string | null
 }
 
 /** What was decided, and by this call or by an earlier one: a second post of the same page changes nothing. */

@@ -151,6 +151,10 @@ export interface IdentityProvider {
   readonly emailDomains: readonly string[]
   /** Whether who is nobody here gets an account. */
   readonly opensAccounts: boolean
+  /** How long a login there lasts, in seconds; null: as long as a login here may. */
+  readonly sessionSeconds: number | null
+  /** What ends here when it says that somebody is gone. */
+  readonly logoutEnds: 'everything' | 'session'
   /** What its claims make of a person; null: roles are given here. */
   readonly roles: {
     readonly claim: string

@@ -68,6 +68,19 @@ const rotateKey = (store: Store, tenant: TenantId, name: string) =>
     NOW,
     auditOf(tenant),
   )
+const providerLogin = (tenant: TenantId, loginId: string) => ({
+  tenant,
+  loginId,
+  provider: 'corp',
+  issuer: 'https://idp.example',
+  externalSubject: 'ext',
+  sid: 'sid',
+  subject: SUBJECT,
+  authenticatedAt: NOW,
+  expiresAt: NOW + 3600,
+  refreshToken: null,
+  checkedAt: NOW,
+})
 const KEY_TIMES = { createdAt: NOW, dueAt: null, activatedAt: null, retiredAt: null } as const
 const signingKey = (tenant: TenantId, kid: string, status: 'active' | 'next') =>
   ({
@@ -608,6 +621,24 @@ export const RACES: Readonly<Record<string, Race>> = {
       expect(left.filter((key) => key.endsWith('active'))).toEqual(['two active'])
       expect(await recorded(store, tenant)).toBe(1)
     },
+  },
+  'providerLogins.begin': {
+    step: (store, tenant, caller) => store.providerLogins.begin(providerLogin(tenant, `login ${caller}`)),
+    answers: { begun: 8 },
+  },
+  'providerLogins.endElsewhere': {
+    prepare: (store, tenant) => store.providerLogins.begin(providerLogin(tenant, 'login')),
+    step: async (store, tenant) => {
+      const whom = { provider: 'corp', issuer: 'https://idp.example', externalSubject: null, sid: 'sid' }
+      const how = { reach: 'everything', cause: 'gone', mark: 'mark', markEndsAt: NOW + 300, now: NOW } as const
+      return (await store.providerLogins.endElsewhere(tenant, whom, how, auditOf(tenant))).outcome
+    },
+    answers: { ended: 1, replayed: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'providerLogins.collect': {
+    step: async (store) => typeof (await store.providerLogins.collect(NOW - 1_000_000, 10)),
+    answers: { number: 8 },
   },
   'signingKeys.removeRetired': {
     prepare: async (store, tenant) => [

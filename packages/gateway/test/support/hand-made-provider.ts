@@ -19,6 +19,8 @@ export interface ProviderScript {
 export interface HandMadeProvider {
   readonly issuer: string
   readonly script: ProviderScript
+  /** Signs whatever a test wants it to say, with its own key. */
+  sign(claims: JWTPayload, header?: object): Promise<string>
   /** Query of every authorization request. */
   readonly authorizations: URLSearchParams[]
   /** Form of every token request, with its Authorization header. */
@@ -105,6 +107,7 @@ export async function startHandMadeProvider(): Promise<HandMadeProvider> {
   return {
     issuer,
     script,
+    sign,
     authorizations,
     tokenRequests,
     close: () =>

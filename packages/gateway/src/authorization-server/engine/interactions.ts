@@ -16,6 +16,7 @@ import { isScopeOf } from '../requested-scopes.ts'
 import { acrOf } from './acr.ts'
 import type { Engine } from './create-engine.ts'
 import { deviceRequestOf } from './device-hooks.ts'
+import { loginIn, withLogin } from './login-mark.ts'
 import { runUnit, type UnitDependencies, UnitOfWork } from './unit-of-work.ts'
 
 /** One decision per interaction: the insert of this document decides between two submits of the same page. */
@@ -67,6 +68,7 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
         pending.result = { ...pending.lastSubmission, login: loginResult(outcome) }
         await pending.save(secondsLeft(pending, unit))
         unit.requireAccount(outcome.subject, outcome.passwordHash)
+        if (outcome.loginId !== null) unit.requireLogin(outcome.loginId)
         const committed = await unit.commit([])
         if (committed.outcome === 'committed') return resumeUrl(pending, unit)
         await unit.recordRefusal(eventOf(matter, unit, { activity: 'login', reason: committed.outcome }))
@@ -92,13 +94,12 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
         const isRefreshed =
           client.metadata.grant_types.includes('refresh_token') && takesRefreshToken(server, granted, unit.snapshot)
         // Nothing outlives the login that allowed it.
-        const seconds = Math.min(
-          grantSeconds(server, granted, unit.snapshot, isRefreshed),
-          await loginSecondsLeft(pending, unit),
-        )
+        const login = await loginOf(pending, unit)
+        const seconds = Math.min(grantSeconds(server, granted, unit.snapshot, isRefreshed), login.secondsLeft)
         if (seconds <= 0) return refuseConsent(matter, unit, 'loginOver')
         const grant = { grantId, clientId: client.clientId, resource: server.resource, scopes: granted }
         await engine.saveGrant({ ...grant, accountId, seconds })
+        if (login.loginId !== null) unit.requireLogin(login.loginId)
         unit.openGrant({
           ...grant,
           tenant: unit.snapshot.tenant,
@@ -106,6 +107,7 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
           server: server.id,
           createdAt: unit.now,
           expiresAt: unit.now + seconds,
+          loginId: login.loginId,
         })
         const asked = splitScopes(pending.params['scope'])
         // The token carries what was requested and granted; the person's choice replaces the request, be it more or less.
@@ -204,7 +206,8 @@ function eventOf(
 }
 
 function loginResult(outcome: LoginOutcome): Record<string, unknown> {
-  return { accountId: outcome.subject, ts: outcome.authTime, amr: outcome.amr, acr: acrOf(outcome.amr), remember: true }
+  const { subject, authTime, amr, loginId } = outcome
+  return { accountId: subject, ts: authTime, amr: withLogin(amr, loginId), acr: acrOf(amr), remember: true }
 }
 
 function resumeUrl({ uid, deviceCode }: PendingInteraction, { snapshot }: UnitOfWork): string {
@@ -212,11 +215,19 @@ function resumeUrl({ uid, deviceCode }: PendingInteraction, { snapshot }: UnitOf
   return `${snapshot.publicUrl}${path}/${encodeURIComponent(uid)}`
 }
 
-/** Of the login that the person decides in; 0 where it is gone. */
-async function loginSecondsLeft({ session }: PendingInteraction, unit: UnitOfWork): Promise<number> {
+/** The login that the person decides in, by how long it still vouches for anything; 0 where it is gone. */
+async function loginOf(
+  { session }: PendingInteraction,
+  unit: UnitOfWork,
+): Promise<{ readonly loginId: string | null; readonly secondsLeft: number }> {
   const login = session?.uid === undefined ? undefined : await unit.findByUid('Session', session.uid)
   const since = login?.['loginTs']
-  return typeof since === 'number' ? since + unit.snapshot.lifetimes.loginSessionSeconds - unit.now : 0
+  const loginId = loginIn(login?.['amr'])
+  if (typeof since !== 'number') return { loginId, secondsLeft: 0 }
+  const secondsLeft = since + unit.snapshot.lifetimes.loginSessionSeconds - unit.now
+  if (loginId === null) return { loginId, secondsLeft }
+  const elsewhere = await unit.findLiveLogin(loginId)
+  return { loginId, secondsLeft: elsewhere === null ? 0 : Math.min(secondsLeft, elsewhere.expiresAt - unit.now) }
 }
 
 function secondsLeft(pending: PendingInteraction, unit: UnitOfWork): number {

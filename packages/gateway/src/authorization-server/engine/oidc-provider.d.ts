@@ -53,6 +53,8 @@ declare module 'oidc-provider' {
     /** Of the form that this browser was shown. */
     state?: { readonly secret?: string }
     loginTs?: number
+    /** Methods of the login, and our mark of which (`login-mark.ts`). */
+    amr?: readonly string[]
   }
 
   export interface Interaction extends Model {
@@ -131,7 +133,12 @@ declare module 'oidc-provider' {
   }
 
   interface CheckClass {
-    new (reason: string, description: string, error: string, check: (context: Context) => boolean): object
+    new (
+      reason: string,
+      description: string,
+      error: string,
+      check: (context: Context) => boolean | Promise<boolean>,
+    ): object
   }
 
   export const interactionPolicy: { readonly Prompt: PromptClass; readonly Check: CheckClass }

@@ -46,6 +46,7 @@ export function submitLogin(context: PageContext, place: LoginPlace): Route['han
           authTime: context.clock.nowSeconds(),
           amr: ['pwd'],
           passwordHash: outcome.account.passwordHash,
+          loginId: null,
         })
         if (next === null) return answerProblem(exchange, 'expired')
         return sendRedirect(exchange.response, String(safeUrl(next, context.snapshots.current().publicUrl)))

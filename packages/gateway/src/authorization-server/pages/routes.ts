@@ -5,12 +5,16 @@ import type { SnapshotSource } from '#core/snapshot.ts'
 import type { Route } from '#http/exchange.ts'
 import { ICON_PATH } from '#http/page.ts'
 import { sendText } from '#http/respond.ts'
+import { createFailureBudget } from '#identity/failure-budget.ts'
 import type { Sealer } from '#keys/sealer.ts'
+import { fetchDocument } from '#net/fetch-document.ts'
 import type { Store } from '#store/ports/store.ts'
+import { createIssuerKeys } from '../clients/issuer-keys.ts'
 import { decideConsent, showConsent } from '../consent/handle-consent.ts'
 import type { Interactions } from '../interactions.ts'
 import { showLogin, submitLogin } from '../login/handle-login.ts'
 import { createHashQueue, type HashQueue } from '../login/hash-queue.ts'
+import { receiveLogout } from '../login/provider/handle-logout.ts'
 import { beginProviderLogin, finishProviderLogin, returnToInteraction } from '../login/provider/handle-provider.ts'
 import { createOpenProvider } from '../login/provider/open-provider.ts'
 import { showSetup, submitSetup } from '../setup/handle-setup.ts'
@@ -49,6 +53,11 @@ export function createPages(deps: PagesDeps): { readonly routes: Route[] } {
     openProvider: createOpenProvider(deps.clock),
     onFailure: deps.onFailure ?? (() => undefined),
   }
+  const logoutContext = {
+    ...context,
+    issuerKeys: createIssuerKeys(fetchDocument, deps.clock),
+    failures: createFailureBudget(deps.clock),
+  }
   const route = (method: 'GET' | 'POST', path: string, handler: Route['handler']): Route => ({
     method,
     path,
@@ -68,6 +77,7 @@ export function createPages(deps: PagesDeps): { readonly routes: Route[] } {
       route('GET', '/consent/:uid/account/with/:provider', beginProviderLogin(context, 'consent')),
       route('GET', '/consent/:uid/account/return', returnToInteraction(context, 'consent')),
       route('GET', '/oidc/callback/:provider', finishProviderLogin(context)),
+      { method: 'POST', path: '/oidc/logout/:provider', handler: receiveLogout(logoutContext) },
       route('GET', '/consent/:uid/account', showLogin(context, 'consent')),
       route('POST', '/consent/:uid/account', submitLogin(context, 'consent')),
       route('GET', ICON_PATH, async (exchange) => sendText(exchange.response, 200, ICON, ICON_HEADERS)),

@@ -36,6 +36,8 @@ export async function resolveProviders(
       scopes: [...new Set(['openid', ...section.scopes])],
       network: section.network,
       emailDomains: section.emailDomains,
+      sessionSeconds: section.sessionSeconds ?? null,
+      logoutEnds: section.logoutEnds,
       opensAccounts: section.accounts === 'opened',
       roles: section.roles === undefined ? null : { ...section.roles, map: new Map(Object.entries(section.roles.map)) },
     })

@@ -411,6 +411,20 @@ const identityProvider = z
       .describe(
         '`linked`: only people with an account here come in. `opened`: everybody whom it vouches for gets one.',
       ),
+    sessionSeconds: z
+      .int()
+      .min(300)
+      .max(43_200)
+      .optional()
+      .describe(
+        'How long a session at the provider lasts at most, counted from the login there: no login, grant or token that came from it lasts longer. Absent: `lifetimes.loginSessionSeconds`.',
+      ),
+    logoutEnds: z
+      .enum(['everything', 'session'])
+      .default('everything')
+      .describe(
+        'What ends here when the provider says that somebody has logged out or is gone (back-channel logout at `publicUrl/oidc/logout/NAME`). `everything`: all grants, tokens, API keys, logins and streams of the person. `session`: the grants that came from that session, and logins at our pages.',
+      ),
     roles: z
       .strictObject({
         claim: text('Claim of the ID token that holds names, such as `groups` or `roles`.').default('groups'),

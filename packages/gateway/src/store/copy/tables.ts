@@ -21,6 +21,7 @@ export const TABLE_KEYS = {
   api_key_secrets: ['tenant', 'secret_id'],
   initial_access_tokens: ['tenant', 'token_id'],
   used_proofs: ['tenant', 'id'],
+  provider_logins: ['tenant', 'login_id'],
 } as const satisfies { readonly [T in keyof Database]: readonly (keyof Database[T])[] }
 
 export type TableName = keyof Database

@@ -12,6 +12,7 @@ import type { InitialAccessTokensPort } from './initial-access-tokens.ts'
 import type { KeyClaimsPort } from './key-claims.ts'
 import type { LeadsPort } from './leads.ts'
 import type { LimitsPort } from './limits.ts'
+import type { ProviderLoginsPort } from './provider-logins.ts'
 import type { ReplicasPort } from './replicas.ts'
 import type { SigningKeysPort } from './signing-keys.ts'
 import type { TurnsPort } from './turns.ts'
@@ -36,6 +37,7 @@ export interface Store {
   readonly keyClaims: KeyClaimsPort
   readonly leads: LeadsPort
   readonly limits: LimitsPort
+  readonly providerLogins: ProviderLoginsPort
   readonly replicas: ReplicasPort
   readonly signingKeys: SigningKeysPort
   readonly turns: TurnsPort

@@ -11,6 +11,7 @@ import { createGrants } from './grants.ts'
 import { createInitialAccessTokens } from './initial-access-tokens.ts'
 import { createKeyClaims } from './key-claims.ts'
 import { createLimits } from './limits.ts'
+import { createProviderLogins } from './provider-logins.ts'
 import { createReplicas } from './replicas.ts'
 import type { Database } from './schema.ts'
 import { createSigningKeys } from './signing-keys.ts'
@@ -36,6 +37,7 @@ export function createPorts(transaction: Kysely<Database>): Ports {
     initialAccessTokens: createInitialAccessTokens(transaction),
     keyClaims: createKeyClaims(transaction),
     limits: createLimits(transaction),
+    providerLogins: createProviderLogins(transaction),
     replicas: createReplicas(transaction),
     signingKeys: createSigningKeys(transaction),
     usedProofs: createUsedProofs(transaction),
@@ -103,6 +105,7 @@ export const PORT_METHODS = {
   initialAccessTokens: { create: 'writes', find: 'looks', list: 'looks', revoke: 'writes' },
   keyClaims: { claim: 'writes', find: 'looks' },
   limits: { draw: 'writes', reset: 'writes', collectIdle: 'writes' },
+  providerLogins: { begin: 'writes', find: 'looks', subjectsOf: 'looks', endElsewhere: 'writes', collect: 'writes' },
   replicas: { join: 'writes', beat: 'writes', end: 'writes', list: 'looks', settle: 'writes' },
   signingKeys: {
     list: 'looks',

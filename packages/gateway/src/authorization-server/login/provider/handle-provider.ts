@@ -20,6 +20,7 @@ import { answerProblem, type PageProblem } from '../../pages/answer.ts'
 import type { PageContext } from '../../pages/deps.ts'
 import type { LoginPlace } from '../handle-login.ts'
 import { accountOf } from './account-of.ts'
+import { keepLogin, loginSecondsMax } from './keep-login.ts'
 import { loginCookieOf, setLoginCookie } from './login-cookie.ts'
 import { digestOf, keep, type LoginTransaction, take } from './transactions.ts'
 
@@ -56,7 +57,7 @@ export function beginProviderLogin(context: PageContext, place: LoginPlace): Rou
         nonce,
         code_challenge: await calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
-        max_age: String(maxAge(snapshot)),
+        max_age: String(maxAge(snapshot, provider)),
       })
     } catch (cause) {
       context.onFailure(exchange.requestId, cause)
@@ -89,17 +90,15 @@ export function finishProviderLogin(context: PageContext): Route['handler'] {
     const authTime = authTimeOf(claims, now)
     if (authTime === null) return await refuse(context, exchange, provider, 'idTokenInvalid')
     // OpenID Connect Core §3.1.3.7: whoever asked for an age looks at what came. The login here would be over before it began.
-    if (now - authTime > maxAge(snapshot) + FUTURE_SECONDS_MAX)
+    if (now - authTime > maxAge(snapshot, provider) + FUTURE_SECONDS_MAX)
       return await refuse(context, exchange, provider, 'authenticationTooOld')
     const base = eventOf(context, exchange, provider)
     const account = await accountOf(context, provider, claims, base)
     if (!account.ok) return await refuse(context, exchange, provider, account.refusal)
-    const ticket = {
-      subject: account.value.subject,
-      authTime,
-      amr: amrOf(claims),
-      passwordHash: account.value.passwordHash,
-    }
+    const { subject, passwordHash } = account.value
+    const loginId = await keepLogin(context, provider, { subject, claims, authTime })
+    if (loginId === null) return await refuse(context, exchange, provider, 'loginEndedMeanwhile')
+    const ticket = { subject, authTime, amr: amrOf(claims), passwordHash, loginId }
     if (!(await keep(context, 'ticket', ticketSecret(browser, transaction.uid), ticket, TICKET_SECONDS)))
       return answerProblem(exchange, 'expired')
     const page = transaction.place === 'login' ? '/login/' : '/consent/'
@@ -162,8 +161,8 @@ function isOfTheWay(cause: unknown): boolean {
  * How long ago the person may have proved themselves. A login counts from then, and nothing outlives it, so half of its time has to be left; the
  * provider asks again where it is longer.
  */
-function maxAge({ lifetimes }: Snapshot): number {
-  return Math.floor(lifetimes.loginSessionSeconds / 2)
+function maxAge(snapshot: Snapshot, provider: IdentityProvider): number {
+  return Math.floor(loginSecondsMax(snapshot, provider) / 2)
 }
 
 /** When the person proved themselves to the provider; now, where it does not say; null where what it says is no time that has been. */
@@ -193,6 +192,7 @@ const PAGES: Readonly<Record<string, PageProblem>> = {
   authenticationTooOld: 'provider',
   providerRefused: 'providerRefused',
   loginNotBegunHere: 'expired',
+  loginEndedMeanwhile: 'expired',
 }
 
 function eventOf(

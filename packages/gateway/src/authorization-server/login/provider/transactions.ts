@@ -19,6 +19,8 @@ export interface LoginTicket {
   readonly authTime: number
   readonly amr: readonly string[]
   readonly passwordHash: string
+  /** What is kept of it: whatever is opened by it ends with it. */
+  readonly loginId: string
 }
 
 const MODELS = { transaction: 'ProviderLogin', ticket: 'ProviderTicket' } as const
