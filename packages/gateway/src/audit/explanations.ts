@@ -330,6 +330,38 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
       'The identity provider said that this person has logged out or is gone, and what `logoutEnds` names ended here.',
     action: 'Nothing. Too much ended: `identityProviders.<name>.logoutEnds: session`.',
   },
+  goneAtProvider: {
+    meaning:
+      'The identity provider, asked again, no longer vouches for this person, and what `logoutEnds` names ended here.',
+    action:
+      'Nothing, if they left or logged out. Always after the same time: the provider’s refresh tokens end too early.',
+  },
+  subjectChanged: {
+    meaning: 'The identity provider, asked again about one person, named another. What the first held here ended.',
+    action: 'Ask whoever runs the provider: this must not happen.',
+  },
+  providerRemoved: {
+    meaning: 'A login came from an identity provider that is no longer in the configuration, and ended.',
+    action: 'Nothing.',
+  },
+  providerSilentTooLong: {
+    meaning:
+      'The identity provider could not be asked about this person for `recheck.unreachableSeconds`. They are let in nowhere.',
+    action: 'Have the provider answer again; they come back by themselves. The operator’s log says what is wrong.',
+  },
+  providerAnswersAgain: {
+    meaning: 'The identity provider vouches for this person again, who comes back in.',
+    action: 'Nothing.',
+  },
+  recheckTakenOut: {
+    meaning:
+      'A login that waited for its identity provider to answer ended, because `recheck` was taken out of the configuration.',
+    action: 'Nothing: they log in again.',
+  },
+  refreshTokenMissing: {
+    meaning: 'The identity provider gave no refresh token, so that it could not be asked again, which `recheck` wants.',
+    action: 'Add `offline_access` to `identityProviders.<name>.scopes`, allow it there, or take `recheck` out.',
+  },
   logoutOfNobody: {
     meaning: 'The identity provider said that somebody has logged out who is nobody here, or has nothing open.',
     action: 'Nothing.',

@@ -153,6 +153,11 @@ export interface IdentityProvider {
   readonly opensAccounts: boolean
   /** How long a login there lasts, in seconds; null: as long as a login here may. */
   readonly sessionSeconds: number | null
+  /**
+   * How it is asked again about who has logged in: each person after so long, and at refreshes; whoever it could not be asked about for longer
+   * is let in nowhere. Null: never.
+   */
+  readonly recheck: { readonly everySeconds: number; readonly unreachableSeconds: number } | null
   /** What ends here when it says that somebody is gone. */
   readonly logoutEnds: 'everything' | 'session'
   /** What its claims make of a person; null: roles are given here. */

@@ -47,6 +47,8 @@ export function heedOwnWrites(store: Store, poll: () => Promise<void>, keysHeede
     providerLogins: {
       ...providerLogins,
       endElsewhere: (...args) => heeded(providerLogins.endElsewhere(...args)),
+      end: (...args) => heeded(providerLogins.end(...args)),
+      suspend: (...args) => heeded(providerLogins.suspend(...args)),
     },
     signingKeys: {
       ...signingKeys,

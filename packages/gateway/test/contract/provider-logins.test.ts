@@ -17,6 +17,7 @@ const login = (changes: Partial<NewProviderLogin> = {}): NewProviderLogin => ({
   expiresAt: NOW + 3600,
   refreshToken: null,
   checkedAt: NOW,
+  checkDueAt: null,
   ...changes,
 })
 const whom = (changes: Partial<EndedElsewhere> = {}): EndedElsewhere => ({

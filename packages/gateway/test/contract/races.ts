@@ -78,8 +78,9 @@ const providerLogin = (tenant: TenantId, loginId: string) => ({
   subject: SUBJECT,
   authenticatedAt: NOW,
   expiresAt: NOW + 3600,
-  refreshToken: null,
+  refreshToken: 'sealed',
   checkedAt: NOW,
+  checkDueAt: NOW,
 })
 const KEY_TIMES = { createdAt: NOW, dueAt: null, activatedAt: null, retiredAt: null } as const
 const signingKey = (tenant: TenantId, kid: string, status: 'active' | 'next') =>
@@ -635,6 +636,42 @@ export const RACES: Readonly<Record<string, Race>> = {
     },
     answers: { ended: 1, replayed: 7 },
     afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'providerLogins.end': {
+    prepare: (store, tenant) => store.providerLogins.begin(providerLogin(tenant, 'login')),
+    step: (store, tenant) =>
+      store.providerLogins.end(tenant, 'login', { reach: 'everything', cause: 'gone', now: NOW }, auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'providerLogins.claimCheck': {
+    prepare: (store, tenant) => store.providerLogins.begin(providerLogin(tenant, 'login')),
+    step: async (store, tenant) => (await store.providerLogins.claimCheck(tenant, 'login', NOW, NOW + 30)) !== null,
+    answers: { true: 1, false: 7 },
+  },
+  'providerLogins.confirm': {
+    prepare: async (store, tenant) => [
+      await store.providerLogins.begin(providerLogin(tenant, 'login')),
+      await store.providerLogins.suspend(tenant, 'login', NOW, []),
+    ],
+    step: (store, tenant, caller) =>
+      store.providerLogins.confirm(
+        tenant,
+        'login',
+        { refreshToken: `sealed ${caller}`, checkedAt: NOW, checkDueAt: NOW + 60 },
+        auditOf(tenant),
+      ),
+    answers: { true: 8 },
+    afterwards: async (store, tenant) => expect(await store.providerLogins.isSuspended(tenant, SUBJECT)).toBe(false),
+  },
+  'providerLogins.suspend': {
+    prepare: (store, tenant) => store.providerLogins.begin(providerLogin(tenant, 'login')),
+    step: (store, tenant) => store.providerLogins.suspend(tenant, 'login', NOW, auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => {
+      expect(await recorded(store, tenant)).toBe(1)
+      expect(await feedOf(store, tenant)).toEqual(['membership'])
+    },
   },
   'providerLogins.collect': {
     step: async (store) => typeof (await store.providerLogins.collect(NOW - 1_000_000, 10)),

@@ -237,8 +237,10 @@ export class UnitOfWork {
   async findLiveLogin(loginId: string): Promise<ProviderLogin | null> {
     const { store } = this.#dependencies
     const login = await this.storing(() => store.providerLogins.find(this.snapshot.tenant, loginId))
-    const isLive = login !== null && login.endedAt === null && login.suspendedAt === null && login.expiresAt > this.now
-    return isLive ? login : null
+    if (login === null || login.endedAt !== null || login.suspendedAt !== null || login.expiresAt <= this.now)
+      return null
+    // Whom the configuration no longer trusts vouches for nobody.
+    return this.snapshot.identityProviders.get(login.provider)?.issuer === login.issuer ? login : null
   }
 
   /** The commit fails with `loginEnded` if the login at an identity provider has ended by then. */

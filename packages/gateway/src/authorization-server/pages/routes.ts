@@ -16,7 +16,7 @@ import { showLogin, submitLogin } from '../login/handle-login.ts'
 import { createHashQueue, type HashQueue } from '../login/hash-queue.ts'
 import { receiveLogout } from '../login/provider/handle-logout.ts'
 import { beginProviderLogin, finishProviderLogin, returnToInteraction } from '../login/provider/handle-provider.ts'
-import { createOpenProvider } from '../login/provider/open-provider.ts'
+import { createOpenProvider, type OpenProvider } from '../login/provider/open-provider.ts'
 import { showSetup, submitSetup } from '../setup/handle-setup.ts'
 import { answerPage, guarded } from './answer.ts'
 import type { PageContext } from './deps.ts'
@@ -38,6 +38,8 @@ export interface PagesDeps {
   readonly clock: Clock
   readonly random: Random
   readonly sealer: Sealer
+  /** By default one of its own. */
+  readonly openProvider?: OpenProvider
   /** Told the cause of each 503 page; the reader is told only the request id. */
   readonly onFailure?: (requestId: string, cause: unknown) => void
   /** For tests; by default a queue of its own. */
@@ -50,7 +52,7 @@ export function createPages(deps: PagesDeps): { readonly routes: Route[] } {
     ...deps,
     formTokens: createFormTokens(deps),
     hashQueue: deps.hashQueue ?? createHashQueue(),
-    openProvider: createOpenProvider(deps.clock),
+    openProvider: deps.openProvider ?? createOpenProvider(deps.clock),
     onFailure: deps.onFailure ?? (() => undefined),
   }
   const logoutContext = {

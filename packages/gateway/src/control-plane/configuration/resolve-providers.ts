@@ -38,6 +38,7 @@ export async function resolveProviders(
       emailDomains: section.emailDomains,
       sessionSeconds: section.sessionSeconds ?? null,
       logoutEnds: section.logoutEnds,
+      recheck: section.recheck ?? null,
       opensAccounts: section.accounts === 'opened',
       roles: section.roles === undefined ? null : { ...section.roles, map: new Map(Object.entries(section.roles.map)) },
     })

@@ -419,6 +419,25 @@ const identityProvider = z
       .describe(
         'How long a session at the provider lasts at most, counted from the login there: no login, grant or token that came from it lasts longer. Absent: `lifetimes.loginSessionSeconds`.',
       ),
+    recheck: z
+      .strictObject({
+        everySeconds: whole(
+          60,
+          86_400,
+          900,
+          'How long the word of the provider about a person counts until it is asked again.',
+        ),
+        unreachableSeconds: whole(
+          60,
+          86_400,
+          3_600,
+          'Whoever the provider could not be asked about for so long is let in nowhere, until it can be.',
+        ),
+      })
+      .optional()
+      .describe(
+        'The provider is asked again about who has logged in, with the refresh token that it gave (some give one only for the scope `offline_access`): regularly, and when a client refreshes. Whom it no longer vouches for loses what `logoutEnds` says; roles follow its word. Absent: only logins and back-channel logout tell.',
+      ),
     logoutEnds: z
       .enum(['everything', 'session'])
       .default('everything')

@@ -24,6 +24,8 @@ export interface ProviderLogin {
   readonly refreshToken: string | null
   /** When the provider last vouched for the person. */
   readonly checkedAt: number
+  /** When it is to be asked again; null: never. */
+  readonly checkDueAt: number | null
   readonly suspendedAt: number | null
   readonly endedAt: number | null
   readonly endedCause: string | null
@@ -67,6 +69,33 @@ export interface ProviderLoginsPort {
     },
     audit: readonly AuditEntry[],
   ): Promise<{ readonly outcome: 'ended'; readonly logins: number } | { readonly outcome: 'replayed' }>
+  /** Ends one, as `endElsewhere` does. False where it had ended. */
+  end(
+    tenant: TenantId,
+    loginId: string,
+    how: { readonly reach: EndReach; readonly cause: string; readonly now: number },
+    audit: readonly AuditEntry[],
+  ): Promise<boolean>
+  /** Live logins whose providers are to be asked again, longest due first; those that vouch for nothing any more are left out. */
+  listDue(tenant: TenantId, now: number, max: number): Promise<readonly ProviderLogin[]>
+  /** Live logins at none of these providers, each by name and issuer. */
+  listOfOthers(
+    tenant: TenantId,
+    providers: readonly { readonly name: string; readonly issuer: string }[],
+    max: number,
+  ): Promise<readonly ProviderLogin[]>
+  /** One of several who saw it due then may ask, and nobody else before `until`. Answers the login as it is now; null: not this caller. */
+  claimCheck(tenant: TenantId, loginId: string, seenDueAt: number, until: number): Promise<ProviderLogin | null>
+  /** The provider vouches for the person still. Whoever was suspended comes back (feed: `membership`). False where it had ended. */
+  confirm(
+    tenant: TenantId,
+    loginId: string,
+    checked: { readonly refreshToken: string; readonly checkedAt: number; readonly checkDueAt: number },
+    audit: readonly AuditEntry[],
+  ): Promise<boolean>
+  /** Nobody can be asked for too long: the person is let in nowhere until somebody can (feed: `membership`). False where that was so. */
+  suspend(tenant: TenantId, loginId: string, now: number, audit: readonly AuditEntry[]): Promise<boolean>
+  isSuspended(tenant: TenantId, subject: SubjectId): Promise<boolean>
   /** Forgets logins that are over since a day and nothing hangs on, at most `max`. Answers how many. */
   collect(now: number, max: number): Promise<number>
 }

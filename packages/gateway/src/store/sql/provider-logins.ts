@@ -1,9 +1,10 @@
-import type { Kysely } from 'kysely'
+import type { ExpressionBuilder, Kysely } from 'kysely'
 import { asGrantId, asSubjectId, asTenantId, type SubjectId, type TenantId } from '#core/ids.ts'
 import type { EndedElsewhere, EndReach, ProviderLogin, ProviderLoginsPort } from '../ports/provider-logins.ts'
 import { addAuditEntries } from './audit-entries.ts'
 import { lock } from './counters.ts'
 import { endAccess, endGrant } from './end-access.ts'
+import { announce } from './feed.ts'
 import { rollBack } from './roll-back.ts'
 import type { Database, ProviderLoginsTable } from './schema.ts'
 
@@ -15,6 +16,8 @@ const LOGINS_MAX = 1_000
 type EndResult = Awaited<ReturnType<ProviderLoginsPort['endElsewhere']>>
 
 export function createProviderLogins(db: Kysely<Database>): ProviderLoginsPort {
+  const live = (tenant: TenantId) =>
+    db.selectFrom('provider_logins').where('tenant', '=', tenant).where('ended_at', 'is', null)
   return {
     async begin(login) {
       const { tenant, issuer, externalSubject, sid, authenticatedAt } = login
@@ -74,6 +77,100 @@ export function createProviderLogins(db: Kysely<Database>): ProviderLoginsPort {
       return { outcome: 'ended', logins: ended }
     },
 
+    async end(tenant, loginId, { reach, cause, now }, audit) {
+      await lock(db, tenant, 'accounts')
+      const row = await live(tenant).select('subject').where('login_id', '=', loginId).executeTakeFirst()
+      if (row === undefined || row.subject === null) return false
+      const subject = asSubjectId(row.subject)
+      await endLogins(db, tenant, { logins: [{ loginId, subject }], subjects: [subject], reach }, cause, now)
+      await addAuditEntries(db, audit)
+      return true
+    },
+
+    async listDue(tenant, now, max) {
+      const rows = await live(tenant)
+        .selectAll()
+        .where('check_due_at', '<=', now)
+        // Also of a login that is over: its person may hold API keys.
+        .where((eb) => eb.or([eb('expires_at', '>', now), holdsGrants(eb, now)]))
+        .orderBy('check_due_at')
+        .limit(max)
+        .execute()
+      return rows.map(toLogin).filter((login) => login !== null)
+    },
+
+    async listOfOthers(tenant, providers, max) {
+      const rows = await live(tenant)
+        .selectAll()
+        .where('subject', 'is not', null)
+        .$if(providers.length > 0, (query) =>
+          query.where((eb) => eb.not(eb.or(providers.map(({ name, issuer }) => eb.and({ provider: name, issuer }))))),
+        )
+        .limit(max)
+        .execute()
+      return rows.map(toLogin).filter((login) => login !== null)
+    },
+
+    async claimCheck(tenant, loginId, seenDueAt, until) {
+      const row = await db
+        .updateTable('provider_logins')
+        .set({ check_due_at: until })
+        .where('tenant', '=', tenant)
+        .where('login_id', '=', loginId)
+        .where('ended_at', 'is', null)
+        .where('refresh_token', 'is not', null)
+        .where('check_due_at', '=', seenDueAt)
+        .returningAll()
+        .executeTakeFirst()
+      return row === undefined ? null : toLogin(row)
+    },
+
+    async confirm(tenant, loginId, { refreshToken, checkedAt, checkDueAt }, audit) {
+      const before = await live(tenant)
+        .select(['subject', 'suspended_at'])
+        .where('login_id', '=', loginId)
+        .executeTakeFirst()
+      const result = await db
+        .updateTable('provider_logins')
+        .set({ refresh_token: refreshToken, checked_at: checkedAt, check_due_at: checkDueAt, suspended_at: null })
+        .where('tenant', '=', tenant)
+        .where('login_id', '=', loginId)
+        .where('ended_at', 'is', null)
+        .executeTakeFirst()
+      if (before === undefined || before.subject === null || result.numUpdatedRows !== 1n) return false
+      if (before.suspended_at !== null) {
+        await addAuditEntries(db, audit)
+        await announceMembership(db, tenant, before.subject, checkedAt)
+      }
+      return true
+    },
+
+    async suspend(tenant, loginId, now, audit) {
+      const row = await db
+        .updateTable('provider_logins')
+        .set({ suspended_at: now })
+        .where('tenant', '=', tenant)
+        .where('login_id', '=', loginId)
+        .where('ended_at', 'is', null)
+        .where('suspended_at', 'is', null)
+        .returning('subject')
+        .executeTakeFirst()
+      if (row === undefined || row.subject === null) return false
+      await addAuditEntries(db, audit)
+      await announceMembership(db, tenant, row.subject, now)
+      return true
+    },
+
+    async isSuspended(tenant, subject) {
+      const row = await live(tenant)
+        .select('login_id')
+        .where('subject', '=', subject)
+        .where('suspended_at', 'is not', null)
+        .limit(1)
+        .executeTakeFirst()
+      return row !== undefined
+    },
+
     async collect(now, max) {
       const result = await db
         .deleteFrom('provider_logins')
@@ -85,6 +182,8 @@ export function createProviderLogins(db: Kysely<Database>): ProviderLoginsPort {
               .selectFrom('provider_logins')
               .select(['tenant', 'login_id'])
               .where('expires_at', '<', now - REMEMBERED_SECONDS)
+              // As long as it can be asked about, and there is something to take away.
+              .where((row) => row.not(row.and([row('check_due_at', 'is not', null), holdsGrants(row, now)])))
               .limit(max)
               .$asTuple('tenant', 'login_id'),
           ),
@@ -112,6 +211,23 @@ export async function requireLogin(
     .where('expires_at', '>', at)
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
+}
+
+/** Whether the person of this row holds anything. */
+function holdsGrants(eb: ExpressionBuilder<Database, 'provider_logins'>, now: number) {
+  return eb.exists(
+    eb
+      .selectFrom('grants')
+      .select('grants.grant_id')
+      .whereRef('grants.tenant', '=', 'provider_logins.tenant')
+      .whereRef('grants.subject', '=', 'provider_logins.subject')
+      .where('grants.revoked_at', 'is', null)
+      .where('grants.expires_at', '>', now),
+  )
+}
+
+function announceMembership(db: Kysely<Database>, tenant: TenantId, subject: string, now: number): Promise<void> {
+  return announce(db, { tenant, kind: 'membership', id: subject, at: now, grantsBelow: null, concernsUntil: now })
 }
 
 interface LiveLogin {
@@ -258,7 +374,7 @@ function toRow(login: Parameters<ProviderLoginsPort['begin']>[0]): ProviderLogin
     expires_at: login.expiresAt,
     refresh_token: login.refreshToken,
     checked_at: login.checkedAt,
-    check_due_at: null,
+    check_due_at: login.checkDueAt,
     suspended_at: null,
     ended_at: null,
     ended_cause: null,
@@ -280,6 +396,7 @@ function toLogin(row: ProviderLoginsTable): ProviderLogin | null {
     expiresAt: row.expires_at,
     refreshToken: row.refresh_token,
     checkedAt: row.checked_at,
+    checkDueAt: row.check_due_at,
     suspendedAt: row.suspended_at,
     endedAt: row.ended_at,
     endedCause: row.ended_cause,

@@ -84,8 +84,9 @@ export function finishProviderLogin(context: PageContext): Route['handler'] {
     const transaction = await take(context, 'transaction', state)
     if (transaction === null || transaction.provider !== name || transaction.browser !== digestOf(browser))
       return await refuse(context, exchange, provider, 'loginNotBegunHere')
-    const claims = await redeem(context, exchange, provider, transaction, state)
-    if (typeof claims === 'string') return await refuse(context, exchange, provider, claims)
+    const redeemed = await redeem(context, exchange, provider, transaction, state)
+    if (typeof redeemed === 'string') return await refuse(context, exchange, provider, redeemed)
+    const { claims, refreshToken } = redeemed
     const now = context.clock.nowSeconds()
     const authTime = authTimeOf(claims, now)
     if (authTime === null) return await refuse(context, exchange, provider, 'idTokenInvalid')
@@ -96,9 +97,9 @@ export function finishProviderLogin(context: PageContext): Route['handler'] {
     const account = await accountOf(context, provider, claims, base)
     if (!account.ok) return await refuse(context, exchange, provider, account.refusal)
     const { subject, passwordHash } = account.value
-    const loginId = await keepLogin(context, provider, { subject, claims, authTime })
-    if (loginId === null) return await refuse(context, exchange, provider, 'loginEndedMeanwhile')
-    const ticket = { subject, authTime, amr: amrOf(claims), passwordHash, loginId }
+    const kept = await keepLogin(context, provider, { subject, claims, authTime, refreshToken })
+    if (!kept.ok) return await refuse(context, exchange, provider, kept.refusal)
+    const ticket = { subject, authTime, amr: amrOf(claims), passwordHash, loginId: kept.value }
     if (!(await keep(context, 'ticket', ticketSecret(browser, transaction.uid), ticket, TICKET_SECONDS)))
       return answerProblem(exchange, 'expired')
     const page = transaction.place === 'login' ? '/login/' : '/consent/'
@@ -126,14 +127,20 @@ export function returnToInteraction(context: PageContext, place: LoginPlace): Ro
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** The verified claims of the ID token, or why there are none. */
+interface Redeemed {
+  /** Of the verified ID token. */
+  readonly claims: Claims
+  readonly refreshToken: string | null
+}
+
+/** What the code was good for, or why it was good for nothing. */
 async function redeem(
   context: PageContext,
   exchange: HttpExchange,
   provider: IdentityProvider,
   { verifier, nonce }: LoginTransaction,
   state: string,
-): Promise<Claims | 'providerRefused' | 'providerUnreachable' | 'idTokenInvalid'> {
+): Promise<Redeemed | 'providerRefused' | 'providerUnreachable' | 'idTokenInvalid'> {
   const { publicUrl } = context.snapshots.current()
   const url = new URL(`${publicUrl}${callbackPath(provider.name)}`)
   url.search = exchange.query.toString()
@@ -144,7 +151,8 @@ async function redeem(
       pkceCodeVerifier: verifier,
       idTokenExpected: true,
     })
-    return tokens.claims() ?? 'idTokenInvalid'
+    const claims = tokens.claims()
+    return claims === undefined ? 'idTokenInvalid' : { claims, refreshToken: tokens.refresh_token ?? null }
   } catch (cause) {
     // Its own words stay with the operator.
     if (cause instanceof AuthorizationResponseError || cause instanceof ResponseBodyError) return 'providerRefused'
@@ -193,6 +201,7 @@ const PAGES: Readonly<Record<string, PageProblem>> = {
   providerRefused: 'providerRefused',
   loginNotBegunHere: 'expired',
   loginEndedMeanwhile: 'expired',
+  refreshTokenMissing: 'provider',
 }
 
 function eventOf(
