@@ -362,6 +362,22 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     meaning: 'The identity provider gave no refresh token, so that it could not be asked again, which `recheck` wants.',
     action: 'Add `offline_access` to `identityProviders.<name>.scopes`, allow it there, or take `recheck` out.',
   },
+  oneFactorOnly: {
+    meaning:
+      'What was asked for or called needs a login with more than one factor (`login.tiers`), and this one had one, or there was none.',
+    action:
+      'Have the person log in with a second factor. If they did: the provider says so neither in `amr` nor in an `acr` of `identityProviders.<name>.multiFactorAcr`.',
+  },
+  tooLongAgo: {
+    meaning:
+      'What was asked for or called needs a more recent login than this one (`login.tiers`), or one whose time the provider says.',
+    action: 'The person logs in again. If that does not help: the provider does not send `auth_time`.',
+  },
+  loginInsufficient: {
+    meaning:
+      'Somebody consented to more than their login is strong or recent enough for (`login.tiers`); nothing was given.',
+    action: 'They connect again from their app, and log in when asked.',
+  },
   logoutOfNobody: {
     meaning: 'The identity provider said that somebody has logged out who is nobody here, or has nothing open.',
     action: 'Nothing.',

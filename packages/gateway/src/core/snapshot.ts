@@ -29,6 +29,8 @@ export interface Snapshot {
   readonly servers: ReadonlyMap<ServerId, ServerEntry>
   /** Where people may log in besides here, by name. */
   readonly identityProviders: ReadonlyMap<string, IdentityProvider>
+  /** What a login has to be for what is of a tier; absent, or without the tier: nothing in particular. */
+  readonly loginDemands?: ReadonlyMap<Tier, LoginDemand>
   /** Whether accounts may log in with a password of ours. */
   readonly hasPasswords: boolean
   /** Resource servers that may ask about tokens (RFC 7662), by id. */
@@ -41,6 +43,15 @@ export interface Snapshot {
   readonly mutualTls: MutualTls | null
   /** Names of `dangerously…` options in force, for the log and the console. */
   readonly dangerousOptions: readonly string[]
+}
+
+/** How somebody has to have shown who they are. */
+export interface LoginDemand {
+  readonly multiFactor: boolean
+  /** At most so long ago; null: whenever. */
+  readonly maxAgeSeconds: number | null
+  /** Whether somebody has to have said when that was; absent: that they came by the login page now will do. */
+  readonly needsAuthTime?: boolean
 }
 
 export interface RegistrationPolicy {
@@ -151,6 +162,8 @@ export interface IdentityProvider {
   readonly emailDomains: readonly string[]
   /** Whether who is nobody here gets an account. */
   readonly opensAccounts: boolean
+  /** Values of `acr` that mean more than one factor there; asked for where a tier needs it. */
+  readonly multiFactorAcr: readonly string[]
   /** How long a login there lasts, in seconds; null: as long as a login here may. */
   readonly sessionSeconds: number | null
   /**

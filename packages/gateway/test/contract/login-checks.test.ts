@@ -56,6 +56,7 @@ onEveryEngine('the schedule on which providers are asked again', (store) => {
       network: 'loopback',
       emailDomains: [],
       opensAccounts: true,
+      multiFactorAcr: [],
       sessionSeconds: null,
       logoutEnds: 'everything',
       recheck: { everySeconds: EVERY, unreachableSeconds: UNREACHABLE },

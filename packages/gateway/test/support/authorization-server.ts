@@ -139,6 +139,7 @@ export async function startAuthorizationServer(
       amr: ['pwd'],
       passwordHash: account?.passwordHash ?? 'unknown',
       loginId: null,
+      isTimeKnown: true,
     })
     if (next === null) sendJson(exchange.response, 400, { page: 'expired' })
     else sendRedirect(exchange.response, next)

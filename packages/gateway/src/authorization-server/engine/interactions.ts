@@ -1,22 +1,25 @@
 import type { Interaction as PendingInteraction } from 'oidc-provider'
 import type { AuditEvent } from '#audit/trail.ts'
+import { acrOf } from '#core/acr.ts'
 import { asClientId, asGrantId, asSubjectId } from '#core/ids.ts'
 import { type Random, uuidv7 } from '#core/random.ts'
 import type { ProtectedResource, Snapshot, SnapshotSource } from '#core/snapshot.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import { findProtectedResource } from '#policy/admin-api.ts'
 import { scopesAllowed } from '#policy/decide.ts'
+import { type LoginFacts, scopesWithin } from '#policy/login-demands.ts'
 import { splitScopes } from '#policy/scopes.ts'
 import { SCOPES_UNKNOWN_PARAMETER } from '../authorize-parameters.ts'
 import type { ResolvedClient } from '../clients/registry.ts'
 import type { DeviceRequest } from '../device/device-request.ts'
 import type { Decided, Interaction, Interactions, LoginOutcome } from '../interactions.ts'
 import { grantSeconds, takesRefreshToken } from '../lifetimes.ts'
+import { demandOfRequest } from '../request-demand.ts'
 import { isScopeOf } from '../requested-scopes.ts'
-import { acrOf } from './acr.ts'
+import { INTERACTION_SECONDS } from './configuration.ts'
 import type { Engine } from './create-engine.ts'
 import { deviceRequestOf } from './device-hooks.ts'
-import { loginIn, withLogin } from './login-mark.ts'
+import { isTimeKnownIn, loginIn, withLogin } from './login-mark.ts'
 import { runUnit, type UnitDependencies, UnitOfWork } from './unit-of-work.ts'
 
 /** One decision per interaction: the insert of this document decides between two submits of the same page. */
@@ -57,7 +60,7 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
   }
 
   return {
-    load: (exchange, uid) => on(exchange, uid, async (matter) => describe(matter)),
+    load: (exchange, uid) => on(exchange, uid, describe),
 
     finishLogin: (exchange, { uid }, outcome) =>
       on(exchange, uid, async (matter, unit, engine) => {
@@ -97,6 +100,9 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
         const login = await loginOf(pending, unit)
         const seconds = Math.min(grantSeconds(server, granted, unit.snapshot, isRefreshed), login.secondsLeft)
         if (seconds <= 0) return refuseConsent(matter, unit, 'loginOver')
+        // As of when the person was asked: reading the page takes its time.
+        const within = scopesWithin(granted, server, login.facts, unit.snapshot, askedAt(pending))
+        if (within.length < granted.length) return refuseConsent(matter, unit, 'loginInsufficient')
         const grant = { grantId, clientId: client.clientId, resource: server.resource, scopes: granted }
         await engine.saveGrant({ ...grant, accountId, seconds })
         if (login.loginId !== null) unit.requireLogin(login.loginId)
@@ -135,11 +141,12 @@ async function matterOf(pending: PendingInteraction | null, uid: string, unit: U
   return device === null ? null : { pending, client: resolution.client, server, device }
 }
 
-function describe({ pending, client, server, device }: Matter): Interaction | null {
+async function describe({ pending, client, server, device }: Matter, unit: UnitOfWork): Promise<Interaction | null> {
   const { name } = pending.prompt
   const redirectUri = pending.params['redirect_uri'] ?? null
   if ((name !== 'login' && name !== 'consent') || (redirectUri === null) === (device === null)) return null
   const subject = pending.session?.accountId
+  const scopesRequested = splitScopes(pending.params['scope']).filter((scope) => isScopeOf(scope, server))
   return {
     uid: pending.uid,
     prompt: name,
@@ -148,7 +155,9 @@ function describe({ pending, client, server, device }: Matter): Interaction | nu
     redirectUri,
     device,
     server,
-    scopesRequested: splitScopes(pending.params['scope']).filter((scope) => isScopeOf(scope, server)),
+    scopesRequested,
+    demand: demandOfRequest(pending.params, server, unit.snapshot),
+    login: subject === undefined ? null : (await loginOf(pending, unit)).facts,
     scopesUnknown: splitScopes(pending.params[SCOPES_UNKNOWN_PARAMETER]),
     subject: name === 'login' || subject === undefined ? null : asSubjectId(subject),
   }
@@ -206,8 +215,8 @@ function eventOf(
 }
 
 function loginResult(outcome: LoginOutcome): Record<string, unknown> {
-  const { subject, authTime, amr, loginId } = outcome
-  return { accountId: subject, ts: authTime, amr: withLogin(amr, loginId), acr: acrOf(amr), remember: true }
+  const { subject, authTime, amr } = outcome
+  return { accountId: subject, ts: authTime, amr: withLogin(amr, outcome), acr: acrOf(amr), remember: true }
 }
 
 function resumeUrl({ uid, deviceCode }: PendingInteraction, { snapshot }: UnitOfWork): string {
@@ -219,15 +228,27 @@ function resumeUrl({ uid, deviceCode }: PendingInteraction, { snapshot }: UnitOf
 async function loginOf(
   { session }: PendingInteraction,
   unit: UnitOfWork,
-): Promise<{ readonly loginId: string | null; readonly secondsLeft: number }> {
+): Promise<{ readonly loginId: string | null; readonly secondsLeft: number; readonly facts: LoginFacts }> {
   const login = session?.uid === undefined ? undefined : await unit.findByUid('Session', session.uid)
   const since = login?.['loginTs']
   const loginId = loginIn(login?.['amr'])
-  if (typeof since !== 'number') return { loginId, secondsLeft: 0 }
+  const acr = login?.['acr']
+  const facts = {
+    acr: typeof acr === 'string' ? acr : null,
+    authTime: typeof since === 'number' ? since : null,
+    isTimeKnown: isTimeKnownIn(login?.['amr']),
+  }
+  if (typeof since !== 'number') return { loginId, secondsLeft: 0, facts }
   const secondsLeft = since + unit.snapshot.lifetimes.loginSessionSeconds - unit.now
-  if (loginId === null) return { loginId, secondsLeft }
+  if (loginId === null) return { loginId, secondsLeft, facts }
   const elsewhere = await unit.findLiveLogin(loginId)
-  return { loginId, secondsLeft: elsewhere === null ? 0 : Math.min(secondsLeft, elsewhere.expiresAt - unit.now) }
+  const left = elsewhere === null ? 0 : Math.min(secondsLeft, elsewhere.expiresAt - unit.now)
+  return { loginId, secondsLeft: left, facts }
+}
+
+/** When the interaction began. */
+function askedAt({ exp }: PendingInteraction): number {
+  return exp - INTERACTION_SECONDS
 }
 
 function secondsLeft(pending: PendingInteraction, unit: UnitOfWork): number {

@@ -38,15 +38,19 @@ export function submitLogin(context: PageContext, place: LoginPlace): Route['han
     }
     const { tenant } = context.snapshots.current()
     const outcome = await authenticatePassword(context, { tenant, username, password, address: exchange.clientAddress })
-    await record(context, exchange, interaction, outcome)
+    const isEnough = !interaction.demand.multiFactor
+    await record(context, exchange, interaction, outcome, isEnough)
     switch (outcome.kind) {
       case 'accepted': {
+        // Whoever has only a password here is told so, and not asked for it over and over.
+        if (!isEnough) return ask(context, exchange, interaction, 403, { username, problem: { kind: 'oneFactor' } })
         const next = await context.interactions.finishLogin(exchange, interaction, {
           subject: outcome.account.subject,
           authTime: context.clock.nowSeconds(),
           amr: ['pwd'],
           passwordHash: outcome.account.passwordHash,
           loginId: null,
+          isTimeKnown: true,
         })
         if (next === null) return answerProblem(exchange, 'expired')
         return sendRedirect(exchange.response, String(safeUrl(next, context.snapshots.current().publicUrl)))
@@ -106,11 +110,13 @@ async function record(
   exchange: HttpExchange,
   interaction: Interaction,
   outcome: PasswordOutcome,
+  isEnough: boolean,
 ): Promise<void> {
   const event: AuditEvent = {
     tenant: context.snapshots.current().tenant,
     activity: 'login',
-    outcome: outcome.kind === 'accepted' ? 'success' : 'refused',
+    outcome: outcome.kind === 'accepted' && isEnough ? 'success' : 'refused',
+    ...(outcome.kind === 'accepted' && !isEnough ? { reason: 'oneFactorOnly' } : {}),
     requestId: exchange.requestId,
     clientId: interaction.clientId,
     server: interaction.server.id,

@@ -9,6 +9,8 @@ import { say, sayDuration, sayPlainly } from '../pages/say.ts'
 export type LoginProblem =
   | { readonly kind: 'wrong' }
   | { readonly kind: 'missing' }
+  /** Right, and not enough for what is asked for. */
+  | { readonly kind: 'oneFactor' }
   | { readonly kind: 'throttled'; readonly retryAfterSeconds: number }
 
 export interface LoginPageInput {

@@ -28,6 +28,8 @@ export const TEXTS = {
   'login.or': 'or with an account of this gateway',
   'login.foot': 'Your password is for this gateway alone. The app never sees it.',
   'login.wrong': 'The username or the password is wrong.',
+  'login.oneFactor':
+    'What the app asks for needs a sign-in with a second factor, which this account does not have here.',
   'login.missing': 'Enter your username and your password.',
   'login.throttled': 'Too many attempts. Try again in {wait}.',
 
@@ -185,6 +187,11 @@ export const TEXTS = {
   'error.providerRefused.title': 'You were not signed in',
   'error.providerRefused.what': 'Your identity provider did not vouch for you, or you stopped there.',
   'error.providerRefused.do': 'Go back to your app and connect again from there, in this browser.',
+  'error.secondFactor.title': 'A second factor is needed',
+  'error.secondFactor.what':
+    'What the app asks for needs a sign-in with a second factor or a recent one, and your identity provider did not say that yours was.',
+  'error.secondFactor.do':
+    'Sign in there again with a second factor, then connect again from your app. If you did, give the operator the reference below.',
   'error.provider.title': 'Your identity provider cannot be asked right now',
   'error.provider.what': 'It did not answer, or its answer could not be trusted. Nothing was changed by this attempt.',
   'error.provider.do': 'Try again in a minute. If it stays like this, give the operator the reference below.',

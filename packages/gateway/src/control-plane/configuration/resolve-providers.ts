@@ -36,6 +36,7 @@ export async function resolveProviders(
       scopes: [...new Set(['openid', ...section.scopes])],
       network: section.network,
       emailDomains: section.emailDomains,
+      multiFactorAcr: section.multiFactorAcr,
       sessionSeconds: section.sessionSeconds ?? null,
       logoutEnds: section.logoutEnds,
       recheck: section.recheck ?? null,

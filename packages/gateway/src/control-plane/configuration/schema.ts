@@ -411,6 +411,13 @@ const identityProvider = z
       .describe(
         '`linked`: only people with an account here come in. `opened`: everybody whom it vouches for gets one.',
       ),
+    multiFactorAcr: z
+      .array(text('A value.'))
+      .max(20)
+      .default([])
+      .describe(
+        'Values of `acr` that mean more than one factor there. They are asked for (`acr_values`) where `login.tiers` needs it. `mfa`, or two methods, in `amr` mean it at every provider.',
+      ),
     sessionSeconds: z
       .int()
       .min(300)
@@ -462,12 +469,43 @@ const identityProvider = z
   })
   .describe('An identity provider (OpenID Connect) at which people log in.')
 
+const loginDemand = (of: string) =>
+  z
+    .strictObject({
+      multiFactor: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Whether one factor is not enough. Which logins have more: `identityProviders.<name>.multiFactorAcr`, or `amr`.',
+        ),
+      maxAgeSeconds: z
+        .int()
+        .min(60)
+        .max(43_200)
+        .optional()
+        .describe('How long ago the person may have shown who they are. Absent: as long as the login lasts.'),
+    })
+    .describe(of)
+
 const login = z
   .strictObject({
     passwords: z
       .boolean()
       .default(true)
       .describe('Whether accounts may log in with a password of the gateway. `false` needs an identity provider.'),
+    tiers: z
+      .strictObject({
+        low: loginDemand('What has a `read` scope.').optional(),
+        standard: loginDemand('What has a `write` or `send` scope.').optional(),
+        sensitive: loginDemand('What has a `financial` scope.').optional(),
+        privileged: loginDemand(
+          'What has a `destructive`, `execute` or `admin` scope. For a new grant of these a login of the last five minutes is needed in any case.',
+        ).optional(),
+      })
+      .prefault({})
+      .describe(
+        'What a login has to be for what somebody may do: asked for when access is given, and looked at again with each call. API keys, which nobody has logged in for, are not enough where anything is demanded.',
+      ),
   })
   .describe('How people log in.')
 

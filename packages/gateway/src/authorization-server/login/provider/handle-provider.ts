@@ -9,12 +9,14 @@ import {
   randomState,
 } from 'openid-client'
 import type { AuditEvent } from '#audit/trail.ts'
+import { acrOf } from '#core/acr.ts'
 import { asSubjectId } from '#core/ids.ts'
-import type { IdentityProvider, Snapshot } from '#core/snapshot.ts'
+import type { IdentityProvider, LoginDemand, Snapshot } from '#core/snapshot.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import { safeUrl } from '#http/html.ts'
 import { sendRedirect } from '#http/respond.ts'
 import { addressGroup } from '#net/addresses.ts'
+import { judgeLogin } from '#policy/login-demands.ts'
 import type { Interaction } from '../../interactions.ts'
 import { answerProblem, type PageProblem } from '../../pages/answer.ts'
 import type { PageContext } from '../../pages/deps.ts'
@@ -57,7 +59,10 @@ export function beginProviderLogin(context: PageContext, place: LoginPlace): Rou
         nonce,
         code_challenge: await calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
-        max_age: String(maxAge(snapshot, provider)),
+        max_age: String(
+          Math.min(maxAge(snapshot, provider), interaction.demand.maxAgeSeconds ?? Number.POSITIVE_INFINITY),
+        ),
+        ...stepUp(interaction.demand, provider),
       })
     } catch (cause) {
       context.onFailure(exchange.requestId, cause)
@@ -99,7 +104,9 @@ export function finishProviderLogin(context: PageContext): Route['handler'] {
     const { subject, passwordHash } = account.value
     const kept = await keepLogin(context, provider, { subject, claims, authTime, refreshToken })
     if (!kept.ok) return await refuse(context, exchange, provider, kept.refusal)
-    const ticket = { subject, authTime, amr: amrOf(claims), passwordHash, loginId: kept.value }
+    const amr = amrOf(claims, provider)
+    const isTimeKnown = claims['auth_time'] !== undefined
+    const ticket = { subject, authTime, amr, passwordHash, loginId: kept.value, isTimeKnown }
     if (!(await keep(context, 'ticket', ticketSecret(browser, transaction.uid), ticket, TICKET_SECONDS)))
       return answerProblem(exchange, 'expired')
     const page = transaction.place === 'login' ? '/login/' : '/consent/'
@@ -118,6 +125,12 @@ export function returnToInteraction(context: PageContext, place: LoginPlace): Ro
     const ticket = await take(context, 'ticket', ticketSecret(browser, uid))
     if (ticket === null) return answerProblem(exchange, 'expired')
     const subject = asSubjectId(ticket.subject)
+    const facts = { ...ticket, acr: acrOf(ticket.amr) }
+    const judged = judgeLogin(facts, interaction.demand, context.clock.nowSeconds() - FUTURE_SECONDS_MAX)
+    if (judged !== 'enough') {
+      await recordLogin(context, exchange, interaction, subject, judged)
+      return answerProblem(exchange, 'secondFactor')
+    }
     await recordLogin(context, exchange, interaction, subject)
     const next = await context.interactions.finishLogin(exchange, interaction, { ...ticket, subject })
     if (next === null) return answerProblem(exchange, 'expired')
@@ -182,11 +195,17 @@ function authTimeOf(claims: Claims, now: number): number | null {
     : null
 }
 
-/** RFC 8176. A provider that says nothing vouches for one factor. */
-function amrOf(claims: Claims): readonly string[] {
-  const said = claims['amr']
-  const methods = Array.isArray(said) ? said.filter((one) => typeof one === 'string' && one.length <= 32) : []
-  return methods.length > 0 ? methods.slice(0, 8) : ['fed']
+/** RFC 8176. A provider that says nothing vouches for one factor; an `acr` that the configuration knows as more counts as `mfa`. */
+function amrOf(claims: Claims, { multiFactorAcr }: IdentityProvider): readonly string[] {
+  const { amr, acr } = claims
+  const said = Array.isArray(amr) ? amr.filter((one): one is string => typeof one === 'string' && one.length <= 32) : []
+  const methods = said.length > 0 ? said.slice(0, 8) : ['fed']
+  return typeof acr === 'string' && multiFactorAcr.includes(acr) ? [...methods, 'mfa'] : methods
+}
+
+/** OpenID Connect Core §3.1.2.1: what the provider should do more of, where what is asked for here needs it. */
+function stepUp({ multiFactor }: LoginDemand, { multiFactorAcr }: IdentityProvider): Record<string, string> {
+  return multiFactor && multiFactorAcr.length > 0 ? { acr_values: multiFactorAcr.join(' ') } : {}
 }
 
 function ticketSecret(browser: string, uid: string): string {
@@ -233,11 +252,13 @@ async function recordLogin(
   exchange: HttpExchange,
   interaction: Interaction,
   subject: ReturnType<typeof asSubjectId>,
+  reason: string | null = null,
 ): Promise<void> {
   await context.audit.record({
     tenant: context.snapshots.current().tenant,
     activity: 'login',
-    outcome: 'success',
+    outcome: reason === null ? 'success' : 'refused',
+    ...(reason === null ? {} : { reason }),
     requestId: exchange.requestId,
     clientId: interaction.clientId,
     server: interaction.server.id,

@@ -19,6 +19,8 @@ export interface LoginTicket {
   readonly authTime: number
   readonly amr: readonly string[]
   readonly passwordHash: string
+  /** Whether the provider said when the person proved themselves. */
+  readonly isTimeKnown: boolean
   /** What is kept of it: whatever is opened by it ends with it. */
   readonly loginId: string
 }
