@@ -362,6 +362,44 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     meaning: 'The identity provider gave no refresh token, so that it could not be asked again, which `recheck` wants.',
     action: 'Add `offline_access` to `identityProviders.<name>.scopes`, allow it there, or take `recheck` out.',
   },
+  secondFactorNeeded: {
+    meaning: 'The right password came; it is a login only together with a second factor, which was asked for.',
+    action: 'Nothing. Many without a login after them: somebody knows the password. Give the account another.',
+  },
+  wrongCode: {
+    meaning: 'After the right password came a code that is not right.',
+    action: 'Nothing, if a right one followed. Else somebody knows the password: give the account another.',
+  },
+  codeUsed: {
+    meaning: 'After the right password came a code that was used before.',
+    action: 'Nothing, if the person pressed twice. Else somebody saw the code: look at the login that used it.',
+  },
+  factorThrottled: {
+    meaning: 'Too many codes were tried after the right password, for one account or from one address.',
+    action: 'Somebody knows the password: give the account another.',
+  },
+  passkeyRefused: {
+    meaning: 'What came as a passkey is none of ours, or signed for another page, another browser or another time.',
+    action:
+      'Nothing, if the person got in afterwards. A counter that went back is refused so too: that passkey was copied.',
+  },
+  secondFactorEnrolled: {
+    meaning: 'Somebody set up an authenticator app or a passkey for their account.',
+    action: 'Nothing.',
+  },
+  secondFactorRemoved: {
+    meaning: 'Somebody removed an authenticator app or a passkey from their account.',
+    action: 'Nothing.',
+  },
+  recoveryCodesRenewed: { meaning: 'Somebody had new recovery codes made; the old ones are gone.', action: 'Nothing.' },
+  recoveryCodeUsed: {
+    meaning: 'A recovery code replaced a second factor, once.',
+    action: 'Nothing, if the person has lost their device. Ask them.',
+  },
+  secondFactorsReset: {
+    meaning: 'An operator took away the second factors of an account, which are to be set up anew.',
+    action: 'Nothing.',
+  },
   oneFactorOnly: {
     meaning:
       'What was asked for or called needs a login with more than one factor (`login.tiers`), and this one had one, or there was none.',

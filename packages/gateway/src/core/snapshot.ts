@@ -31,6 +31,8 @@ export interface Snapshot {
   readonly identityProviders: ReadonlyMap<string, IdentityProvider>
   /** What a login has to be for what is of a tier; absent, or without the tier: nothing in particular. */
   readonly loginDemands?: ReadonlyMap<Tier, LoginDemand>
+  /** Whether nobody with a password gets by with that alone; absent: as each person likes. */
+  readonly requiresSecondFactor?: boolean
   /** Whether accounts may log in with a password of ours. */
   readonly hasPasswords: boolean
   /** Resource servers that may ask about tokens (RFC 7662), by id. */

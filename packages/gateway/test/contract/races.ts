@@ -68,6 +68,17 @@ const rotateKey = (store: Store, tenant: TenantId, name: string) =>
     NOW,
     auditOf(tenant),
   )
+const passkey = (tenant: TenantId, credentialId: string) => ({
+  tenant,
+  credentialId,
+  subject: SUBJECT,
+  name: 'Phone',
+  publicKey: 'key',
+  counter: 4,
+  isSynced: true,
+  createdAt: NOW,
+  lastUsedAt: null,
+})
 const providerLogin = (tenant: TenantId, loginId: string) => ({
   tenant,
   loginId,
@@ -622,6 +633,78 @@ export const RACES: Readonly<Record<string, Race>> = {
       expect(left.filter((key) => key.endsWith('active'))).toEqual(['two active'])
       expect(await recorded(store, tenant)).toBe(1)
     },
+  },
+  'factors.enrolTotp': {
+    step: (store, tenant, caller) =>
+      store.factors.enrolTotp(
+        tenant,
+        SUBJECT,
+        { sealed: `secret ${caller}`, lastStep: 7, createdAt: NOW },
+        [`code ${caller}`],
+        auditOf(tenant),
+      ),
+    answers: { enrolled: 1, enrolledAlready: 7 },
+    afterwards: async (store, tenant) => {
+      expect((await store.factors.of(tenant, SUBJECT)).recoveryCodesLeft).toBe(1)
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'factors.useTotp': {
+    prepare: (store, tenant) =>
+      store.factors.enrolTotp(tenant, SUBJECT, { sealed: 'secret', lastStep: 7, createdAt: NOW }, [], []),
+    step: (store, tenant) => store.factors.useTotp(tenant, SUBJECT, 8),
+    answers: { accepted: 1, used: 7 },
+  },
+  'factors.removeTotp': {
+    prepare: (store, tenant) =>
+      store.factors.enrolTotp(tenant, SUBJECT, { sealed: 'secret', lastStep: 7, createdAt: NOW }, ['code'], []),
+    step: (store, tenant) => store.factors.removeTotp(tenant, SUBJECT, auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => {
+      expect((await store.factors.of(tenant, SUBJECT)).recoveryCodesLeft).toBe(0)
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'factors.replaceRecoveryCodes': {
+    step: async (store, tenant, caller) =>
+      store.factors.replaceRecoveryCodes(tenant, SUBJECT, [`a ${caller}`, `b ${caller}`], NOW, auditOf(tenant)),
+    answers: { undefined: 8 },
+    afterwards: async (store, tenant) => expect((await store.factors.of(tenant, SUBJECT)).recoveryCodesLeft).toBe(2),
+  },
+  'factors.useRecoveryCode': {
+    prepare: (store, tenant) => store.factors.replaceRecoveryCodes(tenant, SUBJECT, ['code'], NOW, []),
+    step: (store, tenant) => store.factors.useRecoveryCode(tenant, SUBJECT, 'code', NOW, auditOf(tenant)),
+    answers: { accepted: 1, unknown: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'factors.addPasskey': {
+    step: (store, tenant, caller) => store.factors.addPasskey(passkey(tenant, `key ${caller}`), 3, [], auditOf(tenant)),
+    answers: { added: 3, full: 5 },
+    afterwards: async (store, tenant) => {
+      expect((await store.factors.of(tenant, SUBJECT)).passkeys).toHaveLength(3)
+      expect(await recorded(store, tenant)).toBe(3)
+    },
+  },
+  'factors.usePasskey': {
+    prepare: (store, tenant) => store.factors.addPasskey(passkey(tenant, 'key'), 3, [], []),
+    step: (store, tenant, caller) =>
+      store.factors.usePasskey(tenant, 'key', { counterSeen: 4, counter: 5 + caller, at: NOW }),
+    answers: { accepted: 1, overtaken: 7 },
+  },
+  'factors.removePasskey': {
+    prepare: (store, tenant) => store.factors.addPasskey(passkey(tenant, 'key'), 3, ['code'], []),
+    step: (store, tenant) => store.factors.removePasskey(tenant, SUBJECT, 'key', auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => {
+      expect((await store.factors.of(tenant, SUBJECT)).recoveryCodesLeft).toBe(0)
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'factors.reset': {
+    prepare: (store, tenant) => store.factors.addPasskey(passkey(tenant, 'key'), 3, ['code'], []),
+    step: (store, tenant) => store.factors.reset(tenant, SUBJECT, auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
   },
   'providerLogins.begin': {
     step: (store, tenant, caller) => store.providerLogins.begin(providerLogin(tenant, `login ${caller}`)),

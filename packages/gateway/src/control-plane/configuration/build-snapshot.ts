@@ -47,6 +47,7 @@ export function buildSnapshot(
     },
     ...known,
     loginDemands: buildLoginDemands(configuration),
+    requiresSecondFactor: configuration.login.secondFactor === 'required',
     hasPasswords: configuration.login.passwords,
     trustedIssuers: Object.entries(configuration.trustedIssuers).flatMap(([name, issuer]) =>
       trustedIssuer(name, issuer),

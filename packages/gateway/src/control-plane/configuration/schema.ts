@@ -493,6 +493,12 @@ const login = z
       .boolean()
       .default(true)
       .describe('Whether accounts may log in with a password of the gateway. `false` needs an identity provider.'),
+    secondFactor: z
+      .enum(['optional', 'required'])
+      .default('optional')
+      .describe(
+        'Whether whoever logs in with a password of the gateway needs a second factor: an authenticator app, or a passkey instead of both. `required`: who has none sets one up at the next login. It says nothing about identity providers; `tiers` does.',
+      ),
     tiers: z
       .strictObject({
         low: loginDemand('What has a `read` scope.').optional(),

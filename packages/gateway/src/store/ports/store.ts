@@ -5,6 +5,7 @@ import type { ApiKeysPort } from './api-keys.ts'
 import type { AuditPort } from './audit.ts'
 import type { ClientsPort } from './clients.ts'
 import type { EnginePort } from './engine.ts'
+import type { FactorsPort } from './factors.ts'
 import type { FeedPort } from './feed.ts'
 import type { GrantsPort } from './grants.ts'
 import type { HintsPort } from './hints.ts'
@@ -30,6 +31,7 @@ export interface Store {
   readonly audit: AuditPort
   readonly clients: ClientsPort
   readonly engine: EnginePort
+  readonly factors: FactorsPort
   readonly feed: FeedPort
   readonly grants: GrantsPort
   readonly hints: HintsPort

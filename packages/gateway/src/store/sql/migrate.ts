@@ -10,6 +10,7 @@ import { up as signingKeyStates } from './migrations/0006-signing-key-states.ts'
 import { up as keptReplies } from './migrations/0007-kept-replies.ts'
 import { up as accountLinks } from './migrations/0008-account-links.ts'
 import { up as providerLogins } from './migrations/0009-provider-logins.ts'
+import { up as secondFactors } from './migrations/0010-second-factors.ts'
 
 interface Migration {
   /** File name without extension; order is by the number in front. */
@@ -27,6 +28,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0007-kept-replies', up: keptReplies },
   { name: '0008-account-links', up: accountLinks },
   { name: '0009-provider-logins', up: providerLogins },
+  { name: '0010-second-factors', up: secondFactors },
 ]
 
 export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name)

@@ -6,6 +6,7 @@ import { createApiKeys } from './api-keys.ts'
 import { createAudit } from './audit.ts'
 import { createClients } from './clients.ts'
 import { createEngine } from './engine.ts'
+import { createFactors } from './factors.ts'
 import { createFeed } from './feed.ts'
 import { createGrants } from './grants.ts'
 import { createInitialAccessTokens } from './initial-access-tokens.ts'
@@ -32,6 +33,7 @@ export function createPorts(transaction: Kysely<Database>): Ports {
     audit: createAudit(transaction),
     clients: createClients(transaction),
     engine: createEngine(transaction),
+    factors: createFactors(transaction),
     feed: createFeed(transaction),
     grants: createGrants(transaction),
     initialAccessTokens: createInitialAccessTokens(transaction),
@@ -99,6 +101,20 @@ export const PORT_METHODS = {
     findByUserCode: 'looks',
     commit: 'writes',
     collectExpired: 'writes',
+  },
+  factors: {
+    of: 'looks',
+    findTotp: 'looks',
+    enrolTotp: 'writes',
+    useTotp: 'writes',
+    removeTotp: 'writes',
+    replaceRecoveryCodes: 'writes',
+    useRecoveryCode: 'writes',
+    addPasskey: 'writes',
+    findPasskey: 'looks',
+    usePasskey: 'writes',
+    removePasskey: 'writes',
+    reset: 'writes',
   },
   feed: { head: 'looks', since: 'looks' },
   grants: { find: 'looks', list: 'looks', revoke: 'writes', revokeAll: 'writes', revokeToken: 'writes' },

@@ -23,6 +23,37 @@ export interface Database {
   initial_access_tokens: InitialAccessTokensTable
   used_proofs: UsedProofsTable
   provider_logins: ProviderLoginsTable
+  totp_secrets: TotpSecretsTable
+  recovery_codes: RecoveryCodesTable
+  passkeys: PasskeysTable
+}
+
+export interface TotpSecretsTable {
+  tenant: string
+  subject: string
+  sealed: string
+  last_step: number
+  created_at: number
+}
+
+export interface RecoveryCodesTable {
+  tenant: string
+  subject: string
+  code_hash: string
+  created_at: number
+  used_at: number | null
+}
+
+export interface PasskeysTable {
+  tenant: string
+  credential_id: string
+  subject: string
+  name: string
+  public_key: string
+  counter: number
+  is_synced: number
+  created_at: number
+  last_used_at: number | null
 }
 
 export interface AccountLinksTable {
