@@ -1,6 +1,8 @@
 import { createAuditTrail } from '#audit/create-trail.ts'
 import { createClientRegistry } from '#authorization-server/clients/create-registry.ts'
 import { createAuthorizationServer } from '#authorization-server/create.ts'
+import { createLoginChecks } from '#authorization-server/login/provider/login-checks.ts'
+import { createOpenProvider } from '#authorization-server/login/provider/open-provider.ts'
 import { createPages } from '#authorization-server/pages/routes.ts'
 import { openLogOperations } from '#control-plane/admin-api/open-log-operations.ts'
 import { createAdminApi } from '#control-plane/admin-api/routes.ts'
@@ -28,6 +30,7 @@ import { createSenderCheck } from '#identity/sender/sender-check.ts'
 import { withServices } from '#identity/service-memberships.ts'
 import { loadSigningKeys } from '#keys/signing-keys.ts'
 import { openAuditLog } from './serve/audit-log.ts'
+import { startCheckingLogins } from './serve/check-logins.ts'
 import { Closers } from './serve/closers.ts'
 import { healthRoutes } from './serve/health.ts'
 import { heedOwnWrites } from './serve/heed-own-writes.ts'
@@ -158,7 +161,10 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     () => revocations.poll(),
     () => rotation.settled(),
   )
-  const memberships = withServices(createMemberships({ accounts: store.accounts, changes: revocations }), snapshots)
+  const memberships = withServices(
+    createMemberships({ accounts: store.accounts, logins: store.providerLogins, changes: revocations }),
+    snapshots,
+  )
   const verifier = createAccessTokenVerifier({
     keys,
     issuer: snapshot.publicUrl,
@@ -182,10 +188,21 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   const onFailure = (requestId: string, cause: unknown) =>
     log.error('a request failed on our side', { requestId, cause })
   const registry = createClientRegistry({ store, snapshots, sealer, audit, clock, random })
+  const openProvider = createOpenProvider(clock)
+  const loginChecks = createLoginChecks({
+    snapshots,
+    store,
+    sealer,
+    audit,
+    clock,
+    openProvider,
+    onSilent: (provider, cause) => log.warn('an identity provider could not be asked again', { provider, cause }),
+  })
   const authorization = closers.add(
     'authorization server',
     createAuthorizationServer({
       accessTokens: verifier,
+      loginChecks,
       doors,
       snapshots,
       store,
@@ -206,6 +223,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
     clock,
     random,
     sealer,
+    openProvider,
     onFailure,
   })
   const mcp = createMcpEndpoint({
@@ -281,6 +299,7 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   const { host, port } = snapshots.loaded().listen
   await listener.listen(host, port)
   followCertificates(snapshots, listener)
+  closers.add('login checks', startCheckingLogins(loginChecks, log))
   const stopHousekeeping = startHousekeeping({ store, tenant: snapshot.tenant, snapshots, audit, clock, log })
   closers.add('housekeeping', { close: async () => stopHousekeeping() })
 

@@ -321,6 +321,137 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     action:
       'Nothing, if the person tried again and got in. Many: somebody sends links that log people in as somebody else.',
   },
+  loginEndedMeanwhile: {
+    meaning: 'While somebody was on the way back from the identity provider, it said that their session is over.',
+    action: 'Nothing: they log in again. Always the same person: look why the provider ends their sessions.',
+  },
+  loggedOutAtProvider: {
+    meaning:
+      'The identity provider said that this person has logged out or is gone, and what `logoutEnds` names ended here.',
+    action: 'Nothing. Too much ended: `identityProviders.<name>.logoutEnds: session`.',
+  },
+  goneAtProvider: {
+    meaning:
+      'The identity provider, asked again, no longer vouches for this person, and what `logoutEnds` names ended here.',
+    action:
+      'Nothing, if they left or logged out. Always after the same time: the provider’s refresh tokens end too early.',
+  },
+  subjectChanged: {
+    meaning: 'The identity provider, asked again about one person, named another. What the first held here ended.',
+    action: 'Ask whoever runs the provider: this must not happen.',
+  },
+  providerRemoved: {
+    meaning: 'A login came from an identity provider that is no longer in the configuration, and ended.',
+    action: 'Nothing.',
+  },
+  providerSilentTooLong: {
+    meaning:
+      'The identity provider could not be asked about this person for `recheck.unreachableSeconds`. They are let in nowhere.',
+    action: 'Have the provider answer again; they come back by themselves. The operator’s log says what is wrong.',
+  },
+  providerAnswersAgain: {
+    meaning: 'The identity provider vouches for this person again, who comes back in.',
+    action: 'Nothing.',
+  },
+  recheckTakenOut: {
+    meaning:
+      'A login that waited for its identity provider to answer ended, because `recheck` was taken out of the configuration.',
+    action: 'Nothing: they log in again.',
+  },
+  refreshTokenMissing: {
+    meaning: 'The identity provider gave no refresh token, so that it could not be asked again, which `recheck` wants.',
+    action: 'Add `offline_access` to `identityProviders.<name>.scopes`, allow it there, or take `recheck` out.',
+  },
+  secondFactorNeeded: {
+    meaning: 'The right password came; it is a login only together with a second factor, which was asked for.',
+    action: 'Nothing. Many without a login after them: somebody knows the password. Give the account another.',
+  },
+  wrongCode: {
+    meaning: 'After the right password came a code that is not right.',
+    action: 'Nothing, if a right one followed. Else somebody knows the password: give the account another.',
+  },
+  codeUsed: {
+    meaning: 'After the right password came a code that was used before.',
+    action: 'Nothing, if the person pressed twice. Else somebody saw the code: look at the login that used it.',
+  },
+  factorThrottled: {
+    meaning: 'Too many codes were tried after the right password, for one account or from one address.',
+    action: 'Somebody knows the password: give the account another.',
+  },
+  passkeyRefused: {
+    meaning: 'What came as a passkey is none of ours, or signed for another page, another browser or another time.',
+    action:
+      'Nothing, if the person got in afterwards. A counter that went back is refused so too: that passkey was copied.',
+  },
+  secondFactorEnrolled: {
+    meaning: 'Somebody set up an authenticator app or a passkey for their account.',
+    action: 'Nothing.',
+  },
+  secondFactorRemoved: {
+    meaning: 'Somebody removed an authenticator app or a passkey from their account.',
+    action: 'Nothing.',
+  },
+  recoveryCodesRenewed: { meaning: 'Somebody had new recovery codes made; the old ones are gone.', action: 'Nothing.' },
+  recoveryCodeUsed: {
+    meaning: 'A recovery code replaced a second factor, once.',
+    action: 'Nothing, if the person has lost their device. Ask them.',
+  },
+  secondFactorsReset: {
+    meaning: 'An operator took away the second factors of an account, which are to be set up anew.',
+    action: 'Nothing.',
+  },
+  oneFactorOnly: {
+    meaning:
+      'What was asked for or called needs a login with more than one factor (`login.tiers`), and this one had one, or there was none.',
+    action:
+      'Have the person log in with a second factor. If they did: the provider says so neither in `amr` nor in an `acr` of `identityProviders.<name>.multiFactorAcr`.',
+  },
+  tooLongAgo: {
+    meaning:
+      'What was asked for or called needs a more recent login than this one (`login.tiers`), or one whose time the provider says.',
+    action: 'The person logs in again. If that does not help: the provider does not send `auth_time`.',
+  },
+  loginInsufficient: {
+    meaning:
+      'Somebody consented to more than their login is strong or recent enough for (`login.tiers`); nothing was given.',
+    action: 'They connect again from their app, and log in when asked.',
+  },
+  logoutOfNobody: {
+    meaning: 'The identity provider said that somebody has logged out who is nobody here, or has nothing open.',
+    action: 'Nothing.',
+  },
+  logoutProviderUnknown: {
+    meaning: 'A logout token came to the address of an identity provider that is not in the configuration.',
+    action: 'If you took the provider out: take the address out there too.',
+  },
+  logoutTokenInvalid: {
+    meaning: 'What came as a logout token is not one that this identity provider signed.',
+    action: 'If it came from the provider: compare `issuer` with what it shows. Else nothing: it ended nothing.',
+  },
+  logoutTokenForAnother: {
+    meaning: 'A logout token of the identity provider is for another application of it.',
+    action: 'Compare `clientId` with the application that has our address for logouts.',
+  },
+  logoutTokenTooOld: {
+    meaning: 'A logout token is older than five minutes, from the future, or expired.',
+    action: 'Compare the clocks. Many: somebody sends old ones again.',
+  },
+  logoutTokenClaimMissing: {
+    meaning: 'A logout token names nobody, or has no `jti` that makes it one of a kind.',
+    action: 'Have the provider send `sub` or `sid`, and `jti`.',
+  },
+  logoutTokenNotALogout: {
+    meaning: 'A token of the identity provider was sent as a logout, but does not say that it is one.',
+    action: 'Somebody who got hold of an ID token tries it as a logout. It ended nothing.',
+  },
+  logoutTokenTypeWrong: {
+    meaning: 'A token of another kind was sent as a logout token.',
+    action: 'Somebody who got hold of such a token tries it as a logout. It ended nothing.',
+  },
+  logoutTokenReplayed: {
+    meaning: 'A logout token came a second time.',
+    action: 'Nothing, if the provider repeats what it has sent; the first one counted.',
+  },
   subjectMissing: {
     meaning: 'The identity provider named nobody: its ID token has no usable `sub`.',
     action: 'Set it up so that `sub` is a text of at most 255 characters.',

@@ -20,8 +20,30 @@ const FILES = 'resource=https%3A%2F%2Fgateway.example%2Fmcp%2Ffiles'
 
 describe('what the engine sees of an authorization request', () => {
   it('nothing that it need not understand', () => {
-    const passed = parameters(`${FILES}&client_id=c&nonce=n&max_age=1&login_hint=x&scopes_unknown=forged&__proto__=x`)
+    const passed = parameters(
+      `${FILES}&client_id=c&nonce=n&login_hint=x&scopes_unknown=forged&login_max_age=1&login_acr=forged&__proto__=x`,
+    )
     expect([...passed.keys()].sort()).toEqual(['client_id', 'resource', 'scope'])
+  })
+
+  it.each([
+    ['max_age=300', { login_max_age: '300' }],
+    ['max_age=60', { login_max_age: '60' }],
+    ['max_age=', {}],
+    // No login is that young when it is looked at: a new one is asked for.
+    ['max_age=0', { prompt: 'login' }],
+    ['max_age=59&prompt=consent', { prompt: 'consent login' }],
+    ['max_age=0&prompt=none', { prompt: 'none', login_max_age: '0' }],
+    ['max_age=-1', { prompt: 'login' }],
+    ['max_age=1e3', { prompt: 'login' }],
+    ['max_age=300&max_age=600', { prompt: 'login' }],
+    ['acr_values=urn:sallyport:acr:multi-factor', { login_acr: 'urn:sallyport:acr:multi-factor' }],
+    ['acr_values=x%20urn:sallyport:acr:multi-factor', { login_acr: 'urn:sallyport:acr:multi-factor' }],
+    ['acr_values=urn:sallyport:acr:single-factor', {}],
+    ['acr_values=x', {}],
+  ])('what a login has to be, as a parameter of ours: %s (RFC 9470 §4)', (query, expected) => {
+    const { resource: _resource, scope: _scope, ...rest } = Object.fromEntries(parameters(`${FILES}&${query}`))
+    expect(rest).toEqual(expected)
   })
 
   it('the parameters that change what is asked, so that it can refuse them', () => {

@@ -1,5 +1,6 @@
 import type { Snapshot } from '#core/snapshot.ts'
 import { splitScopes } from '#policy/scopes.ts'
+import { keepDemand } from './request-demand.ts'
 import { requestedScopes } from './requested-scopes.ts'
 import { resourceOf, serverOfScopes } from './resource.ts'
 import { clientAuthentication } from './token-parameters.ts'
@@ -9,7 +10,7 @@ export const SCOPES_UNKNOWN_PARAMETER = 'scopes_unknown'
 
 /**
  * What the engine may see. The rest is ignored (RFC 6749 §3.1), OpenID Connect's parameters among it: there are no ID tokens here, and
- * the engine would refuse them without the `openid` scope. `request`, `request_uri` and `registration` stay, because dropping them would
+ * the engine would refuse them without the `openid` scope (`max_age` and `acr_values` are ours to heed: `request-demand.ts`). `request`, `request_uri` and `registration` stay, because dropping them would
  * run a request other than the one that was signed; the engine refuses them.
  */
 const PASSED_ON = [
@@ -53,6 +54,7 @@ export function authorizeParameters(query: URLSearchParams, snapshot: Snapshot):
   if (passed.getAll('scope').length > 1 || passed.getAll('resource').length > 1) return passed
   // RFC 9126 §4: what was pushed is the request, as it was judged then; nothing beside it counts.
   if (passed.has('request_uri')) return passed
+  keepDemand(query, passed)
   return spellTarget(passed, snapshot)
 }
 

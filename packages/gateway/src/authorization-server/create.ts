@@ -28,6 +28,7 @@ import { createInteractions } from './engine/interactions.ts'
 import { type Endpoint, runUnit, UnitOfWork } from './engine/unit-of-work.ts'
 import type { Interactions } from './interactions.ts'
 import { introspect } from './introspection/introspect.ts'
+import type { LoginChecks } from './login/provider/login-checks.ts'
 import { authorizationServerMetadata, openidConfiguration } from './metadata.ts'
 import { answerNotAvailable } from './not-available.ts'
 import { errorPage } from './pages/error-page.ts'
@@ -61,6 +62,8 @@ export interface AuthorizationServerDependencies {
   readonly audit: AuditTrail
   readonly clock: Clock
   readonly random: Random
+  /** Asks identity providers again before a refresh; absent: nobody is asked. */
+  readonly loginChecks?: Pick<LoginChecks, 'atRefresh'>
   /** Told when the store failed: the caller sees only a 503. Bugs are thrown, and are the listener's to report. */
   readonly onFailure?: (requestId: string, cause: unknown) => void
 }
@@ -169,6 +172,7 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
       failures.countFailure(exchange.clientAddress)
       return await refuseProof(audit, exchange, snapshot, { endpoint, reason: proof.refusal })
     }
+    if (endpoint === 'token' && !(await mayRefresh(exchange, parameters))) return
     // A server may have been given another algorithm a moment ago.
     if (endpoint === 'token') await keys.ensure(snapshot.signing.algorithms)
     if (begins && !(await mayBegin(exchange, snapshot, 'program', endpoint))) return
@@ -189,6 +193,19 @@ export function createAuthorizationServer(dependencies: AuthorizationServerDepen
     const { statusCode } = exchange.response
     const isFailure = (statusCode === 400 || statusCode === 401) && unit.refusal?.code !== 'authorization_pending'
     if (isFailure) failures.countFailure(exchange.clientAddress)
+  }
+
+  /** False when the provider that vouches for the person could not be asked for too long, and the exchange has been answered. */
+  const mayRefresh = async (exchange: HttpExchange, parameters: URLSearchParams) => {
+    const refreshToken = parameters.get('grant_type') === 'refresh_token' ? parameters.get('refresh_token') : null
+    if (refreshToken === null || dependencies.loginChecks === undefined) return true
+    try {
+      if ((await dependencies.loginChecks.atRefresh(refreshToken, exchange.requestId)) === 'goOn') return true
+    } catch (cause) {
+      onFailure(exchange.requestId, cause)
+    }
+    answerNotAvailable(exchange, 'program')
+    return false
   }
 
   const get = (path: string, handler: Route['handler']): Route => ({ method: 'GET', path, handler })
@@ -280,7 +297,7 @@ function metadataRoutes(snapshots: SnapshotSource): Route[] {
 }
 
 function engineByIssuer(
-  dependencies: Required<AuthorizationServerDependencies> & { readonly issuerKeys: IssuerKeys },
+  dependencies: Required<Omit<AuthorizationServerDependencies, 'loginChecks'>> & { readonly issuerKeys: IssuerKeys },
 ): (snapshot: Snapshot) => Engine {
   let built: { readonly issuer: string; readonly keys: number; readonly engine: Engine } | null = null
   return ({ publicUrl }) => {

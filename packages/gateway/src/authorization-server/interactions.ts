@@ -1,6 +1,7 @@
 import type { ClientId, SubjectId } from '#core/ids.ts'
-import type { ProtectedResource } from '#core/snapshot.ts'
+import type { LoginDemand, ProtectedResource } from '#core/snapshot.ts'
 import type { HttpExchange } from '#http/exchange.ts'
+import type { LoginFacts } from '#policy/login-demands.ts'
 import type { DeviceRequest } from './device/device-request.ts'
 
 /** One authorization request waiting for a person, bound to the browser that started it by the engine's path-scoped cookie. */
@@ -19,6 +20,10 @@ export interface Interaction {
   readonly scopesRequested: readonly string[]
   /** Scope values that were dropped because nobody knows them. */
   readonly scopesUnknown: readonly string[]
+  /** What a login has to be for what is asked for. */
+  readonly demand: LoginDemand
+  /** How whoever is logged in has shown who they are; null: nobody is. */
+  readonly login: LoginFacts | null
   /** Set once somebody has logged in. */
   readonly subject: SubjectId | null
 }
@@ -42,9 +47,13 @@ export interface LoginOutcome {
   readonly subject: SubjectId
   /** Seconds since the epoch. */
   readonly authTime: number
+  /** False where nobody said when, and it is when they came from their identity provider. */
+  readonly isTimeKnown: boolean
   readonly amr: readonly string[]
   /** The account's hash that the password was checked against: a password changed meanwhile undoes the login. */
   readonly passwordHash: string
+  /** The login at an identity provider that this is; null for a password of ours. */
+  readonly loginId: string | null
 }
 
 /** What was decided, and by this call or by an earlier one: a second post of the same page changes nothing. */

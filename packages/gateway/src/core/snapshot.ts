@@ -29,6 +29,10 @@ export interface Snapshot {
   readonly servers: ReadonlyMap<ServerId, ServerEntry>
   /** Where people may log in besides here, by name. */
   readonly identityProviders: ReadonlyMap<string, IdentityProvider>
+  /** What a login has to be for what is of a tier; absent, or without the tier: nothing in particular. */
+  readonly loginDemands?: ReadonlyMap<Tier, LoginDemand>
+  /** Whether nobody with a password gets by with that alone; absent: as each person likes. */
+  readonly requiresSecondFactor?: boolean
   /** Whether accounts may log in with a password of ours. */
   readonly hasPasswords: boolean
   /** Resource servers that may ask about tokens (RFC 7662), by id. */
@@ -41,6 +45,15 @@ export interface Snapshot {
   readonly mutualTls: MutualTls | null
   /** Names of `dangerously…` options in force, for the log and the console. */
   readonly dangerousOptions: readonly string[]
+}
+
+/** How somebody has to have shown who they are. */
+export interface LoginDemand {
+  readonly multiFactor: boolean
+  /** At most so long ago; null: whenever. */
+  readonly maxAgeSeconds: number | null
+  /** Whether somebody has to have said when that was; absent: that they came by the login page now will do. */
+  readonly needsAuthTime?: boolean
 }
 
 export interface RegistrationPolicy {
@@ -151,6 +164,17 @@ export interface IdentityProvider {
   readonly emailDomains: readonly string[]
   /** Whether who is nobody here gets an account. */
   readonly opensAccounts: boolean
+  /** Values of `acr` that mean more than one factor there; asked for where a tier needs it. */
+  readonly multiFactorAcr: readonly string[]
+  /** How long a login there lasts, in seconds; null: as long as a login here may. */
+  readonly sessionSeconds: number | null
+  /**
+   * How it is asked again about who has logged in: each person after so long, and at refreshes; whoever it could not be asked about for longer
+   * is let in nowhere. Null: never.
+   */
+  readonly recheck: { readonly everySeconds: number; readonly unreachableSeconds: number } | null
+  /** What ends here when it says that somebody is gone. */
+  readonly logoutEnds: 'everything' | 'session'
   /** What its claims make of a person; null: roles are given here. */
   readonly roles: {
     readonly claim: string

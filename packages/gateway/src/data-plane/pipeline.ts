@@ -140,7 +140,15 @@ async function clearAll(envelope: Envelope, side: Side, road: Road): Promise<Res
   const { tools, credentialTexts } = side
   const cleared: Cleared[] = []
   for (const message of messages) {
-    const permit = await authorize(authenticated, message, tools, snapshot, road.memberships, era)
+    const permit = await authorize(
+      authenticated,
+      message,
+      tools,
+      snapshot,
+      road.memberships,
+      era,
+      road.clock.nowSeconds(),
+    )
     if (!permit.ok) return permit
     const onward = await side.prepare(permit.value)
     if (!onward.ok) return onward

@@ -157,6 +157,13 @@ export function answerRefusal(
         `More scopes are needed: ${refusal.scopes.join(' ')}`,
         challenged({ kind: 'scopeInsufficient', scopes: refusal.scopes }, refusal.scheme),
       )
+    case 'loginInsufficient':
+      return say(
+        401,
+        refused,
+        'A stronger or more recent login is needed for this',
+        challenged({ kind: 'loginInsufficient', scopes: refusal.scopes, demand: refusal.demand }, refusal.scheme),
+      )
     case 'roleForbids':
       return say(403, refused, 'Your role does not allow this')
     case 'methodUnmapped':

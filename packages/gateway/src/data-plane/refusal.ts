@@ -1,3 +1,4 @@
+import type { LoginDemand } from '#core/snapshot.ts'
 import type { TokenScheme } from '#wire/oauth/credential.ts'
 
 /**
@@ -47,6 +48,15 @@ export type Refusal =
       readonly name: 'scopeInsufficient'
       readonly scopes: readonly string[]
       /** How the token was shown; absent: as a bearer token. */
+      readonly scheme?: TokenScheme
+      readonly id: string | number | null
+    }
+  /** RFC 9470: scopes and roles suffice, the login does not. */
+  | {
+      readonly name: 'loginInsufficient'
+      readonly reason: 'oneFactorOnly' | 'tooLongAgo'
+      readonly demand: LoginDemand
+      readonly scopes: readonly string[]
       readonly scheme?: TokenScheme
       readonly id: string | number | null
     }

@@ -8,6 +8,8 @@ export interface PageHeaderOptions {
    * True only for clients whose origin the operator has listed.
    */
   readonly keepsOpener: boolean
+  /** The one script that the page may run, by its whole address; absent: none. */
+  readonly scriptUrl?: string
 }
 
 /** The one stylesheet, byte for byte, and nothing else. No script-src: nothing on a page may run. */
@@ -25,7 +27,10 @@ const CONTENT_SECURITY_POLICY = [
 /** Headers of every page for people. MCP security best practices, "Confused Deputy": consent must not be framed. */
 export function pageHeaders(options: PageHeaderOptions = { keepsOpener: false }): OutgoingHttpHeaders {
   return {
-    'content-security-policy': CONTENT_SECURITY_POLICY,
+    'content-security-policy':
+      options.scriptUrl === undefined
+        ? CONTENT_SECURITY_POLICY
+        : `${CONTENT_SECURITY_POLICY}; script-src ${options.scriptUrl}`,
     'x-frame-options': 'DENY',
     'x-content-type-options': 'nosniff',
     // Setup links and interaction ids are in our URLs; they are nobody else's business.

@@ -9,6 +9,8 @@ export interface PageInput {
   readonly body: Html
   /** Go there at once. A navigation, not a form submission: `form-action` does not follow it. */
   readonly refresh?: SafeUrl
+  /** The page's one script, which its headers have to allow by name. */
+  readonly script?: SafeUrl
 }
 
 /** Path of the icon, served by us because `img-src` is `'self'`. */
@@ -20,6 +22,7 @@ export function page(input: PageInput): string {
   const refresh = input.refresh
     ? `<meta http-equiv="refresh" content="0; url=${escapeHtml(String(input.refresh))}">\n`
     : ''
+  const script = input.script ? `<script src="${escapeHtml(String(input.script))}" defer></script>\n` : ''
   return `<!doctype html>
 <html lang="${escapeHtml(input.lang)}">
 <head>
@@ -27,7 +30,7 @@ export function page(input: PageInput): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <meta name="color-scheme" content="light dark">
-${refresh}<title>${escapeHtml(input.title)} · Sallyport</title>
+${refresh}${script}<title>${escapeHtml(input.title)} · Sallyport</title>
 <link rel="icon" href="${ICON_PATH}" type="image/svg+xml">
 <style>${STYLESHEET}</style>
 </head>

@@ -121,6 +121,11 @@ details { margin-top: .75rem; }
 summary { min-height: 1.75rem; padding: .125rem 0; color: var(--accent); font-weight: 600; cursor: pointer; }
 details > fieldset { margin-top: .5rem; }
 .foot { margin: 1.25rem 0 0; color: var(--muted); font-size: .8125rem; }
+[hidden] { display: none !important; }
+.qr svg { display: block; width: 13rem; max-width: 100%; height: auto; margin: 0 auto 1rem; border-radius: 9px; }
+.codes { columns: 2; padding: 0; list-style: none; }
+.codes li { padding: .1875rem 0; }
+.row { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; justify-content: space-between; }
 .copy { display: block; margin: .25rem 0 .75rem; padding: .625rem .75rem; border: 1px solid var(--line); border-radius: 9px; background: var(--ground); user-select: all; }
 .mark { display: inline-flex; width: 2.5rem; height: 2.5rem; margin-bottom: .75rem; align-items: center; justify-content: center; border-radius: 50%; background: var(--tint); color: var(--accent); }
 .mark svg { width: 1.375rem; height: 1.375rem; }

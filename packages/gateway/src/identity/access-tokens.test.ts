@@ -325,6 +325,7 @@ describe('races with the change feed', () => {
     revokedAt: null,
     revokedCause: null,
     clientDigest: null,
+    loginId: null,
   })
   const until = (condition: () => boolean) => eventually(() => expect(condition()).toBe(true))
 

@@ -55,6 +55,7 @@ beforeEach(() => {
         revokedAt: null,
         revokedCause: null,
         clientDigest: null,
+        loginId: null,
       },
     ],
   }

@@ -1,6 +1,7 @@
 import { asSubjectId, type SubjectId, type TenantId } from '#core/ids.ts'
 import type { AccountsPort } from '#store/ports/accounts.ts'
 import type { FeedEntry } from '#store/ports/feed.ts'
+import type { ProviderLoginsPort } from '#store/ports/provider-logins.ts'
 import { createBoundedMap } from './bounded-map.ts'
 import type { LiveMemberships } from './live-ports.ts'
 
@@ -11,6 +12,8 @@ type Membership = { readonly roles: readonly string[]; readonly version: number 
 
 export interface MembershipsOptions {
   readonly accounts: Pick<AccountsPort, 'find'>
+  /** Absent: nobody logs in elsewhere. */
+  readonly logins?: Pick<ProviderLoginsPort, 'isSuspended'>
   /** The feed that says whose roles changed: `startRevocations(…)`. */
   readonly changes: {
     onEntries(listener: (entries: readonly FeedEntry[]) => void): () => void
@@ -21,7 +24,7 @@ export interface MembershipsOptions {
 }
 
 /**
- * Roles of active accounts, kept until the feed names the subject. `version` is the feed number that the roles are at least as new as.
+ * Roles of active accounts, kept until the feed names the subject. Rejects for whoever is suspended because their provider cannot be asked. `version` is the feed number that the roles are at least as new as.
  * Stale feeds are refused at authentication, before anyone asks for roles.
  */
 export function createMemberships(options: MembershipsOptions): LiveMemberships {
@@ -51,9 +54,13 @@ export function createMemberships(options: MembershipsOptions): LiveMemberships 
   })
   const load = (tenant: TenantId, subject: SubjectId, key: string) => {
     const version = options.changes.position()
-    const promise = options.accounts
-      .find(tenant, subject)
-      .then((account): Membership | null => {
+    const promise = Promise.all([
+      options.accounts.find(tenant, subject),
+      options.logins?.isSuspended(tenant, subject) ?? false,
+    ])
+      .then(([account, isSuspended]): Membership | null => {
+        // Not gone, and not known to be here: like a store that cannot be read.
+        if (isSuspended) throw new Error('the identity provider of this subject could not be asked for too long')
         const membership = account?.status === 'active' ? { roles: account.roles, version } : null
         if (loading.get(key) === promise) kept.set(key, { membership })
         return membership

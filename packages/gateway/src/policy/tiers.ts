@@ -28,6 +28,13 @@ export function tierOf(text: string, resource: ProtectedResource): Tier {
   return strictest([TIER_OF_CLASS[scope.toolClass], ...opened.map(([tool]) => tierOfTool(tool, resource))])
 }
 
+/** The tier of what a call does: of its tool, or of the class of its method. Pure. */
+export function tierOfCall(toolClass: ToolClass, tool: string | null, resource: ProtectedResource): Tier {
+  if (isAdminApi(resource)) return toolClass === 'read' ? 'low' : 'privileged'
+  const ofClass = TIER_OF_CLASS[toolClass]
+  return tool === null ? ofClass : strictest([ofClass, resource.toolTiers?.get(tool) ?? ofClass])
+}
+
 function tierOfTool(tool: string, { toolTiers, toolClasses }: ProtectedResource): Tier {
   const toolClass = toolClasses.get(tool)
   return toolTiers?.get(tool) ?? (toolClass === undefined ? 'privileged' : TIER_OF_CLASS[toolClass])

@@ -16,7 +16,7 @@ export function heedOwnWrites(store: Store, poll: () => Promise<void>, keysHeede
     await keysHeeded()
     return result
   }
-  const { accounts, apiKeys, clients, engine, grants, signingKeys } = store
+  const { accounts, apiKeys, clients, engine, grants, providerLogins, signingKeys } = store
   return {
     ...store,
     accounts: {
@@ -43,6 +43,12 @@ export function heedOwnWrites(store: Store, poll: () => Promise<void>, keysHeede
       revoke: (...args) => heeded(grants.revoke(...args)),
       revokeAll: (...args) => heeded(grants.revokeAll(...args)),
       revokeToken: (...args) => heeded(grants.revokeToken(...args)),
+    },
+    providerLogins: {
+      ...providerLogins,
+      endElsewhere: (...args) => heeded(providerLogins.endElsewhere(...args)),
+      end: (...args) => heeded(providerLogins.end(...args)),
+      suspend: (...args) => heeded(providerLogins.suspend(...args)),
     },
     signingKeys: {
       ...signingKeys,

@@ -18,7 +18,7 @@ const PROOF_PIECES_MAX = 20
 const PENDING_SECONDS_MAX = 7 * 24 * 3600
 
 export interface HousekeepingDependencies {
-  readonly store: Pick<Store, 'clients' | 'limits' | 'usedProofs'>
+  readonly store: Pick<Store, 'clients' | 'limits' | 'providerLogins' | 'usedProofs'>
   readonly tenant: TenantId
   readonly snapshots: Pick<SnapshotSource, 'current'>
   readonly audit: Pick<AuditTrail, 'entry' | 'record'>
@@ -37,6 +37,9 @@ export function startHousekeeping(dependencies: HousekeepingDependencies): () =>
     forgetLimits(dependencies).catch((cause: unknown) => log.warn('idle limits could not be removed', { cause }))
     forgetUnused(dependencies).catch((cause: unknown) => log.warn('unused clients could not be removed', { cause }))
     forgetProofs(dependencies).catch((cause: unknown) => log.warn('used proofs could not be removed', { cause }))
+    forgetLogins(dependencies).catch((cause: unknown) =>
+      log.warn('logins that are over could not be removed', { cause }),
+    )
     forgetPending(dependencies).catch((cause: unknown) => log.warn('old registrations could not be removed', { cause }))
   }, EVERY_MS)
   timer.unref()
@@ -51,6 +54,10 @@ async function forgetLimits({ store, clock }: HousekeepingDependencies): Promise
 async function forgetProofs({ store, clock }: HousekeepingDependencies): Promise<void> {
   for (let piece = 0; piece < PROOF_PIECES_MAX; piece += 1)
     if ((await store.usedProofs.collectExpired(clock.nowSeconds(), PROOF_ROWS_MAX)) < PROOF_ROWS_MAX) return
+}
+
+async function forgetLogins({ store, clock }: HousekeepingDependencies): Promise<void> {
+  await store.providerLogins.collect(clock.nowSeconds(), ROWS_MAX)
 }
 
 async function forgetPending({ store, tenant, audit, clock }: HousekeepingDependencies): Promise<void> {

@@ -37,6 +37,7 @@ const EXAMPLES: Record<string, () => Example> = {
   'users.create': () => ({ body: { username: 'carol' } }),
   'users.show': () => ({ params: { user: 'carol' } }),
   'users.setRoles': () => ({ params: { user: 'carol' }, body: { roles: ['auditor'] } }),
+  'users.resetFactors': () => ({ params: { user: 'carol' } }),
   'users.setPassword': () => ({ params: { user: 'carol' }, body: {} }),
   'users.disable': () => ({ params: { user: 'carol' } }),
   'users.enable': () => ({ params: { user: 'carol' } }),

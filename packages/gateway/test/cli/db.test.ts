@@ -47,6 +47,8 @@ it('migrate brings either store to this version, and says what was run', async (
       '0006-signing-key-states',
       '0007-kept-replies',
       '0008-account-links',
+      '0009-provider-logins',
+      '0010-second-factors',
     ])
     const again = await cli.run(['db', 'migrate', '--config', config])
     expect(again).toMatchObject({

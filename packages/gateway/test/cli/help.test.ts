@@ -31,6 +31,7 @@ describe('--help', () => {
       'user enable',
       'user roles',
       'user password',
+      'user reset-factors',
       'user links',
       'user link',
       'user unlink',

@@ -68,6 +68,31 @@ const rotateKey = (store: Store, tenant: TenantId, name: string) =>
     NOW,
     auditOf(tenant),
   )
+const passkey = (tenant: TenantId, credentialId: string) => ({
+  tenant,
+  credentialId,
+  subject: SUBJECT,
+  name: 'Phone',
+  publicKey: 'key',
+  counter: 4,
+  isSynced: true,
+  createdAt: NOW,
+  lastUsedAt: null,
+})
+const providerLogin = (tenant: TenantId, loginId: string) => ({
+  tenant,
+  loginId,
+  provider: 'corp',
+  issuer: 'https://idp.example',
+  externalSubject: 'ext',
+  sid: 'sid',
+  subject: SUBJECT,
+  authenticatedAt: NOW,
+  expiresAt: NOW + 3600,
+  refreshToken: 'sealed',
+  checkedAt: NOW,
+  checkDueAt: NOW,
+})
 const KEY_TIMES = { createdAt: NOW, dueAt: null, activatedAt: null, retiredAt: null } as const
 const signingKey = (tenant: TenantId, kid: string, status: 'active' | 'next') =>
   ({
@@ -608,6 +633,132 @@ export const RACES: Readonly<Record<string, Race>> = {
       expect(left.filter((key) => key.endsWith('active'))).toEqual(['two active'])
       expect(await recorded(store, tenant)).toBe(1)
     },
+  },
+  'factors.enrolTotp': {
+    step: (store, tenant, caller) =>
+      store.factors.enrolTotp(
+        tenant,
+        SUBJECT,
+        { sealed: `secret ${caller}`, lastStep: 7, createdAt: NOW },
+        [`code ${caller}`],
+        auditOf(tenant),
+      ),
+    answers: { enrolled: 1, enrolledAlready: 7 },
+    afterwards: async (store, tenant) => {
+      expect((await store.factors.of(tenant, SUBJECT)).recoveryCodesLeft).toBe(1)
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'factors.useTotp': {
+    prepare: (store, tenant) =>
+      store.factors.enrolTotp(tenant, SUBJECT, { sealed: 'secret', lastStep: 7, createdAt: NOW }, [], []),
+    step: (store, tenant) => store.factors.useTotp(tenant, SUBJECT, 8),
+    answers: { accepted: 1, used: 7 },
+  },
+  'factors.removeTotp': {
+    prepare: (store, tenant) =>
+      store.factors.enrolTotp(tenant, SUBJECT, { sealed: 'secret', lastStep: 7, createdAt: NOW }, ['code'], []),
+    step: (store, tenant) => store.factors.removeTotp(tenant, SUBJECT, auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => {
+      expect((await store.factors.of(tenant, SUBJECT)).recoveryCodesLeft).toBe(0)
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'factors.replaceRecoveryCodes': {
+    step: async (store, tenant, caller) =>
+      store.factors.replaceRecoveryCodes(tenant, SUBJECT, [`a ${caller}`, `b ${caller}`], NOW, auditOf(tenant)),
+    answers: { undefined: 8 },
+    afterwards: async (store, tenant) => expect((await store.factors.of(tenant, SUBJECT)).recoveryCodesLeft).toBe(2),
+  },
+  'factors.useRecoveryCode': {
+    prepare: (store, tenant) => store.factors.replaceRecoveryCodes(tenant, SUBJECT, ['code'], NOW, []),
+    step: (store, tenant) => store.factors.useRecoveryCode(tenant, SUBJECT, 'code', NOW, auditOf(tenant)),
+    answers: { accepted: 1, unknown: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'factors.addPasskey': {
+    step: (store, tenant, caller) => store.factors.addPasskey(passkey(tenant, `key ${caller}`), 3, [], auditOf(tenant)),
+    answers: { added: 3, full: 5 },
+    afterwards: async (store, tenant) => {
+      expect((await store.factors.of(tenant, SUBJECT)).passkeys).toHaveLength(3)
+      expect(await recorded(store, tenant)).toBe(3)
+    },
+  },
+  'factors.usePasskey': {
+    prepare: (store, tenant) => store.factors.addPasskey(passkey(tenant, 'key'), 3, [], []),
+    step: (store, tenant, caller) =>
+      store.factors.usePasskey(tenant, 'key', { counterSeen: 4, counter: 5 + caller, at: NOW }),
+    answers: { accepted: 1, overtaken: 7 },
+  },
+  'factors.removePasskey': {
+    prepare: (store, tenant) => store.factors.addPasskey(passkey(tenant, 'key'), 3, ['code'], []),
+    step: (store, tenant) => store.factors.removePasskey(tenant, SUBJECT, 'key', auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => {
+      expect((await store.factors.of(tenant, SUBJECT)).recoveryCodesLeft).toBe(0)
+      expect(await recorded(store, tenant)).toBe(1)
+    },
+  },
+  'factors.reset': {
+    prepare: (store, tenant) => store.factors.addPasskey(passkey(tenant, 'key'), 3, ['code'], []),
+    step: (store, tenant) => store.factors.reset(tenant, SUBJECT, auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'providerLogins.begin': {
+    step: (store, tenant, caller) => store.providerLogins.begin(providerLogin(tenant, `login ${caller}`)),
+    answers: { begun: 8 },
+  },
+  'providerLogins.endElsewhere': {
+    prepare: (store, tenant) => store.providerLogins.begin(providerLogin(tenant, 'login')),
+    step: async (store, tenant) => {
+      const whom = { provider: 'corp', issuer: 'https://idp.example', externalSubject: null, sid: 'sid' }
+      const how = { reach: 'everything', cause: 'gone', mark: 'mark', markEndsAt: NOW + 300, now: NOW } as const
+      return (await store.providerLogins.endElsewhere(tenant, whom, how, auditOf(tenant))).outcome
+    },
+    answers: { ended: 1, replayed: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'providerLogins.end': {
+    prepare: (store, tenant) => store.providerLogins.begin(providerLogin(tenant, 'login')),
+    step: (store, tenant) =>
+      store.providerLogins.end(tenant, 'login', { reach: 'everything', cause: 'gone', now: NOW }, auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
+  },
+  'providerLogins.claimCheck': {
+    prepare: (store, tenant) => store.providerLogins.begin(providerLogin(tenant, 'login')),
+    step: async (store, tenant) => (await store.providerLogins.claimCheck(tenant, 'login', NOW, NOW + 30)) !== null,
+    answers: { true: 1, false: 7 },
+  },
+  'providerLogins.confirm': {
+    prepare: async (store, tenant) => [
+      await store.providerLogins.begin(providerLogin(tenant, 'login')),
+      await store.providerLogins.suspend(tenant, 'login', NOW, []),
+    ],
+    step: (store, tenant, caller) =>
+      store.providerLogins.confirm(
+        tenant,
+        'login',
+        { refreshToken: `sealed ${caller}`, checkedAt: NOW, checkDueAt: NOW + 60 },
+        auditOf(tenant),
+      ),
+    answers: { true: 8 },
+    afterwards: async (store, tenant) => expect(await store.providerLogins.isSuspended(tenant, SUBJECT)).toBe(false),
+  },
+  'providerLogins.suspend': {
+    prepare: (store, tenant) => store.providerLogins.begin(providerLogin(tenant, 'login')),
+    step: (store, tenant) => store.providerLogins.suspend(tenant, 'login', NOW, auditOf(tenant)),
+    answers: { true: 1, false: 7 },
+    afterwards: async (store, tenant) => {
+      expect(await recorded(store, tenant)).toBe(1)
+      expect(await feedOf(store, tenant)).toEqual(['membership'])
+    },
+  },
+  'providerLogins.collect': {
+    step: async (store) => typeof (await store.providerLogins.collect(NOW - 1_000_000, 10)),
+    answers: { number: 8 },
   },
   'signingKeys.removeRetired': {
     prepare: async (store, tenant) => [

@@ -74,7 +74,9 @@ export function client(changes: Partial<StoredClient> = {}): StoredClient {
   }
 }
 
-export function grant(changes: Partial<NewGrant> = {}): NewGrant & { readonly clientDigest: string | null } {
+export function grant(
+  changes: Partial<NewGrant> = {},
+): NewGrant & { readonly clientDigest: string | null; readonly loginId: string | null } {
   return {
     tenant: ACME,
     grantId: newGrantId(),
@@ -86,6 +88,7 @@ export function grant(changes: Partial<NewGrant> = {}): NewGrant & { readonly cl
     createdAt: NOW,
     expiresAt: NOW + 14_400,
     clientDigest: null,
+    loginId: null,
     ...changes,
   }
 }

@@ -223,6 +223,21 @@ const PINS: { readonly [Name in Refusal['name']]: Pin } = {
       'www-authenticate': `Bearer ${REALM}, error="insufficient_scope", error_description="This call needs more scopes than the access token has", ${METADATA}, scope="files:read files:write"`,
     },
   },
+  loginInsufficient: {
+    refusal: {
+      name: 'loginInsufficient',
+      reason: 'tooLongAgo',
+      demand: { multiFactor: true, maxAgeSeconds: 300 },
+      scopes: ['files:read', 'files:destructive'],
+      id: 3,
+    },
+    status: 401,
+    code: -32000,
+    message: 'A stronger or more recent login is needed for this',
+    headers: {
+      'www-authenticate': `Bearer ${REALM}, error="insufficient_user_authentication", error_description="This call needs a stronger or more recent login than the access token comes from", ${METADATA}, scope="files:read files:destructive", acr_values="urn:sallyport:acr:multi-factor", max_age="300"`,
+    },
+  },
   roleForbids: {
     refusal: { name: 'roleForbids', id: 3 },
     status: 403,

@@ -138,6 +138,8 @@ export async function startAuthorizationServer(
       authTime: systemClock.nowSeconds(),
       amr: ['pwd'],
       passwordHash: account?.passwordHash ?? 'unknown',
+      loginId: null,
+      isTimeKnown: true,
     })
     if (next === null) sendJson(exchange.response, 400, { page: 'expired' })
     else sendRedirect(exchange.response, next)

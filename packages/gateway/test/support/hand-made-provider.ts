@@ -14,15 +14,21 @@ export interface ProviderScript {
   metadata?: Readonly<Record<string, unknown>>
   /** The status of the token endpoint. */
   tokenStatus?: number
+  /** What it does with refresh tokens, which it gives where this is set: takes each once, refuses all, or breaks down. */
+  refresh?: 'takes' | 'refuses' | 'breaks' | 'withoutIdToken'
 }
 
 export interface HandMadeProvider {
   readonly issuer: string
   readonly script: ProviderScript
+  /** Signs whatever a test wants it to say, with its own key. */
+  sign(claims: JWTPayload, header?: object): Promise<string>
   /** Query of every authorization request. */
   readonly authorizations: URLSearchParams[]
   /** Form of every token request, with its Authorization header. */
   readonly tokenRequests: { readonly form: URLSearchParams; readonly authorization: string | undefined }[]
+  /** One that it has given out. */
+  newRefreshToken(): string
   close(): Promise<void>
 }
 
@@ -33,6 +39,7 @@ export async function startHandMadeProvider(): Promise<HandMadeProvider> {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
   const jwk = { ...(await exportJWK(publicKey)), kid: 'corp-1', alg: 'ES256', use: 'sig' }
   const codes = new Map<string, URLSearchParams>()
+  const refreshTokens = new Set<string>()
   const script: ProviderScript = { claims: { sub: 'corp-ada' } }
   const authorizations: URLSearchParams[] = []
   const tokenRequests: HandMadeProvider['tokenRequests'] = []
@@ -51,12 +58,17 @@ export async function startHandMadeProvider(): Promise<HandMadeProvider> {
         authorization_endpoint: `${issuer}/authorize`,
         token_endpoint: `${issuer}/token`,
         jwks_uri: `${issuer}/jwks`,
+        userinfo_endpoint: `${issuer}/userinfo`,
         response_types_supported: ['code'],
         subject_types_supported: ['public'],
         id_token_signing_alg_values_supported: ['ES256'],
         authorization_response_iss_parameter_supported: true,
         ...script.metadata,
       }),
+    '/userinfo': async (_url, request, response) =>
+      request.headers.authorization === 'Bearer corp-access'
+        ? json(response, script.claims)
+        : json(response, { error: 'invalid_token' }, 401),
     '/jwks': async (_url, _request, response) => json(response, { keys: [jwk] }),
     '/authorize': async (url, _request, response) => {
       authorizations.push(url.searchParams)
@@ -73,9 +85,14 @@ export async function startHandMadeProvider(): Promise<HandMadeProvider> {
       for await (const chunk of request) text += String(chunk)
       const form = new URLSearchParams(text)
       tokenRequests.push({ form, authorization: request.headers.authorization })
-      const asked = codes.get(form.get('code') ?? '')
+      const isRefresh = form.get('grant_type') === 'refresh_token'
+      if (isRefresh && script.refresh === 'breaks') return json(response, { error: 'server_error' }, 500)
+      const isTaken = isRefresh && refreshTokens.delete(form.get('refresh_token') ?? '') && script.refresh !== 'refuses'
+      const asked = isTaken ? new URLSearchParams() : codes.get(form.get('code') ?? '')
       codes.delete(form.get('code') ?? '')
       if (asked === undefined) return json(response, { error: 'invalid_grant' }, 400)
+      const refreshToken = `corp-refresh-${tokenRequests.length}`
+      if (script.refresh !== undefined) refreshTokens.add(refreshToken)
       const now = Math.floor(Date.now() / 1000)
       const nonce = asked.get('nonce')
       const honest: JWTPayload = {
@@ -89,7 +106,12 @@ export async function startHandMadeProvider(): Promise<HandMadeProvider> {
       const idToken = (await script.idToken?.(honest, sign)) ?? (await sign(honest))
       json(
         response,
-        { access_token: 'corp-access', token_type: 'Bearer', id_token: idToken },
+        {
+          access_token: 'corp-access',
+          token_type: 'Bearer',
+          ...(isRefresh && script.refresh === 'withoutIdToken' ? {} : { id_token: idToken }),
+          ...(script.refresh === undefined ? {} : { refresh_token: refreshToken }),
+        },
         script.tokenStatus ?? 200,
       )
     },
@@ -105,6 +127,12 @@ export async function startHandMadeProvider(): Promise<HandMadeProvider> {
   return {
     issuer,
     script,
+    sign,
+    newRefreshToken: () => {
+      const made = `corp-refresh-made-${refreshTokens.size}-${tokenRequests.length}`
+      refreshTokens.add(made)
+      return made
+    },
     authorizations,
     tokenRequests,
     close: () =>

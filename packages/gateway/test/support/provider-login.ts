@@ -16,7 +16,7 @@ export interface ProviderWorld {
 export async function startProviderWorld(
   providersYaml: string,
   upstreamUrl: string,
-  more: { readonly yaml?: string; readonly files?: Readonly<Record<string, string>> } = {},
+  more: { readonly yaml?: string; readonly files?: Readonly<Record<string, string>>; readonly server?: string } = {},
 ): Promise<ProviderWorld> {
   const whole = await startWholeGateway(
     (port) =>
@@ -27,7 +27,7 @@ export async function startProviderWorld(
         'identityProviders:',
         providersYaml,
         'servers:',
-        `  notes: { http: { url: '${upstreamUrl}', network: loopback } }`,
+        `  notes: { http: { url: '${upstreamUrl}', network: loopback }${more.server === undefined ? '' : `, ${more.server}`} }`,
         '',
       ].join('\n'),
     more.files === undefined ? {} : { files: more.files },

@@ -5,6 +5,7 @@ import type {
   Interactions,
   LoginOutcome,
 } from '#authorization-server/interactions.ts'
+import { acrOf } from '#core/acr.ts'
 import { asClientId, asServerId, type SubjectId } from '#core/ids.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
@@ -73,6 +74,8 @@ export class TestInteractions implements Interactions {
       redirectUri: started.redirectUri,
       server: started.isAdminApi ? adminApi(this.#current()) : server,
       scopesRequested: started.scopes ?? ['notes:read'],
+      demand: { multiFactor: false, maxAgeSeconds: null },
+      login: started.subject ? { acr: null, authTime: Math.floor(Date.now() / 1000) } : null,
       scopesUnknown: started.unknownScopes ?? [],
       subject: started.subject ?? null,
     })
@@ -102,7 +105,8 @@ export class TestInteractions implements Interactions {
     this.outcomes.push({ kind: 'login', uid: interaction.uid, outcome })
     this.#open.delete(interaction.uid)
     const { uid: _uid, ...rest } = interaction
-    return `/begin/${this.#add({ ...rest, prompt: 'consent', subject: outcome.subject })}`
+    const login = { acr: acrOf(outcome.amr), authTime: outcome.authTime, isTimeKnown: outcome.isTimeKnown }
+    return `/begin/${this.#add({ ...rest, prompt: 'consent', subject: outcome.subject, login })}`
   }
 
   async finishConsent(_exchange: HttpExchange, interaction: Interaction, scopes: readonly string[]): Promise<Decided> {

@@ -13,11 +13,14 @@ const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'RS256', 'PS2
 
 export type AssertionClaims = { readonly [claim: string]: JsonValue }
 
-export interface ReadAssertion {
+/** Whose signed word it is, and where the keys are. */
+export type Signer = Pick<TrustedIssuer, 'issuer' | 'keys'>
+
+export interface ReadAssertion<I extends Signer = TrustedIssuer> {
   readonly text: string
   /** `typ`, or null without one. */
   readonly type: string | null
-  readonly issuer: TrustedIssuer
+  readonly issuer: I
 }
 
 export type AssertionProblem =
@@ -30,7 +33,7 @@ export type AssertionProblem =
  * Whose assertion this says it is, before anything about it is believed: it decides who is asked for keys and which rules hold. Refuses
  * with an audit reason.
  */
-export function readAssertion(text: string, issuers: readonly TrustedIssuer[]): Result<ReadAssertion, string> {
+export function readAssertion<I extends Signer>(text: string, issuers: readonly I[]): Result<ReadAssertion<I>, string> {
   if (text.length > ASSERTION_CHARACTERS_MAX) return refused('assertionTooLong')
   if (!isCanonical(text)) return refused('assertionMalformed')
   const claims = parseClaims(Buffer.from(text.split('.')[1] ?? '', 'base64url'))
@@ -42,7 +45,7 @@ export function readAssertion(text: string, issuers: readonly TrustedIssuer[]): 
 
 /** RFC 7523 §3: the signature, by a key of that issuer that the configuration pins or its set holds. No header chooses one from elsewhere. */
 export async function verifyAssertion(
-  { text, issuer }: ReadAssertion,
+  { text, issuer }: ReadAssertion<Signer>,
   keys: IssuerKeys,
 ): Promise<Result<AssertionClaims, AssertionProblem>> {
   for (const attempt of ['first', 'again'] as const) {

@@ -49,6 +49,8 @@ function shown(client: Partial<ClientDescription>, interaction: Partial<Interact
       server,
       scopesRequested: scopes,
       scopesUnknown: [],
+      demand: { multiFactor: false, maxAgeSeconds: null },
+      login: null,
       subject: account.subject,
       ...interaction,
     },

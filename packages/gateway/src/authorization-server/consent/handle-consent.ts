@@ -1,6 +1,7 @@
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import { safeUrl } from '#http/html.ts'
 import { sendRedirect } from '#http/respond.ts'
+import { scopesWithin } from '#policy/login-demands.ts'
 import type { Account } from '#store/ports/accounts.ts'
 import type { Decided, Interaction } from '../interactions.ts'
 import { acceptForm, refuseForged } from '../pages/accept-form.ts'
@@ -64,7 +65,11 @@ async function loadQuestion(context: PageContext, exchange: HttpExchange, uid: s
     answerProblem(exchange, 'account')
     return null
   }
-  const choices = scopeChoices(snapshot, account.roles, interaction.server, interaction.scopesRequested)
+  const facts = interaction.login ?? { acr: null, authTime: null }
+  const now = context.clock.nowSeconds()
+  // More than was asked for is offered only where it needs no other login.
+  const isWithin = (scope: string) => scopesWithin([scope], interaction.server, facts, snapshot, now).length > 0
+  const choices = scopeChoices(snapshot, account.roles, interaction.server, interaction.scopesRequested, isWithin)
   return { interaction, account, choices, purpose: purposeOf(interaction, account) }
 }
 

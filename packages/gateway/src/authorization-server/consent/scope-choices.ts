@@ -31,8 +31,12 @@ export function scopeChoices(
   roles: readonly string[],
   server: ProtectedResource,
   requested: readonly string[],
+  /** Of those, what the login of now is enough for; by default all. */
+  isWithinLogin: (scope: string) => boolean = () => true,
 ): ScopeChoices {
-  const allowed = scopesAllowed(snapshot, roles, server)
+  const allowed = scopesAllowed(snapshot, roles, server).filter(
+    (scope) => requested.includes(scope) || isWithinLogin(scope),
+  )
   const choices = allowed.flatMap((scope) => choice(scope, server) ?? [])
   return {
     asked: choices.filter(({ scope }) => requested.includes(scope)),

@@ -8,17 +8,20 @@ import { DPOP_NONCES } from '#identity/sender/proof-nonces.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
 import { findProtectedResource } from '#policy/admin-api.ts'
+import { freshSeconds } from '#policy/login-demands.ts'
 import { splitScopes } from '#policy/scopes.ts'
 import type { Store } from '#store/ports/store.ts'
 import { SCOPES_UNKNOWN_PARAMETER } from '../authorize-parameters.ts'
 import { accessTokenSeconds, idleSeconds, takesRefreshToken } from '../lifetimes.ts'
 import { CERTIFICATE_AUTH_METHODS, CLIENT_ASSERTION_ALGORITHMS } from '../metadata.ts'
+import { ACR_PARAMETER, MAX_AGE_PARAMETER } from '../request-demand.ts'
 import { allScopesOf } from '../requested-scopes.ts'
 import { subjectMatches } from '../sender/subject-matches.ts'
 import { createAdapter } from './adapter.ts'
 import { DEVICE_CODE_SECONDS, deviceFlow } from './device-hooks.ts'
 import { renderAuthorizationError } from './error-pages.ts'
 import { fetchKeys, JWKS_BYTES_MAX } from './fetch-keys.ts'
+import { isTimeKnownIn } from './login-mark.ts'
 import { prompts } from './prompts.ts'
 import { bindToBoth, requireBinding } from './require-binding.ts'
 import { currentUnit } from './unit-of-work.ts'
@@ -57,7 +60,7 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
     pkce: { required: () => true },
     allowOmittingSingleRegisteredRedirectUri: false,
     scopes: [],
-    extraParams: [SCOPES_UNKNOWN_PARAMETER],
+    extraParams: [SCOPES_UNKNOWN_PARAMETER, MAX_AGE_PARAMETER, ACR_PARAMETER],
     clientAuthMethods: [...CLIENT_AUTH_METHODS, ...CERTIFICATE_AUTH_METHODS],
     clientDefaults: { response_types: ['code'], id_token_signed_response_alg: DEFAULT_TOKEN_ALGORITHM },
     enabledJWA: {
@@ -154,8 +157,10 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
         const { snapshot } = currentUnit()
         const resource = findProtectedResource(token.aud, snapshot)
         if (resource === null) throw new Error('an access token is for nothing that is ours')
-        const seconds = accessTokenSeconds(resource, splitScopes(token.scope), snapshot)
-        return atLeastOne(Math.min(seconds, secondsLeft(context.oidc?.entities.Grant, clock)))
+        const scopes = splitScopes(token.scope)
+        const seconds = accessTokenSeconds(resource, scopes, snapshot)
+        const fresh = freshSeconds(scopes, resource, authTimeOf(context), snapshot, clock.nowSeconds())
+        return atLeastOne(Math.min(seconds, fresh, secondsLeft(context.oidc?.entities.Grant, clock)))
       },
       ClientCredentials: () => {
         const { direct, snapshot, now } = currentUnit()
@@ -227,10 +232,21 @@ function extraTokenClaims(context: Context, token: TokenSource): Record<string, 
   requireBinding(token)
   const { direct } = currentUnit()
   if (direct !== null) return { ...direct.claims, gid: direct.grant.grantId }
-  const entities = context.oidc?.entities
-  const source = entities?.AuthorizationCode ?? entities?.RefreshToken ?? entities?.DeviceCode
+  const source = sourceOf(context)
   if (token.grantId === undefined || source === undefined) throw new Error('an access token has no grant to come from')
-  return { gid: token.grantId, acr: source.acr, auth_time: source.authTime }
+  // RFC 9068 §2.2.1: when the person proved themselves, where somebody has said that.
+  return { gid: token.grantId, acr: source.acr, auth_time: authTimeOf(context) ?? undefined }
+}
+
+/** What the token comes from: a person's code, or what came of it. */
+function sourceOf(context: Context): TokenSource | undefined {
+  const entities = context.oidc?.entities
+  return entities?.AuthorizationCode ?? entities?.RefreshToken ?? entities?.DeviceCode
+}
+
+function authTimeOf(context: Context): number | null {
+  const source = sourceOf(context)
+  return source?.authTime !== undefined && isTimeKnownIn(source.amr) ? source.authTime : null
 }
 
 function secondsLeft(grant: Grant | undefined, clock: Clock): number {

@@ -1,6 +1,7 @@
 import { decodeJwt } from 'jose'
 import { type Context, errors, type GrantHandler, type Provider } from 'oidc-provider'
 import type { AuditTrail } from '#audit/trail.ts'
+import { acrOf } from '#core/acr.ts'
 import type { Clock } from '#core/clock.ts'
 import { asClientId, asGrantId } from '#core/ids.ts'
 import { type Random, uuidv7 } from '#core/random.ts'
@@ -23,7 +24,6 @@ import {
   subjectTokenRefused,
 } from '../grants/token-exchange.ts'
 import { accessTokenSeconds } from '../lifetimes.ts'
-import { acrOf } from './acr.ts'
 import { currentUnit, type UnitOfWork } from './unit-of-work.ts'
 
 export interface DirectGrantsDependencies {

@@ -1,21 +1,25 @@
 import type { Interaction as PendingInteraction } from 'oidc-provider'
 import type { AuditEvent } from '#audit/trail.ts'
+import { acrOf } from '#core/acr.ts'
 import { asClientId, asGrantId, asSubjectId } from '#core/ids.ts'
 import { type Random, uuidv7 } from '#core/random.ts'
 import type { ProtectedResource, Snapshot, SnapshotSource } from '#core/snapshot.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import { findProtectedResource } from '#policy/admin-api.ts'
 import { scopesAllowed } from '#policy/decide.ts'
+import { type LoginFacts, scopesWithin } from '#policy/login-demands.ts'
 import { splitScopes } from '#policy/scopes.ts'
 import { SCOPES_UNKNOWN_PARAMETER } from '../authorize-parameters.ts'
 import type { ResolvedClient } from '../clients/registry.ts'
 import type { DeviceRequest } from '../device/device-request.ts'
 import type { Decided, Interaction, Interactions, LoginOutcome } from '../interactions.ts'
 import { grantSeconds, takesRefreshToken } from '../lifetimes.ts'
+import { demandOfRequest } from '../request-demand.ts'
 import { isScopeOf } from '../requested-scopes.ts'
-import { acrOf } from './acr.ts'
+import { INTERACTION_SECONDS } from './configuration.ts'
 import type { Engine } from './create-engine.ts'
 import { deviceRequestOf } from './device-hooks.ts'
+import { isTimeKnownIn, loginIn, withLogin } from './login-mark.ts'
 import { runUnit, type UnitDependencies, UnitOfWork } from './unit-of-work.ts'
 
 /** One decision per interaction: the insert of this document decides between two submits of the same page. */
@@ -56,7 +60,7 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
   }
 
   return {
-    load: (exchange, uid) => on(exchange, uid, async (matter) => describe(matter)),
+    load: (exchange, uid) => on(exchange, uid, describe),
 
     finishLogin: (exchange, { uid }, outcome) =>
       on(exchange, uid, async (matter, unit, engine) => {
@@ -67,6 +71,7 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
         pending.result = { ...pending.lastSubmission, login: loginResult(outcome) }
         await pending.save(secondsLeft(pending, unit))
         unit.requireAccount(outcome.subject, outcome.passwordHash)
+        if (outcome.loginId !== null) unit.requireLogin(outcome.loginId)
         const committed = await unit.commit([])
         if (committed.outcome === 'committed') return resumeUrl(pending, unit)
         await unit.recordRefusal(eventOf(matter, unit, { activity: 'login', reason: committed.outcome }))
@@ -92,13 +97,15 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
         const isRefreshed =
           client.metadata.grant_types.includes('refresh_token') && takesRefreshToken(server, granted, unit.snapshot)
         // Nothing outlives the login that allowed it.
-        const seconds = Math.min(
-          grantSeconds(server, granted, unit.snapshot, isRefreshed),
-          await loginSecondsLeft(pending, unit),
-        )
+        const login = await loginOf(pending, unit)
+        const seconds = Math.min(grantSeconds(server, granted, unit.snapshot, isRefreshed), login.secondsLeft)
         if (seconds <= 0) return refuseConsent(matter, unit, 'loginOver')
+        // As of when the person was asked: reading the page takes its time.
+        const within = scopesWithin(granted, server, login.facts, unit.snapshot, askedAt(pending))
+        if (within.length < granted.length) return refuseConsent(matter, unit, 'loginInsufficient')
         const grant = { grantId, clientId: client.clientId, resource: server.resource, scopes: granted }
         await engine.saveGrant({ ...grant, accountId, seconds })
+        if (login.loginId !== null) unit.requireLogin(login.loginId)
         unit.openGrant({
           ...grant,
           tenant: unit.snapshot.tenant,
@@ -106,6 +113,7 @@ export function createInteractions(dependencies: InteractionsDependencies): Inte
           server: server.id,
           createdAt: unit.now,
           expiresAt: unit.now + seconds,
+          loginId: login.loginId,
         })
         const asked = splitScopes(pending.params['scope'])
         // The token carries what was requested and granted; the person's choice replaces the request, be it more or less.
@@ -133,11 +141,12 @@ async function matterOf(pending: PendingInteraction | null, uid: string, unit: U
   return device === null ? null : { pending, client: resolution.client, server, device }
 }
 
-function describe({ pending, client, server, device }: Matter): Interaction | null {
+async function describe({ pending, client, server, device }: Matter, unit: UnitOfWork): Promise<Interaction | null> {
   const { name } = pending.prompt
   const redirectUri = pending.params['redirect_uri'] ?? null
   if ((name !== 'login' && name !== 'consent') || (redirectUri === null) === (device === null)) return null
   const subject = pending.session?.accountId
+  const scopesRequested = splitScopes(pending.params['scope']).filter((scope) => isScopeOf(scope, server))
   return {
     uid: pending.uid,
     prompt: name,
@@ -146,7 +155,9 @@ function describe({ pending, client, server, device }: Matter): Interaction | nu
     redirectUri,
     device,
     server,
-    scopesRequested: splitScopes(pending.params['scope']).filter((scope) => isScopeOf(scope, server)),
+    scopesRequested,
+    demand: demandOfRequest(pending.params, server, unit.snapshot),
+    login: subject === undefined ? null : (await loginOf(pending, unit)).facts,
     scopesUnknown: splitScopes(pending.params[SCOPES_UNKNOWN_PARAMETER]),
     subject: name === 'login' || subject === undefined ? null : asSubjectId(subject),
   }
@@ -204,7 +215,8 @@ function eventOf(
 }
 
 function loginResult(outcome: LoginOutcome): Record<string, unknown> {
-  return { accountId: outcome.subject, ts: outcome.authTime, amr: outcome.amr, acr: acrOf(outcome.amr), remember: true }
+  const { subject, authTime, amr } = outcome
+  return { accountId: subject, ts: authTime, amr: withLogin(amr, outcome), acr: acrOf(amr), remember: true }
 }
 
 function resumeUrl({ uid, deviceCode }: PendingInteraction, { snapshot }: UnitOfWork): string {
@@ -212,11 +224,31 @@ function resumeUrl({ uid, deviceCode }: PendingInteraction, { snapshot }: UnitOf
   return `${snapshot.publicUrl}${path}/${encodeURIComponent(uid)}`
 }
 
-/** Of the login that the person decides in; 0 where it is gone. */
-async function loginSecondsLeft({ session }: PendingInteraction, unit: UnitOfWork): Promise<number> {
+/** The login that the person decides in, by how long it still vouches for anything; 0 where it is gone. */
+async function loginOf(
+  { session }: PendingInteraction,
+  unit: UnitOfWork,
+): Promise<{ readonly loginId: string | null; readonly secondsLeft: number; readonly facts: LoginFacts }> {
   const login = session?.uid === undefined ? undefined : await unit.findByUid('Session', session.uid)
   const since = login?.['loginTs']
-  return typeof since === 'number' ? since + unit.snapshot.lifetimes.loginSessionSeconds - unit.now : 0
+  const loginId = loginIn(login?.['amr'])
+  const acr = login?.['acr']
+  const facts = {
+    acr: typeof acr === 'string' ? acr : null,
+    authTime: typeof since === 'number' ? since : null,
+    isTimeKnown: isTimeKnownIn(login?.['amr']),
+  }
+  if (typeof since !== 'number') return { loginId, secondsLeft: 0, facts }
+  const secondsLeft = since + unit.snapshot.lifetimes.loginSessionSeconds - unit.now
+  if (loginId === null) return { loginId, secondsLeft, facts }
+  const elsewhere = await unit.findLiveLogin(loginId)
+  const left = elsewhere === null ? 0 : Math.min(secondsLeft, elsewhere.expiresAt - unit.now)
+  return { loginId, secondsLeft: left, facts }
+}
+
+/** When the interaction began. */
+function askedAt({ exp }: PendingInteraction): number {
+  return exp - INTERACTION_SECONDS
 }
 
 function secondsLeft(pending: PendingInteraction, unit: UnitOfWork): number {

@@ -38,6 +38,7 @@ declare module 'oidc-provider' {
   export interface TokenSource extends Model {
     acr?: string
     authTime?: number
+    amr?: readonly string[]
     scope?: string
     resource?: string
     aud?: string
@@ -53,6 +54,9 @@ declare module 'oidc-provider' {
     /** Of the form that this browser was shown. */
     state?: { readonly secret?: string }
     loginTs?: number
+    acr?: string
+    /** Methods of the login, and our mark of which (`login-mark.ts`). */
+    amr?: readonly string[]
   }
 
   export interface Interaction extends Model {
@@ -74,7 +78,7 @@ declare module 'oidc-provider' {
     readonly session: Session | undefined
     readonly account: { readonly accountId: string } | undefined
     readonly params: Record<string, string | string[] | undefined> | undefined
-    readonly result: { readonly consent?: { readonly grantId?: string } } | undefined
+    readonly result: { readonly login?: unknown; readonly consent?: { readonly grantId?: string } } | undefined
     readonly entities: {
       readonly Grant?: Grant
       readonly AccessToken?: TokenSource
@@ -131,7 +135,12 @@ declare module 'oidc-provider' {
   }
 
   interface CheckClass {
-    new (reason: string, description: string, error: string, check: (context: Context) => boolean): object
+    new (
+      reason: string,
+      description: string,
+      error: string,
+      check: (context: Context) => boolean | Promise<boolean>,
+    ): object
   }
 
   export const interactionPolicy: { readonly Prompt: PromptClass; readonly Check: CheckClass }

@@ -9,6 +9,7 @@ import type { DpopProof } from '#identity/sender/dpop-proof.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import type { EngineCommit, EngineDocument, EngineOperation, KeptReply } from '#store/ports/engine.ts'
 import type { NewGrant } from '#store/ports/grants.ts'
+import type { ProviderLogin } from '#store/ports/provider-logins.ts'
 import type { Store } from '#store/ports/store.ts'
 import type { AdmittedWorkload } from '../assertions/admit-workload.ts'
 import type { ClientRegistry, ClientResolution } from '../clients/registry.ts'
@@ -232,6 +233,21 @@ export class UnitOfWork {
     this.operations.push({ kind: 'openGrant', grant: { ...grant, clientDigest: this.#digestOf(grant.clientId) } })
   }
 
+  /** The login at an identity provider, if it vouches for anything now. */
+  async findLiveLogin(loginId: string): Promise<ProviderLogin | null> {
+    const { store } = this.#dependencies
+    const login = await this.storing(() => store.providerLogins.find(this.snapshot.tenant, loginId))
+    if (login === null || login.endedAt !== null || login.suspendedAt !== null || login.expiresAt <= this.now)
+      return null
+    // Whom the configuration no longer trusts vouches for nobody.
+    return this.snapshot.identityProviders.get(login.provider)?.issuer === login.issuer ? login : null
+  }
+
+  /** The commit fails with `loginEnded` if the login at an identity provider has ended by then. */
+  requireLogin(loginId: string): void {
+    this.operations.unshift({ kind: 'requireLogin', loginId, at: this.now })
+  }
+
   /** The commit fails with `accountChanged` if the account was disabled or got another password since this one was checked. */
   requireAccount(subject: SubjectId, passwordHash: string): void {
     this.operations.unshift({ kind: 'requireAccount', subject, passwordHash })
@@ -312,8 +328,15 @@ export class UnitOfWork {
   }
 }
 
+const AUTHORITY: ReadonlySet<EngineOperation['kind']> = new Set([
+  'requireLogin',
+  'requireAccount',
+  'requireLiveGrant',
+  'openGrant',
+])
+
 function isAboutAuthority({ kind }: EngineOperation): boolean {
-  return kind === 'requireAccount' || kind === 'requireLiveGrant' || kind === 'openGrant'
+  return AUTHORITY.has(kind)
 }
 
 const units = new AsyncLocalStorage<UnitOfWork>()

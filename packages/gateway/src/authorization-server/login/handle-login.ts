@@ -1,13 +1,14 @@
 import type { AuditEvent } from '#audit/trail.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
-import { safeUrl } from '#http/html.ts'
-import { sendRedirect } from '#http/respond.ts'
 import type { Interaction } from '../interactions.ts'
 import { acceptForm, refuseForged } from '../pages/accept-form.ts'
 import { answerPage, answerProblem } from '../pages/answer.ts'
 import type { PageContext } from '../pages/deps.ts'
 import { keepsOpener } from '../pages/keeps-opener.ts'
 import { authenticatePassword, type PasswordOutcome } from './authenticate-password.ts'
+import { type NextStep, nextStepOf, takeNextStep } from './factors/after-password.ts'
+import { placeOfInteraction } from './factors/place.ts'
+import { relyingPartyOf } from './factors/relying-party.ts'
 import { type LoginProblem, loginPage } from './login-page.ts'
 
 /**
@@ -38,18 +39,13 @@ export function submitLogin(context: PageContext, place: LoginPlace): Route['han
     }
     const { tenant } = context.snapshots.current()
     const outcome = await authenticatePassword(context, { tenant, username, password, address: exchange.clientAddress })
-    await record(context, exchange, interaction, outcome)
+    const factorPlace = await placeOfInteraction(context, place)(exchange, { uid })
+    if (factorPlace === null) return
+    const step = outcome.kind === 'accepted' ? await nextStepOf(context, factorPlace, outcome.account) : 'done'
+    await record(context, exchange, interaction, outcome, step)
     switch (outcome.kind) {
-      case 'accepted': {
-        const next = await context.interactions.finishLogin(exchange, interaction, {
-          subject: outcome.account.subject,
-          authTime: context.clock.nowSeconds(),
-          amr: ['pwd'],
-          passwordHash: outcome.account.passwordHash,
-        })
-        if (next === null) return answerProblem(exchange, 'expired')
-        return sendRedirect(exchange.response, String(safeUrl(next, context.snapshots.current().publicUrl)))
-      }
+      case 'accepted':
+        return await takeNextStep(context, exchange, factorPlace, outcome.account, step)
       case 'refused':
         return ask(context, exchange, interaction, 403, { username, problem: { kind: 'wrong' } })
       case 'throttled':
@@ -88,6 +84,7 @@ function ask(
     formToken: context.formTokens.issue(exchange, snapshot.tenant, purposeOf(interaction)),
     providers: [...snapshot.identityProviders.values()],
     hasPasswords: snapshot.hasPasswords,
+    canHavePasskeys: relyingPartyOf(snapshot.publicUrl) !== null,
     ...again,
   })
   const wait = again.problem?.kind === 'throttled' ? { 'retry-after': String(again.problem.retryAfterSeconds) } : {}
@@ -105,11 +102,14 @@ async function record(
   exchange: HttpExchange,
   interaction: Interaction,
   outcome: PasswordOutcome,
+  /** What comes after the right password: only then is it a login. */
+  step: NextStep,
 ): Promise<void> {
   const event: AuditEvent = {
     tenant: context.snapshots.current().tenant,
     activity: 'login',
-    outcome: outcome.kind === 'accepted' ? 'success' : 'refused',
+    outcome: outcome.kind === 'accepted' && step === 'done' ? 'success' : 'refused',
+    ...(outcome.kind === 'accepted' && step !== 'done' ? { reason: 'secondFactorNeeded' } : {}),
     requestId: exchange.requestId,
     clientId: interaction.clientId,
     server: interaction.server.id,

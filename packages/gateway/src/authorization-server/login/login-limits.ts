@@ -13,8 +13,13 @@ const ADDRESS_PERIOD_SECONDS = 15 * 60
 export function loginDraws(username: string, address: string): readonly [account: LimitDraw, address: LimitDraw] {
   return [
     { key: accountKey(username), burst: ACCOUNT_BURST, periodSeconds: ACCOUNT_PERIOD_SECONDS },
-    { key: `login:address:${network(address)}`, burst: ADDRESS_BURST, periodSeconds: ADDRESS_PERIOD_SECONDS },
+    addressDraw(address),
   ]
+}
+
+/** For whatever else is guessed at from there. */
+export function addressDraw(address: string): LimitDraw {
+  return { key: `login:address:${network(address)}`, burst: ADDRESS_BURST, periodSeconds: ADDRESS_PERIOD_SECONDS }
 }
 
 /** Hashed: a password typed into the wrong field must not be kept. Exists for unknown names as well, so that it tells nothing. */

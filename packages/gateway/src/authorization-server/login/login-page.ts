@@ -21,6 +21,8 @@ export interface LoginPageInput {
   readonly providers?: readonly { readonly name: string; readonly title: string }[]
   /** False where nobody has a password here. */
   readonly hasPasswords?: boolean
+  /** Whether this origin can have passkeys. */
+  readonly canHavePasskeys?: boolean
   /** What was typed before; the password never comes back. */
   readonly username?: string
   readonly problem?: LoginProblem
@@ -58,6 +60,7 @@ ${field({ id: 'username', type: 'text', label: say('form.username'), autocomplet
 ${field({ id: 'password', type: 'password', label: say('form.password'), autocomplete: 'current-password', problemId, isFirst: isSecondTry })}
 <button class="wide">${say('login.submit')}</button>
 </form>
+${input.canHavePasskeys ? html`<p class="foot"><a href="${safeUrl(`${input.path}/passkey`, input.publicUrl)}">${say('passkey.use')}</a></p>` : null}
 <p class="foot">${say('login.foot')}</p>`
 }
 

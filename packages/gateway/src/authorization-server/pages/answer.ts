@@ -13,6 +13,7 @@ const STATUS = {
   account: 403,
   notLinked: 403,
   providerRefused: 403,
+  secondFactor: 403,
   provider: 502,
   setupLink: 403,
   alreadySetUp: 409,

@@ -5,7 +5,7 @@ export interface FieldInput {
   readonly type: 'text' | 'password'
   readonly label: HtmlValue
   /** WCAG 2.2, 1.3.5: lets password managers fill it. */
-  readonly autocomplete: 'username' | 'current-password' | 'new-password'
+  readonly autocomplete: 'username' | 'current-password' | 'new-password' | 'one-time-code' | 'off'
   readonly value?: string
   readonly hint?: HtmlValue
   readonly problem?: HtmlValue

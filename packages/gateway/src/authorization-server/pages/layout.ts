@@ -16,11 +16,13 @@ export function layout(input: {
   readonly title: string
   readonly card: HtmlValue
   readonly refresh?: SafeUrl
+  readonly script?: SafeUrl
 }): string {
   return page({
     title: input.title,
     lang: TEXTS_LANG,
     ...(input.refresh ? { refresh: input.refresh } : {}),
+    ...(input.script ? { script: input.script } : {}),
     body: html`<div class="frame">
 <header class="brand">${MARK}<span>${say('brand.name')}</span></header>
 <main class="card">

@@ -123,6 +123,24 @@ export function userCommand(command: Command, world: CommandWorld): Command {
       )
     },
   )
+  define(
+    command
+      .command('reset-factors')
+      .description('take away authenticator app, passkeys and recovery codes of somebody who has lost them')
+      .argument('<name>', 'username or subject'),
+    world,
+    ['sallyport user reset-factors ada'],
+    (session, [user = '']) =>
+      withAdmin(session, async (admin) => {
+        const { hadFactors } = await ask<{ readonly hadFactors: boolean }>(admin, 'users.resetFactors', {
+          params: { user },
+        })
+        session.print.json({ hadFactors })
+        session.print
+          .line`${hadFactors ? 'Their second factors are gone; they set up new ones at the next login, or at the account page.' : 'There was no second factor.'}`
+        return EXIT.ok
+      }),
+  )
   linkCommands(command, world)
   return command
 }

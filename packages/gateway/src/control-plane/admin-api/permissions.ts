@@ -12,6 +12,7 @@ export const PERMISSIONS = {
   'users.disable': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
   'users.enable': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
   'users.setPassword': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
+  'users.resetFactors': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
   'users.links': { operator: 'all', approver: 'own', auditor: 'all', user: 'own' },
   'users.link': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
   'users.unlink': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },

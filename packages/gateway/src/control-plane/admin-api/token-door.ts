@@ -1,5 +1,5 @@
 import { ok, type Result, refused } from '#core/result.ts'
-import type { AdminRole, Snapshot } from '#core/snapshot.ts'
+import type { AdminRole, LoginDemand, Snapshot } from '#core/snapshot.ts'
 import { originIsAllowed } from '#http/cors.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import { headerCount } from '#http/header-count.ts'
@@ -9,6 +9,7 @@ import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import type { SenderCheck, SenderEvidence } from '#identity/sender/sender-check.ts'
 import { ADMIN_API_PATH, adminApi } from '#policy/admin-api.ts'
 import { baselineScopes, type Decision, decide } from '#policy/decide.ts'
+import { demandOfCall, judgeLogin, printableDemand } from '#policy/login-demands.ts'
 import { senderRequirement } from '#policy/sender-rules.ts'
 import { parseCredential, type TokenCredential } from '#wire/oauth/credential.ts'
 import { resourceMetadataUrl } from '#wire/oauth/metadata-url.ts'
@@ -47,7 +48,7 @@ export async function enterByToken(
   exchange: HttpExchange,
   operation: Operation,
   { verifier, senders, memberships }: TokenDoor,
-  { snapshots, audit }: AdminDependencies,
+  { snapshots, audit, clock }: AdminDependencies,
 ): Promise<Result<Caller, DoorRefusal>> {
   const snapshot = snapshots.current()
   const api = adminApi(snapshot)
@@ -76,10 +77,15 @@ export async function enterByToken(
   }
   const credential = credentialOf(exchange)
   const scheme = credential.kind === 'token' ? credential.scheme : 'bearer'
-  const challenged = (error: DpopChallenge['error'] = null, scopes: readonly string[] = baselineScopes(api)) => {
+  const challenged = (
+    error: DpopChallenge['error'] = null,
+    scopes: readonly string[] = baselineScopes(api),
+    demand: LoginDemand | null = null,
+  ) => {
     const resourceMetadata = resourceMetadataUrl(snapshot.publicUrl, ADMIN_API_PATH)
     const errorDescription = error === null ? null : DESCRIPTIONS[error]
-    const common = { realm: api.resource, resourceMetadata, scopes, errorDescription }
+    const login = demand === null ? {} : { login: printableDemand(demand) }
+    const common = { realm: api.resource, resourceMetadata, scopes, errorDescription, ...login }
     return scheme === 'dpop' || error === 'invalid_dpop_proof' || error === 'use_dpop_nonce'
       ? printDpopChallenge({ ...common, error, algorithms: DPOP_ALGORITHMS })
       : printBearerChallenge({ ...common, error })
@@ -131,8 +137,15 @@ export async function enterByToken(
       ? { kind: 'roleForbids' }
       : decide({ server: api, roles, scopes: principal.scopes, toolClass: classOf(operation), tool: null }, snapshot)
   switch (decision.kind) {
-    case 'permit':
+    case 'permit': {
+      const demand = demandOfCall({ toolClass: classOf(operation), tool: null }, api, snapshot)
+      const login = judgeLogin(principal, demand, clock.nowSeconds())
+      if (login !== 'enough') {
+        const error = adminError('unauthenticated', 'A stronger or more recent login is needed for this.')
+        return refuse(login, error, challenged('insufficient_user_authentication', principal.scopes, demand), principal)
+      }
       return ok({ kind: 'token', subject: principal.subject, clientId: principal.clientId, roles: admin })
+    }
     case 'roleForbids':
       return refuse('adminRoleForbids', adminError('forbidden', 'Your roles do not allow this.'), null, principal)
     case 'scopesMissing': {
@@ -148,6 +161,7 @@ const DESCRIPTIONS: Readonly<Record<NonNullable<DpopChallenge['error']>, string>
   invalid_request: 'Send one access token, in the Authorization header',
   invalid_token: 'The access token is expired, revoked or not valid here',
   insufficient_scope: 'This call needs more scopes than the access token has',
+  insufficient_user_authentication: 'This call needs a stronger or more recent login than the access token comes from',
   invalid_dpop_proof: 'The DPoP proof is missing or not valid for this request',
   use_dpop_nonce: 'Make the DPoP proof again, with the nonce of this answer',
 }

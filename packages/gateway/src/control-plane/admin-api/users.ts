@@ -147,6 +147,31 @@ export const userOperations: readonly Operation[] = [
   ),
   statusOperation('users.enable', 'enable', 'active', 'Lets a disabled account log in again.'),
   operation({
+    id: 'users.resetFactors',
+    method: 'POST',
+    path: '/users/:user/reset-factors',
+    summary:
+      'Takes away authenticator app, passkeys and recovery codes, for somebody who has lost them. Ends their logins at our pages.',
+    params,
+    query: NOTHING,
+    body: NO_BODY,
+    answer: { status: 200, schema: z.strictObject({ hadFactors: z.boolean() }) },
+    run: async (input, context) => {
+      const account = await findAccount(input.params.user, context)
+      if (account === null) return refused(notFound('user'))
+      const { tenant, subject } = account
+      const entry = context.audit.entry({
+        ...auditBase(context),
+        activity: 'account.change',
+        outcome: 'success',
+        reason: 'secondFactorsReset',
+        detail: { actor: context.caller.kind, target: subject, change: 'resetFactors' },
+      })
+      const hadFactors = await context.store.factors.reset(tenant, subject, [entry])
+      return ok({ kind: 'json', status: 200, body: { hadFactors } })
+    },
+  }),
+  operation({
     id: 'users.setPassword',
     method: 'POST',
     path: '/users/:user/password',

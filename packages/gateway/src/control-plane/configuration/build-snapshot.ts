@@ -1,5 +1,6 @@
 import { asClientId, asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
 import type {
+  LoginDemand,
   MutualTls,
   RolePolicy,
   SenderPolicy,
@@ -10,7 +11,7 @@ import type {
   TrustedIssuer,
   UpstreamSpec,
 } from '#core/snapshot.ts'
-import { TIERS } from '#core/tiers.ts'
+import { TIERS, type Tier } from '#core/tiers.ts'
 import { DEFAULT_TOKEN_ALGORITHM } from '#core/token-algorithms.ts'
 import { DEFAULT_ROLES } from './default-roles.ts'
 import type { EffectiveGateway } from './effective.ts'
@@ -45,6 +46,8 @@ export function buildSnapshot(
       statements: registration.statements.flatMap(statementIssuer),
     },
     ...known,
+    loginDemands: buildLoginDemands(configuration),
+    requiresSecondFactor: configuration.login.secondFactor === 'required',
     hasPasswords: configuration.login.passwords,
     trustedIssuers: Object.entries(configuration.trustedIssuers).flatMap(([name, issuer]) =>
       trustedIssuer(name, issuer),
@@ -95,6 +98,19 @@ function buildServer(id: string, section: ServerSection, upstream: UpstreamSpec,
 }
 
 /** Rules that ask for nothing are left out, except where a server's takes back the one for all. */
+function buildLoginDemands({ login }: Configuration): ReadonlyMap<Tier, LoginDemand> {
+  return new Map(
+    TIERS.flatMap((tier) => {
+      const demand = login.tiers[tier]
+      if (demand === undefined) return []
+      const maxAgeSeconds = demand.maxAgeSeconds ?? null
+      return [
+        [tier, { multiFactor: demand.multiFactor, maxAgeSeconds, needsAuthTime: maxAgeSeconds !== null }] as const,
+      ]
+    }),
+  )
+}
+
 function buildSenders({ senderConstraint, servers }: Configuration): SenderPolicy {
   const { require, tiers, clients, nonces } = senderConstraint
   const ruled = Object.entries(servers).flatMap(([id, { senderConstraint: rule }]) =>

@@ -36,6 +36,10 @@ export async function resolveProviders(
       scopes: [...new Set(['openid', ...section.scopes])],
       network: section.network,
       emailDomains: section.emailDomains,
+      multiFactorAcr: section.multiFactorAcr,
+      sessionSeconds: section.sessionSeconds ?? null,
+      logoutEnds: section.logoutEnds,
+      recheck: section.recheck ?? null,
       opensAccounts: section.accounts === 'opened',
       roles: section.roles === undefined ? null : { ...section.roles, map: new Map(Object.entries(section.roles.map)) },
     })

@@ -411,6 +411,46 @@ const identityProvider = z
       .describe(
         '`linked`: only people with an account here come in. `opened`: everybody whom it vouches for gets one.',
       ),
+    multiFactorAcr: z
+      .array(text('A value.'))
+      .max(20)
+      .default([])
+      .describe(
+        'Values of `acr` that mean more than one factor there. They are asked for (`acr_values`) where `login.tiers` needs it. `mfa`, or two methods, in `amr` mean it at every provider.',
+      ),
+    sessionSeconds: z
+      .int()
+      .min(300)
+      .max(43_200)
+      .optional()
+      .describe(
+        'How long a session at the provider lasts at most, counted from the login there: no login, grant or token that came from it lasts longer. Absent: `lifetimes.loginSessionSeconds`.',
+      ),
+    recheck: z
+      .strictObject({
+        everySeconds: whole(
+          60,
+          86_400,
+          900,
+          'How long the word of the provider about a person counts until it is asked again.',
+        ),
+        unreachableSeconds: whole(
+          60,
+          86_400,
+          3_600,
+          'Whoever the provider could not be asked about for so long is let in nowhere, until it can be.',
+        ),
+      })
+      .optional()
+      .describe(
+        'The provider is asked again about who has logged in, with the refresh token that it gave (some give one only for the scope `offline_access`): regularly, and when a client refreshes. Whom it no longer vouches for loses what `logoutEnds` says; roles follow its word. Absent: only logins and back-channel logout tell.',
+      ),
+    logoutEnds: z
+      .enum(['everything', 'session'])
+      .default('everything')
+      .describe(
+        'What ends here when the provider says that somebody has logged out or is gone (back-channel logout at `publicUrl/oidc/logout/NAME`). `everything`: all grants, tokens, API keys, logins and streams of the person. `session`: the grants that came from that session, and logins at our pages.',
+      ),
     roles: z
       .strictObject({
         claim: text('Claim of the ID token that holds names, such as `groups` or `roles`.').default('groups'),
@@ -429,12 +469,49 @@ const identityProvider = z
   })
   .describe('An identity provider (OpenID Connect) at which people log in.')
 
+const loginDemand = (of: string) =>
+  z
+    .strictObject({
+      multiFactor: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Whether one factor is not enough. Which logins have more: `identityProviders.<name>.multiFactorAcr`, or `amr`.',
+        ),
+      maxAgeSeconds: z
+        .int()
+        .min(60)
+        .max(43_200)
+        .optional()
+        .describe('How long ago the person may have shown who they are. Absent: as long as the login lasts.'),
+    })
+    .describe(of)
+
 const login = z
   .strictObject({
     passwords: z
       .boolean()
       .default(true)
       .describe('Whether accounts may log in with a password of the gateway. `false` needs an identity provider.'),
+    secondFactor: z
+      .enum(['optional', 'required'])
+      .default('optional')
+      .describe(
+        'Whether whoever logs in with a password of the gateway needs a second factor: an authenticator app, or a passkey instead of both. `required`: who has none sets one up at the next login. It says nothing about identity providers; `tiers` does.',
+      ),
+    tiers: z
+      .strictObject({
+        low: loginDemand('What has a `read` scope.').optional(),
+        standard: loginDemand('What has a `write` or `send` scope.').optional(),
+        sensitive: loginDemand('What has a `financial` scope.').optional(),
+        privileged: loginDemand(
+          'What has a `destructive`, `execute` or `admin` scope. For a new grant of these a login of the last five minutes is needed in any case.',
+        ).optional(),
+      })
+      .prefault({})
+      .describe(
+        'What a login has to be for what somebody may do: asked for when access is given, and looked at again with each call. API keys, which nobody has logged in for, are not enough where anything is demanded.',
+      ),
   })
   .describe('How people log in.')
 

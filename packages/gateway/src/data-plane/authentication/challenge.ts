@@ -1,6 +1,7 @@
-import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
+import type { LoginDemand, ServerEntry, Snapshot } from '#core/snapshot.ts'
 import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { baselineScopes } from '#policy/decide.ts'
+import { printableDemand } from '#policy/login-demands.ts'
 import { senderRuleOf } from '#policy/sender-rules.ts'
 import type { TokenScheme } from '#wire/oauth/credential.ts'
 import { resourceMetadataUrl } from '#wire/oauth/metadata-url.ts'
@@ -21,6 +22,8 @@ export type ChallengeCause =
   | { readonly kind: 'requestInvalid' }
   /** `scopes`: everything the call needs and the token has. */
   | { readonly kind: 'scopeInsufficient'; readonly scopes: readonly string[] }
+  /** RFC 9470 §3: the login that the token came from is not strong or fresh enough. */
+  | { readonly kind: 'loginInsufficient'; readonly scopes: readonly string[]; readonly demand: LoginDemand }
 
 /**
  * The one challenge of a refusal, in the scheme that the token came by; at a server whose tokens have to be bound it is DPoP (RFC 9449 §7.1).
@@ -33,7 +36,13 @@ export function challenge(
   scheme: TokenScheme = 'bearer',
 ): string {
   const { error, errorDescription, scopes = baselineScopes(server) } = sentenceOf(cause)
-  const common = { realm: server.resource, resourceMetadata: metadataUrl(server, snapshot), scopes, errorDescription }
+  const common = {
+    realm: server.resource,
+    resourceMetadata: metadataUrl(server, snapshot),
+    scopes,
+    errorDescription,
+    ...(cause.kind === 'loginInsufficient' ? { login: printableDemand(cause.demand) } : {}),
+  }
   const rule = senderRuleOf(server, snapshot)
   if (
     scheme === 'dpop' ||
@@ -76,6 +85,12 @@ function sentenceOf(cause: ChallengeCause): Sentence {
         error: 'invalid_request',
         errorDescription: 'Send one access token, in the Authorization header',
         scopes: [],
+      }
+    case 'loginInsufficient':
+      return {
+        error: 'insufficient_user_authentication',
+        errorDescription: 'This call needs a stronger or more recent login than the access token comes from',
+        scopes: cause.scopes,
       }
     case 'scopeInsufficient':
       return {

@@ -74,6 +74,8 @@ async function caller(scopes: readonly string[]): Promise<Authenticated> {
   return result.value
 }
 
+const NOW = 1_795_000_000
+
 function message(object: JsonObject): JsonRpcMessage {
   const read = readMessage({ jsonrpc: '2.0', ...object })
   if (!read.ok) throw new Error(read.refusal.reason)
@@ -84,7 +86,7 @@ const call = (name: string) => message({ id: 1, method: 'tools/call', params: { 
 
 async function outcome(roles: readonly string[] | null, scopes: readonly string[], of: JsonRpcMessage) {
   const memberships = { rolesOf: async () => (roles === null ? null : { roles, version: 4 }) }
-  const result = await authorize(await caller(scopes), of, tools, snapshot, memberships, 'legacy')
+  const result = await authorize(await caller(scopes), of, tools, snapshot, memberships, 'legacy', NOW)
   return result.ok ? result.value : result.refusal
 }
 
@@ -217,7 +219,15 @@ describe('tools/call', () => {
   it('is refused when the tools cannot be listed', async () => {
     const broken: ToolLookup = { classOf: () => Promise.reject(new Error('host 10.0.0.7 down')) }
     const memberships = { rolesOf: async () => ({ roles: ['all'], version: 1 }) }
-    const result = await authorize(await caller(['files:admin']), call('look'), broken, snapshot, memberships, 'legacy')
+    const result = await authorize(
+      await caller(['files:admin']),
+      call('look'),
+      broken,
+      snapshot,
+      memberships,
+      'legacy',
+      NOW,
+    )
     expect(result).toEqual({
       ok: false,
       refusal: { name: 'upstreamUnavailable', reason: 'toolListUnavailable', id: 1 },
@@ -241,7 +251,15 @@ describe('an account', () => {
 
   it('that cannot be looked up is 503, not a challenge', async () => {
     const memberships = { rolesOf: () => Promise.reject(new Error('disk')) }
-    const result = await authorize(await caller(['files:read']), call('look'), tools, snapshot, memberships, 'legacy')
+    const result = await authorize(
+      await caller(['files:read']),
+      call('look'),
+      tools,
+      snapshot,
+      memberships,
+      'legacy',
+      NOW,
+    )
     expect(result).toEqual({ ok: false, refusal: { name: 'verifierUnavailable', reason: 'membershipUnavailable' } })
   })
 })
@@ -269,7 +287,7 @@ describe('forged steps', () => {
     const memberships = { rolesOf: async () => ({ roles: ['all'], version: 1 }) }
     // What a caller without types could pass.
     const forged = { ...real } as unknown as Authenticated
-    await expect(authorize(forged, call('look'), tools, snapshot, memberships, 'legacy')).rejects.toThrow(
+    await expect(authorize(forged, call('look'), tools, snapshot, memberships, 'legacy', NOW)).rejects.toThrow(
       'not authenticated',
     )
     expect(asked).toEqual(['look'])

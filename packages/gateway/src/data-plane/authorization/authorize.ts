@@ -3,6 +3,7 @@ import type { Snapshot } from '#core/snapshot.ts'
 import type { ToolClass } from '#core/tool-classes.ts'
 import type { Memberships } from '#identity/live-ports.ts'
 import { allowsAnything, decide } from '#policy/decide.ts'
+import { demandOfCall, judgeLogin } from '#policy/login-demands.ts'
 import type { JsonRpcMessage, JsonRpcNotification, JsonRpcRequest, MessageId } from '#wire/jsonrpc/message.ts'
 import { memberOf } from '#wire/jsonrpc/raw-json.ts'
 import { findMethod } from '#wire/mcp/methods.ts'
@@ -75,6 +76,7 @@ export async function authorize(
   snapshot: Snapshot,
   memberships: Memberships,
   era: MessageEra,
+  nowSeconds: number,
 ): Promise<Result<Permit, Refusal>> {
   // A bug of ours, not of the caller: the type forbids it.
   if (!isAuthenticated(authenticated)) throw new Error('the request is not authenticated')
@@ -99,8 +101,20 @@ export async function authorize(
   const { toolClass, tool } = named.value
   const decided = decide({ server: head.server, roles, scopes: principal.scopes, toolClass, tool }, snapshot)
   switch (decided.kind) {
-    case 'permit':
-      return permit(toolClass, tool)
+    case 'permit': {
+      const demand = demandOfCall({ toolClass, tool }, head.server, snapshot)
+      // A service is a program: nobody logs in for it, and the configuration says what it may do.
+      const login = principal.kind === 'service' ? 'enough' : judgeLogin(principal, demand, nowSeconds)
+      if (login === 'enough') return permit(toolClass, tool)
+      return refused({
+        name: 'loginInsufficient',
+        reason: login,
+        demand,
+        scopes: principal.scopes,
+        scheme: authenticated.scheme,
+        id,
+      })
+    }
     case 'scopesMissing':
       return refused({ name: 'scopeInsufficient', scopes: decided.scopes, scheme: authenticated.scheme, id })
     case 'roleForbids':

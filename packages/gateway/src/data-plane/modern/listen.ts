@@ -205,9 +205,10 @@ class Subscription {
 async function isStillAllowed(
   { permit: { authenticated, era } }: Cleared,
   request: JsonRpcRequest,
-  { memberships, snapshots }: Road,
+  { memberships, snapshots, clock }: Road,
 ): Promise<boolean> {
-  return (await authorize(authenticated, request, NO_TOOLS, snapshots.current(), memberships, era)).ok
+  const now = clock.nowSeconds()
+  return (await authorize(authenticated, request, NO_TOOLS, snapshots.current(), memberships, era, now)).ok
 }
 
 const NO_TOOLS: ToolLookup = { classOf: async () => null }

@@ -21,6 +21,10 @@ export const TABLE_KEYS = {
   api_key_secrets: ['tenant', 'secret_id'],
   initial_access_tokens: ['tenant', 'token_id'],
   used_proofs: ['tenant', 'id'],
+  provider_logins: ['tenant', 'login_id'],
+  totp_secrets: ['tenant', 'subject'],
+  recovery_codes: ['tenant', 'subject', 'code_hash'],
+  passkeys: ['tenant', 'credential_id'],
 } as const satisfies { readonly [T in keyof Database]: readonly (keyof Database[T])[] }
 
 export type TableName = keyof Database

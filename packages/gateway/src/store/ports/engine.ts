@@ -61,6 +61,8 @@ export type EngineOperation =
    * it was deleted (a login session ended by a new password, a form already answered).
    */
   | { readonly kind: 'requireDocument'; readonly model: string; readonly id: string; readonly at: number }
+  /** The batch fails with `loginEnded` unless this login at an identity provider is live at the moment of the commit. */
+  | { readonly kind: 'requireLogin'; readonly loginId: string; readonly at: number }
   /** The batch fails with `accountChanged` unless the account is active and still has the password that was checked. */
   | { readonly kind: 'requireAccount'; readonly subject: SubjectId; readonly passwordHash: string }
 
@@ -71,6 +73,7 @@ export type EngineCommit =
   | { readonly outcome: 'grantNotLive'; readonly grantId: GrantId }
   | { readonly outcome: 'clientChanged'; readonly grantId: GrantId }
   | { readonly outcome: 'documentGone'; readonly model: string; readonly id: string }
+  | { readonly outcome: 'loginEnded'; readonly loginId: string }
   | { readonly outcome: 'accountChanged'; readonly subject: SubjectId }
 
 export interface EnginePort {

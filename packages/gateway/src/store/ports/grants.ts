@@ -20,10 +20,12 @@ export interface StoredGrant {
   readonly revokedCause: string | null
   /** Of what the client said it was when the person consented; null where it cannot change without us. */
   readonly clientDigest: string | null
+  /** The login at an identity provider that it was opened by, and ends with; null where there was none. */
+  readonly loginId: string | null
 }
 
-export type NewGrant = Omit<StoredGrant, 'number' | 'revokedAt' | 'revokedCause' | 'clientDigest'> &
-  Partial<Pick<StoredGrant, 'clientDigest'>>
+export type NewGrant = Omit<StoredGrant, 'number' | 'revokedAt' | 'revokedCause' | 'clientDigest' | 'loginId'> &
+  Partial<Pick<StoredGrant, 'clientDigest' | 'loginId'>>
 
 export type GrantSelector =
   | { readonly grantId: GrantId }

@@ -5,6 +5,7 @@ import type { ApiKeysPort } from './api-keys.ts'
 import type { AuditPort } from './audit.ts'
 import type { ClientsPort } from './clients.ts'
 import type { EnginePort } from './engine.ts'
+import type { FactorsPort } from './factors.ts'
 import type { FeedPort } from './feed.ts'
 import type { GrantsPort } from './grants.ts'
 import type { HintsPort } from './hints.ts'
@@ -12,6 +13,7 @@ import type { InitialAccessTokensPort } from './initial-access-tokens.ts'
 import type { KeyClaimsPort } from './key-claims.ts'
 import type { LeadsPort } from './leads.ts'
 import type { LimitsPort } from './limits.ts'
+import type { ProviderLoginsPort } from './provider-logins.ts'
 import type { ReplicasPort } from './replicas.ts'
 import type { SigningKeysPort } from './signing-keys.ts'
 import type { TurnsPort } from './turns.ts'
@@ -29,6 +31,7 @@ export interface Store {
   readonly audit: AuditPort
   readonly clients: ClientsPort
   readonly engine: EnginePort
+  readonly factors: FactorsPort
   readonly feed: FeedPort
   readonly grants: GrantsPort
   readonly hints: HintsPort
@@ -36,6 +39,7 @@ export interface Store {
   readonly keyClaims: KeyClaimsPort
   readonly leads: LeadsPort
   readonly limits: LimitsPort
+  readonly providerLogins: ProviderLoginsPort
   readonly replicas: ReplicasPort
   readonly signingKeys: SigningKeysPort
   readonly turns: TurnsPort

@@ -160,6 +160,7 @@ async function insertGrants(db: Kysely<Database>, { tenant, subject, grants }: N
     revoked_at: null,
     revoked_cause: null,
     client_digest: null,
+    login_id: null,
   }))
   await db.insertInto('grants').values(rows).execute()
   return true

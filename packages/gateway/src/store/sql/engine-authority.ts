@@ -3,6 +3,7 @@ import type { SubjectId, TenantId } from '#core/ids.ts'
 import type { EngineCommit } from '../ports/engine.ts'
 import type { NewGrant } from '../ports/grants.ts'
 import { nextNumber } from './counters.ts'
+import { requireLogin } from './provider-logins.ts'
 import { rollBack } from './roll-back.ts'
 import type { Database } from './schema.ts'
 
@@ -42,6 +43,7 @@ export async function openGrant(db: Kysely<Database>, tenant: TenantId, grant: N
       revoked_at: null,
       revoked_cause: null,
       client_digest: grant.clientDigest ?? null,
+      login_id: grant.loginId ?? null,
     })
     .onConflict((conflict) => conflict.columns(['tenant', 'grant_id']).doNothing())
     .executeTakeFirst()
@@ -89,4 +91,14 @@ export async function requireAccount(
     .where('password_hash', '=', passwordHash)
     .executeTakeFirst()
   if (result.numUpdatedRows !== 1n) rollBack<EngineCommit>({ outcome: 'accountChanged', subject })
+}
+
+/** The same for a login at an identity provider: not ended, and not over. */
+export async function requireLiveLogin(
+  db: Kysely<Database>,
+  tenant: TenantId,
+  loginId: string,
+  at: number,
+): Promise<void> {
+  if (!(await requireLogin(db, tenant, loginId, at))) rollBack<EngineCommit>({ outcome: 'loginEnded', loginId })
 }

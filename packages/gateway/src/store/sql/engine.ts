@@ -3,7 +3,7 @@ import type { TenantId } from '#core/ids.ts'
 import type { EngineOperation, EnginePort } from '../ports/engine.ts'
 import { addAuditEntries } from './audit-entries.ts'
 import { endGrant } from './end-access.ts'
-import { openGrant, requireAccount, requireLiveGrant } from './engine-authority.ts'
+import { openGrant, requireAccount, requireLiveGrant, requireLiveLogin } from './engine-authority.ts'
 import {
   consumeDocument,
   insertDocument,
@@ -67,6 +67,8 @@ async function apply(db: Kysely<Database>, tenant: TenantId, operation: EngineOp
       return requireLiveGrant(db, tenant, operation.grantId, operation.at, operation.clientDigest ?? null)
     case 'requireDocument':
       return requireDocument(db, tenant, operation.model, operation.id, operation.at)
+    case 'requireLogin':
+      return requireLiveLogin(db, tenant, operation.loginId, operation.at)
     case 'requireAccount':
       return requireAccount(db, tenant, operation.subject, operation.passwordHash)
   }

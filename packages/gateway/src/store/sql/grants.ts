@@ -73,5 +73,6 @@ export function toGrant(row: GrantsTable): StoredGrant {
     revokedAt: row.revoked_at,
     revokedCause: row.revoked_cause,
     clientDigest: row.client_digest,
+    loginId: row.login_id,
   }
 }

@@ -9,6 +9,8 @@ import { up as usedProofs } from './migrations/0005-used-proofs.ts'
 import { up as signingKeyStates } from './migrations/0006-signing-key-states.ts'
 import { up as keptReplies } from './migrations/0007-kept-replies.ts'
 import { up as accountLinks } from './migrations/0008-account-links.ts'
+import { up as providerLogins } from './migrations/0009-provider-logins.ts'
+import { up as secondFactors } from './migrations/0010-second-factors.ts'
 
 interface Migration {
   /** File name without extension; order is by the number in front. */
@@ -25,6 +27,8 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0006-signing-key-states', up: signingKeyStates },
   { name: '0007-kept-replies', up: keptReplies },
   { name: '0008-account-links', up: accountLinks },
+  { name: '0009-provider-logins', up: providerLogins },
+  { name: '0010-second-factors', up: secondFactors },
 ]
 
 export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name)

@@ -6,11 +6,13 @@ import { createApiKeys } from './api-keys.ts'
 import { createAudit } from './audit.ts'
 import { createClients } from './clients.ts'
 import { createEngine } from './engine.ts'
+import { createFactors } from './factors.ts'
 import { createFeed } from './feed.ts'
 import { createGrants } from './grants.ts'
 import { createInitialAccessTokens } from './initial-access-tokens.ts'
 import { createKeyClaims } from './key-claims.ts'
 import { createLimits } from './limits.ts'
+import { createProviderLogins } from './provider-logins.ts'
 import { createReplicas } from './replicas.ts'
 import type { Database } from './schema.ts'
 import { createSigningKeys } from './signing-keys.ts'
@@ -31,11 +33,13 @@ export function createPorts(transaction: Kysely<Database>): Ports {
     audit: createAudit(transaction),
     clients: createClients(transaction),
     engine: createEngine(transaction),
+    factors: createFactors(transaction),
     feed: createFeed(transaction),
     grants: createGrants(transaction),
     initialAccessTokens: createInitialAccessTokens(transaction),
     keyClaims: createKeyClaims(transaction),
     limits: createLimits(transaction),
+    providerLogins: createProviderLogins(transaction),
     replicas: createReplicas(transaction),
     signingKeys: createSigningKeys(transaction),
     usedProofs: createUsedProofs(transaction),
@@ -98,11 +102,39 @@ export const PORT_METHODS = {
     commit: 'writes',
     collectExpired: 'writes',
   },
+  factors: {
+    of: 'looks',
+    findTotp: 'looks',
+    enrolTotp: 'writes',
+    useTotp: 'writes',
+    removeTotp: 'writes',
+    replaceRecoveryCodes: 'writes',
+    useRecoveryCode: 'writes',
+    addPasskey: 'writes',
+    findPasskey: 'looks',
+    usePasskey: 'writes',
+    removePasskey: 'writes',
+    reset: 'writes',
+  },
   feed: { head: 'looks', since: 'looks' },
   grants: { find: 'looks', list: 'looks', revoke: 'writes', revokeAll: 'writes', revokeToken: 'writes' },
   initialAccessTokens: { create: 'writes', find: 'looks', list: 'looks', revoke: 'writes' },
   keyClaims: { claim: 'writes', find: 'looks' },
   limits: { draw: 'writes', reset: 'writes', collectIdle: 'writes' },
+  providerLogins: {
+    begin: 'writes',
+    find: 'looks',
+    subjectsOf: 'looks',
+    endElsewhere: 'writes',
+    end: 'writes',
+    listDue: 'looks',
+    listOfOthers: 'looks',
+    claimCheck: 'writes',
+    confirm: 'writes',
+    suspend: 'writes',
+    isSuspended: 'looks',
+    collect: 'writes',
+  },
   replicas: { join: 'writes', beat: 'writes', end: 'writes', list: 'looks', settle: 'writes' },
   signingKeys: {
     list: 'looks',

@@ -22,6 +22,38 @@ export interface Database {
   api_key_secrets: ApiKeySecretsTable
   initial_access_tokens: InitialAccessTokensTable
   used_proofs: UsedProofsTable
+  provider_logins: ProviderLoginsTable
+  totp_secrets: TotpSecretsTable
+  recovery_codes: RecoveryCodesTable
+  passkeys: PasskeysTable
+}
+
+export interface TotpSecretsTable {
+  tenant: string
+  subject: string
+  sealed: string
+  last_step: number
+  created_at: number
+}
+
+export interface RecoveryCodesTable {
+  tenant: string
+  subject: string
+  code_hash: string
+  created_at: number
+  used_at: number | null
+}
+
+export interface PasskeysTable {
+  tenant: string
+  credential_id: string
+  subject: string
+  name: string
+  public_key: string
+  counter: number
+  is_synced: number
+  created_at: number
+  last_used_at: number | null
 }
 
 export interface AccountLinksTable {
@@ -81,6 +113,25 @@ export interface GrantsTable {
   revoked_at: number | null
   revoked_cause: string | null
   client_digest: string | null
+  login_id: string | null
+}
+
+export interface ProviderLoginsTable {
+  tenant: string
+  login_id: string
+  provider: string
+  issuer: string
+  external_subject: string | null
+  sid: string | null
+  subject: string | null
+  authenticated_at: number
+  expires_at: number
+  refresh_token: string | null
+  checked_at: number
+  check_due_at: number | null
+  suspended_at: number | null
+  ended_at: number | null
+  ended_cause: string | null
 }
 
 export interface EngineDocumentsTable {

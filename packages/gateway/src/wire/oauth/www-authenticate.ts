@@ -1,5 +1,9 @@
-/** RFC 6750 §3.1. */
-export type BearerError = 'invalid_request' | 'invalid_token' | 'insufficient_scope'
+/** RFC 6750 §3.1, RFC 9470 §3. */
+export type BearerError =
+  | 'invalid_request'
+  | 'invalid_token'
+  | 'insufficient_scope'
+  | 'insufficient_user_authentication'
 /** RFC 9449 §7.1. */
 export type DpopError = BearerError | 'invalid_dpop_proof' | 'use_dpop_nonce'
 
@@ -12,6 +16,8 @@ export interface BearerChallenge {
   /** RFC 6750 §3: left out when the request carried no credential at all. */
   readonly error: BearerError | null
   readonly errorDescription: string | null
+  /** RFC 9470 §3: what would be enough. */
+  readonly login?: { readonly acrValues: readonly string[]; readonly maxAgeSeconds: number | null }
 }
 
 export interface DpopChallenge extends Omit<BearerChallenge, 'error'> {
@@ -36,6 +42,9 @@ function parametersOf(challenge: Omit<DpopChallenge, 'algorithms'>): string[] {
   if (challenge.errorDescription !== null) parameters.push(`error_description=${quoted(challenge.errorDescription)}`)
   parameters.push(`resource_metadata=${quoted(challenge.resourceMetadata)}`)
   if (challenge.scopes.length > 0) parameters.push(`scope=${quoted(challenge.scopes.join(' '))}`)
+  const { acrValues = [], maxAgeSeconds = null } = challenge.login ?? {}
+  if (acrValues.length > 0) parameters.push(`acr_values=${quoted(acrValues.join(' '))}`)
+  if (maxAgeSeconds !== null) parameters.push(`max_age=${quoted(String(maxAgeSeconds))}`)
   return parameters
 }
 

@@ -4,6 +4,7 @@ import { randomToken, uuidv7 } from '#core/random.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { IdentityProvider } from '#core/snapshot.ts'
 import type { Account } from '#store/ports/accounts.ts'
+import type { Store } from '#store/ports/store.ts'
 import type { PageContext } from '../../pages/deps.ts'
 import { rolesFromClaims } from './roles-from-claims.ts'
 
@@ -27,7 +28,7 @@ export async function accountOf(
   claims: Readonly<Record<string, unknown>>,
   event: Omit<AuditEvent, 'activity' | 'outcome'>,
 ): Promise<Result<Account, NoAccount>> {
-  const { store, clock, audit } = context
+  const { store } = context
   const externalSubject = text(claims['sub'], SUBJECT_CHARACTERS_MAX)
   if (externalSubject === null) return refused('subjectMissing')
   const { tenant } = event
@@ -47,18 +48,29 @@ export async function accountOf(
       : refused('notLinked')
   }
   if (known.status !== 'active') return refused('accountNotActive')
-  if (roles.value === null || sameRoles(roles.value, known.roles)) return ok(known)
-  const detail = { provider: provider.name, roles: roles.value.join(' ') }
+  return ok(roles.value === null ? known : await setRoles(context, provider, known, roles.value, event))
+}
+
+/** The account with the roles that the provider's word gives, stored and recorded where that changes them. */
+export async function setRoles(
+  { store, clock, audit }: Pick<PageContext, 'clock' | 'audit'> & { readonly store: Pick<Store, 'accounts'> },
+  { name }: IdentityProvider,
+  account: Account,
+  roles: readonly string[],
+  event: Omit<AuditEvent, 'activity' | 'outcome'>,
+): Promise<Account> {
+  if (sameRoles(roles, account.roles)) return account
+  const { tenant, subject } = account
   const changed = audit.entry({
     ...event,
     activity: 'account.change',
     outcome: 'success',
     reason: 'rolesByProvider',
-    subject: known.subject,
-    detail,
+    subject,
+    detail: { provider: name, roles: roles.join(' ') },
   })
-  await store.accounts.setRoles(tenant, known.subject, roles.value, clock.nowSeconds(), [changed])
-  return ok({ ...known, roles: roles.value })
+  await store.accounts.setRoles(tenant, subject, roles, clock.nowSeconds(), [changed])
+  return { ...account, roles }
 }
 
 /** The account that is called by the address, once, for a domain that the provider is believed about. */

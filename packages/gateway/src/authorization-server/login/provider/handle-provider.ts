@@ -9,17 +9,20 @@ import {
   randomState,
 } from 'openid-client'
 import type { AuditEvent } from '#audit/trail.ts'
+import { acrOf } from '#core/acr.ts'
 import { asSubjectId } from '#core/ids.ts'
-import type { IdentityProvider, Snapshot } from '#core/snapshot.ts'
+import type { IdentityProvider, LoginDemand, Snapshot } from '#core/snapshot.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import { safeUrl } from '#http/html.ts'
 import { sendRedirect } from '#http/respond.ts'
 import { addressGroup } from '#net/addresses.ts'
+import { judgeLogin } from '#policy/login-demands.ts'
 import type { Interaction } from '../../interactions.ts'
 import { answerProblem, type PageProblem } from '../../pages/answer.ts'
 import type { PageContext } from '../../pages/deps.ts'
 import type { LoginPlace } from '../handle-login.ts'
 import { accountOf } from './account-of.ts'
+import { keepLogin, loginSecondsMax } from './keep-login.ts'
 import { loginCookieOf, setLoginCookie } from './login-cookie.ts'
 import { digestOf, keep, type LoginTransaction, take } from './transactions.ts'
 
@@ -56,7 +59,10 @@ export function beginProviderLogin(context: PageContext, place: LoginPlace): Rou
         nonce,
         code_challenge: await calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
-        max_age: String(maxAge(snapshot)),
+        max_age: String(
+          Math.min(maxAge(snapshot, provider), interaction.demand.maxAgeSeconds ?? Number.POSITIVE_INFINITY),
+        ),
+        ...stepUp(interaction.demand, provider),
       })
     } catch (cause) {
       context.onFailure(exchange.requestId, cause)
@@ -83,23 +89,24 @@ export function finishProviderLogin(context: PageContext): Route['handler'] {
     const transaction = await take(context, 'transaction', state)
     if (transaction === null || transaction.provider !== name || transaction.browser !== digestOf(browser))
       return await refuse(context, exchange, provider, 'loginNotBegunHere')
-    const claims = await redeem(context, exchange, provider, transaction, state)
-    if (typeof claims === 'string') return await refuse(context, exchange, provider, claims)
+    const redeemed = await redeem(context, exchange, provider, transaction, state)
+    if (typeof redeemed === 'string') return await refuse(context, exchange, provider, redeemed)
+    const { claims, refreshToken } = redeemed
     const now = context.clock.nowSeconds()
     const authTime = authTimeOf(claims, now)
     if (authTime === null) return await refuse(context, exchange, provider, 'idTokenInvalid')
     // OpenID Connect Core §3.1.3.7: whoever asked for an age looks at what came. The login here would be over before it began.
-    if (now - authTime > maxAge(snapshot) + FUTURE_SECONDS_MAX)
+    if (now - authTime > maxAge(snapshot, provider) + FUTURE_SECONDS_MAX)
       return await refuse(context, exchange, provider, 'authenticationTooOld')
     const base = eventOf(context, exchange, provider)
     const account = await accountOf(context, provider, claims, base)
     if (!account.ok) return await refuse(context, exchange, provider, account.refusal)
-    const ticket = {
-      subject: account.value.subject,
-      authTime,
-      amr: amrOf(claims),
-      passwordHash: account.value.passwordHash,
-    }
+    const { subject, passwordHash } = account.value
+    const kept = await keepLogin(context, provider, { subject, claims, authTime, refreshToken })
+    if (!kept.ok) return await refuse(context, exchange, provider, kept.refusal)
+    const amr = amrOf(claims, provider)
+    const isTimeKnown = claims['auth_time'] !== undefined
+    const ticket = { subject, authTime, amr, passwordHash, loginId: kept.value, isTimeKnown }
     if (!(await keep(context, 'ticket', ticketSecret(browser, transaction.uid), ticket, TICKET_SECONDS)))
       return answerProblem(exchange, 'expired')
     const page = transaction.place === 'login' ? '/login/' : '/consent/'
@@ -118,6 +125,12 @@ export function returnToInteraction(context: PageContext, place: LoginPlace): Ro
     const ticket = await take(context, 'ticket', ticketSecret(browser, uid))
     if (ticket === null) return answerProblem(exchange, 'expired')
     const subject = asSubjectId(ticket.subject)
+    const facts = { ...ticket, acr: acrOf(ticket.amr) }
+    const judged = judgeLogin(facts, interaction.demand, context.clock.nowSeconds() - FUTURE_SECONDS_MAX)
+    if (judged !== 'enough') {
+      await recordLogin(context, exchange, interaction, subject, judged)
+      return answerProblem(exchange, 'secondFactor')
+    }
     await recordLogin(context, exchange, interaction, subject)
     const next = await context.interactions.finishLogin(exchange, interaction, { ...ticket, subject })
     if (next === null) return answerProblem(exchange, 'expired')
@@ -127,14 +140,20 @@ export function returnToInteraction(context: PageContext, place: LoginPlace): Ro
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** The verified claims of the ID token, or why there are none. */
+interface Redeemed {
+  /** Of the verified ID token. */
+  readonly claims: Claims
+  readonly refreshToken: string | null
+}
+
+/** What the code was good for, or why it was good for nothing. */
 async function redeem(
   context: PageContext,
   exchange: HttpExchange,
   provider: IdentityProvider,
   { verifier, nonce }: LoginTransaction,
   state: string,
-): Promise<Claims | 'providerRefused' | 'providerUnreachable' | 'idTokenInvalid'> {
+): Promise<Redeemed | 'providerRefused' | 'providerUnreachable' | 'idTokenInvalid'> {
   const { publicUrl } = context.snapshots.current()
   const url = new URL(`${publicUrl}${callbackPath(provider.name)}`)
   url.search = exchange.query.toString()
@@ -145,7 +164,8 @@ async function redeem(
       pkceCodeVerifier: verifier,
       idTokenExpected: true,
     })
-    return tokens.claims() ?? 'idTokenInvalid'
+    const claims = tokens.claims()
+    return claims === undefined ? 'idTokenInvalid' : { claims, refreshToken: tokens.refresh_token ?? null }
   } catch (cause) {
     // Its own words stay with the operator.
     if (cause instanceof AuthorizationResponseError || cause instanceof ResponseBodyError) return 'providerRefused'
@@ -162,8 +182,8 @@ function isOfTheWay(cause: unknown): boolean {
  * How long ago the person may have proved themselves. A login counts from then, and nothing outlives it, so half of its time has to be left; the
  * provider asks again where it is longer.
  */
-function maxAge({ lifetimes }: Snapshot): number {
-  return Math.floor(lifetimes.loginSessionSeconds / 2)
+function maxAge(snapshot: Snapshot, provider: IdentityProvider): number {
+  return Math.floor(loginSecondsMax(snapshot, provider) / 2)
 }
 
 /** When the person proved themselves to the provider; now, where it does not say; null where what it says is no time that has been. */
@@ -175,11 +195,17 @@ function authTimeOf(claims: Claims, now: number): number | null {
     : null
 }
 
-/** RFC 8176. A provider that says nothing vouches for one factor. */
-function amrOf(claims: Claims): readonly string[] {
-  const said = claims['amr']
-  const methods = Array.isArray(said) ? said.filter((one) => typeof one === 'string' && one.length <= 32) : []
-  return methods.length > 0 ? methods.slice(0, 8) : ['fed']
+/** RFC 8176. A provider that says nothing vouches for one factor; an `acr` that the configuration knows as more counts as `mfa`. */
+function amrOf(claims: Claims, { multiFactorAcr }: IdentityProvider): readonly string[] {
+  const { amr, acr } = claims
+  const said = Array.isArray(amr) ? amr.filter((one): one is string => typeof one === 'string' && one.length <= 32) : []
+  const methods = said.length > 0 ? said.slice(0, 8) : ['fed']
+  return typeof acr === 'string' && multiFactorAcr.includes(acr) ? [...methods, 'mfa'] : methods
+}
+
+/** OpenID Connect Core §3.1.2.1: what the provider should do more of, where what is asked for here needs it. */
+function stepUp({ multiFactor }: LoginDemand, { multiFactorAcr }: IdentityProvider): Record<string, string> {
+  return multiFactor && multiFactorAcr.length > 0 ? { acr_values: multiFactorAcr.join(' ') } : {}
 }
 
 function ticketSecret(browser: string, uid: string): string {
@@ -193,6 +219,8 @@ const PAGES: Readonly<Record<string, PageProblem>> = {
   authenticationTooOld: 'provider',
   providerRefused: 'providerRefused',
   loginNotBegunHere: 'expired',
+  loginEndedMeanwhile: 'expired',
+  refreshTokenMissing: 'provider',
 }
 
 function eventOf(
@@ -224,11 +252,13 @@ async function recordLogin(
   exchange: HttpExchange,
   interaction: Interaction,
   subject: ReturnType<typeof asSubjectId>,
+  reason: string | null = null,
 ): Promise<void> {
   await context.audit.record({
     tenant: context.snapshots.current().tenant,
     activity: 'login',
-    outcome: 'success',
+    outcome: reason === null ? 'success' : 'refused',
+    ...(reason === null ? {} : { reason }),
     requestId: exchange.requestId,
     clientId: interaction.clientId,
     server: interaction.server.id,

@@ -19,13 +19,24 @@ export interface LoginTicket {
   readonly authTime: number
   readonly amr: readonly string[]
   readonly passwordHash: string
+  /** Whether the provider said when the person proved themselves. */
+  readonly isTimeKnown: boolean
+  /** What is kept of it: whatever is opened by it ends with it. */
+  readonly loginId: string
 }
 
-const MODELS = { transaction: 'ProviderLogin', ticket: 'ProviderTicket' } as const
+/** A challenge for a passkey, and what it was given out for. */
+export interface KeptChallenge {
+  readonly browser: string
+  readonly purpose: string
+}
+
+const MODELS = { transaction: 'ProviderLogin', ticket: 'ProviderTicket', challenge: 'PasskeyChallenge' } as const
 type Kind = keyof typeof MODELS
 interface Kept {
   readonly transaction: LoginTransaction
   readonly ticket: LoginTicket
+  readonly challenge: KeptChallenge
 }
 
 /** Kept sealed under the digest of a secret that the browser brings back: `state` in the URL, then its cookie. */

@@ -1,6 +1,6 @@
 /** `acr` of our tokens (RFC 9068 §2.2.1): how sure the login was. Names are ours; resource servers compare them as strings. */
-const SINGLE_FACTOR = 'urn:sallyport:acr:single-factor'
-const MULTI_FACTOR = 'urn:sallyport:acr:multi-factor'
+export const SINGLE_FACTOR = 'urn:sallyport:acr:single-factor'
+export const MULTI_FACTOR = 'urn:sallyport:acr:multi-factor'
 
 /** From the methods used (RFC 8176): `mfa` says it outright, two different ones amount to it. */
 export function acrOf(amr: readonly string[]): string {
