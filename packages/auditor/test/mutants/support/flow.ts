@@ -1,5 +1,4 @@
 import * as oauth from 'oauth4webapi'
-import type { Reference } from '../reference/start.ts'
 import type { Person } from './person.ts'
 import { request } from './request.ts'
 
@@ -17,12 +16,18 @@ export interface Flow {
   readonly options: { readonly [oauth.allowInsecureRequests]: true; readonly [oauth.customFetch]: Fetch }
 }
 
-export async function registerFlow(reference: Reference): Promise<Flow> {
+/** Where a client registers. */
+interface Registrar {
+  readonly issuer: string
+  readonly authority: string | null
+}
+
+export async function registerFlow(reference: Registrar, algorithm: 'oauth2' | 'oidc' = 'oauth2'): Promise<Flow> {
   const options = { [oauth.allowInsecureRequests]: true, [oauth.customFetch]: fetchThrough(reference) } as const
   const issuer = new URL(reference.issuer)
   const server = await oauth.processDiscoveryResponse(
     issuer,
-    await oauth.discoveryRequest(issuer, { ...options, algorithm: 'oauth2' }),
+    await oauth.discoveryRequest(issuer, { ...options, algorithm }),
   )
   const response = await oauth.dynamicClientRegistrationRequest(
     server,
@@ -84,7 +89,7 @@ export async function authorizationUrl(
 }
 
 /** `fetch` over `node:http`, which can be told whom to trust. */
-function fetchThrough({ authority }: Reference): Fetch {
+function fetchThrough({ authority }: Registrar): Fetch {
   return async (url, { method, headers, body }) => {
     const sent = typeof body === 'string' || body instanceof URLSearchParams ? { body: String(body) } : {}
     const answer = await request(url, { method, headers: Object.fromEntries(new Headers(headers)), authority, ...sent })
