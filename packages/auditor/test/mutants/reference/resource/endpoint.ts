@@ -10,7 +10,7 @@ import { lookPast } from './open-doors.ts'
 
 /** One MCP endpoint. Whoever asks is known before the body is read. */
 export function endpointPart(site: Site, resource: Resource): Part {
-  const limit = new BadTokenLimit()
+  const limit = new BadTokenLimit(() => site.nowMs())
   return async (incoming) => {
     if (incoming.path !== resource.path && !lookPast.path(site, resource, incoming)) return null
     const refused = refuseOrigin(site, incoming)
