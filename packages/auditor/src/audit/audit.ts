@@ -6,6 +6,8 @@ import type { AuditOptions } from './options.ts'
 import type { Target } from './target/discover.ts'
 import { ERAS, type Era, INITIALIZE, type McpRequest, mcpAsk } from './target/mcp-message.ts'
 
+/** Text that no server has given out. */
+const NO_TOKEN = 'sallyport-audit-no-token'
 const PATIENCE = 3
 const RETRY_SECONDS_MAX = 5
 
@@ -23,6 +25,7 @@ export class Audit {
   readonly #recorder: Recorder
   readonly #sessions = new Map<string, Promise<string | null>>()
   #eras: readonly Era[] = ERAS
+  #tellsTokens: Promise<boolean> | null = null
 
   constructor(options: AuditOptions, target: Target, recorder: Recorder) {
     this.options = options
@@ -89,6 +92,14 @@ export class Audit {
       answer = await asked()
     }
     return answer
+  }
+
+  /** Whether the target tells a token from any other text: what it makes of revoked ones means nothing before. */
+  tellsTokens(): Promise<boolean> {
+    this.#tellsTokens ??= this.target.demandsToken
+      ? this.opens(NO_TOKEN).then((isOpen) => !isOpen)
+      : Promise.resolve(false)
+    return this.#tellsTokens
   }
 
   /** Whether a token opens this resource: its tools can be listed. */

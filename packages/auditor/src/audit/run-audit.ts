@@ -21,7 +21,10 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   options.progress('looking for the server and its metadata')
   const target = await discover(recorder, options.url)
   const audit = new Audit(options, target, recorder)
-  const { asked, tools } = target.failure === null ? await runWithCleanUp(audit, recorder) : { asked: [], tools: null }
+  const { asked, tools } =
+    target.failure === null
+      ? await runWithCleanUp(audit, recorder)
+      : { asked: await runChecks(audit, recorder, 'transport.certificate'), tools: null }
   const checks = sumUp(asked)
   const findings = reportFindings(options.url, asked, recorder)
   const identities = Math.max(options.people.length, options.tokens.length)

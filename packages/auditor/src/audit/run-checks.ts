@@ -23,14 +23,19 @@ interface Turn {
   readonly era: Era | null
 }
 
-/** Asks everything that can be asked with the access that there is, one after the other, and in an order that disturbs nothing. */
-export async function runChecks(audit: Audit, recorder: Recorder): Promise<readonly Asked[]> {
+/** `only` is the code of a single probe. Asks everything that can be asked with the access that there is, one after the other, and in an order that disturbs nothing. */
+export async function runChecks(
+  audit: Audit,
+  recorder: Recorder,
+  only: string | null = null,
+): Promise<readonly Asked[]> {
   const turns = CHECKS.flatMap((check) =>
     check.probes.flatMap((probe): Turn[] =>
       (probe.isPerEra ? audit.eras : [null]).map((era) => ({ check, probe, era })),
     ),
   )
-  const inOrder = [...turns.filter(({ probe }) => !probe.isLast), ...turns.filter(({ probe }) => probe.isLast)]
+  const wanted = turns.filter(({ check, probe }) => only === null || only === `${check.slug}.${probe.name}`)
+  const inOrder = [...wanted.filter(({ probe }) => !probe.isLast), ...wanted.filter(({ probe }) => probe.isLast)]
   const asked = new Map<Turn, Asked>()
   let last: Check | null = null
   for (const turn of inOrder) {

@@ -187,6 +187,7 @@ async function worst(audit: Audit, asked: (era: Era) => Promise<Answer>): Promis
 /** A result is the failure; anything else counts as refused. A failed read of the answer decides nothing. */
 function judge(answer: Answer): Outcome {
   if (hasResult(answer)) return fail(`answered ${answer.status} with a result`)
+  if (isSuccess(answer) && messagesOf(answer).some(({ method }) => method !== undefined)) return fail('messages came')
   // A method that is told to be unknown, or arguments that are told to be wrong, were looked at before anybody was asked who is calling.
   const looked = messagesOf(answer).some(({ error }) =>
     /unknown tool|invalid arguments/i.test(JSON.stringify(error ?? '')),

@@ -1,5 +1,5 @@
 import type { Audit } from '../audit.ts'
-import { challengeOf, headerOf } from '../exchange/answer.ts'
+import { challengeOf, hasResult, headerOf } from '../exchange/answer.ts'
 import type { Answer } from '../exchange/ask.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
 import { type Check, fail, inconclusive, notApplicable, type Outcome, type Probe, pass, warn } from '../probe.ts'
@@ -165,7 +165,11 @@ function onBadToken(
 ): Probe {
   const ask = (audit: Audit) =>
     audit.call(audit.eras[0] ?? 'modern', { method: 'tools/list', token: 'sallyport-audit-no-token', sessionId: null })
-  return { name, promise, problem, severity, run: async (audit) => judge(await ask(audit)) }
+  const run = async (audit: Audit) => {
+    const answer = await ask(audit)
+    return hasResult(answer) ? notApplicable('it is accepted') : judge(answer)
+  }
+  return { name, promise, problem, severity, run }
 }
 
 function onStepUp(name: string, promise: string, problem: string, judge: (answer: Answer) => Outcome): Probe {

@@ -1,5 +1,5 @@
 import { isLoopback } from '../exchange/address-guard.ts'
-import { headerOf } from '../exchange/answer.ts'
+import { headerOf, textsOf } from '../exchange/answer.ts'
 import { any, fix, references, rfc } from '../knowledge.ts'
 import { type Check, fail, notApplicable, type Outcome, type Probe, pass, warn } from '../probe.ts'
 import type { Document, Target } from '../target/discover.ts'
@@ -99,7 +99,7 @@ export const resourceMetadata: Check = {
       'high',
       ({ authorization_servers: servers }) => {
         const bad = [servers].flat().find((one) => !isSafeUrl(one))
-        return bad === undefined || servers === undefined ? pass('https') : fail(String(bad))
+        return bad === undefined || servers === undefined ? pass('https') : fail(JSON.stringify(bad))
       },
     ),
     onValue(
@@ -108,7 +108,7 @@ export const resourceMetadata: Check = {
       'Tokens are taken from elsewhere than the header',
       'medium',
       ({ bearer_methods_supported: methods }) => {
-        const other = [methods ?? []].flat().filter((one) => one !== 'header')
+        const other = textsOf(methods).filter((one) => one !== 'header')
         return other.length === 0 ? pass('header') : fail(other.join(', '))
       },
     ),
@@ -118,9 +118,9 @@ export const resourceMetadata: Check = {
       'A scope for everything is advertised',
       'medium',
       ({ scopes_supported: scopes }) => {
-        const wide = [scopes ?? []]
-          .flat()
-          .filter((one) => typeof one === 'string' && /^(?:\*|all|admin|root|full[_-]?access|.*:\*)$/i.test(one))
+        const wide = textsOf(scopes).filter(
+          (one) => typeof one === 'string' && /^(?:\*|all|admin|root|full[_-]?access|.*:\*)$/i.test(one),
+        )
         return wide.length === 0 ? pass('no scope for everything') : fail(wide.join(', '))
       },
     ),

@@ -1,6 +1,6 @@
 import type { Audit } from '../audit.ts'
 import { isLoopback } from '../exchange/address-guard.ts'
-import { headerOf, objectOf } from '../exchange/answer.ts'
+import { headerOf, objectOf, textsOf } from '../exchange/answer.ts'
 import { any, fix, references, rfc } from '../knowledge.ts'
 import { type Check, fail, notApplicable, type Outcome, type Probe, pass, warn } from '../probe.ts'
 
@@ -80,7 +80,7 @@ export const serverMetadata: Check = {
       'The implicit flow is advertised',
       'medium',
       ({ response_types_supported: types }) => {
-        const bad = [types ?? []].flat().filter((type) => String(type).split(' ').includes('token'))
+        const bad = textsOf(types).filter((type) => type.split(' ').includes('token'))
         return bad.length === 0 ? pass('code alone') : fail(bad.join(', '))
       },
     ),
@@ -90,7 +90,7 @@ export const serverMetadata: Check = {
       'A grant type of the past is advertised',
       'medium',
       ({ grant_types_supported: types }) => {
-        const bad = [types ?? []].flat().filter((type) => type === 'password' || type === 'implicit')
+        const bad = textsOf(types).filter((type) => type === 'password' || type === 'implicit')
         return bad.length === 0 ? pass('none') : fail(bad.join(', '))
       },
     ),
@@ -168,10 +168,10 @@ export const serverMetadata: Check = {
           client_id: 'sallyport-audit',
         }
         const answer = await audit.logins.postForm('token', fields, client)
-        const error = objectOf(answer)?.['error']
+        const [error] = textsOf(objectOf(answer)?.['error'])
         if (error === 'invalid_grant' || answer.status === 200)
-          return fail(`answered with ${answer.status} ${String(error ?? 'a token')}`)
-        return pass(`${answer.status} ${String(error ?? '')}`)
+          return fail(`answered with ${answer.status} ${error ?? 'a token'}`)
+        return pass(`${answer.status} ${error ?? ''}`)
       },
     },
   ],

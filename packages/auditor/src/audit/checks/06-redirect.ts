@@ -171,6 +171,7 @@ export const redirect: Check = {
         const tokens = tokensOf(await audit.logins.redeem(code), code.client)
         if (tokens === null) return inconclusive('the code did not work at all')
         if (tokensOf(await audit.logins.redeem(code), code.client) !== null) return notApplicable('it works twice')
+        if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
         if (!(await audit.opens(tokens.accessToken))) return pass('the access token is dead')
         if (tokens.refreshToken === null) return warn('the access token lives until it ends')
         const isRefreshed = tokensOf(await audit.logins.refresh(tokens), code.client) !== null

@@ -81,7 +81,8 @@ export const transport: Check = {
           for (const era of audit.eras) {
             const url = `${audit.target.url}${audit.target.url.includes('?') ? '&' : '?'}${name}=${encodeURIComponent(token)}`
             const request = era === 'modern' ? { method: 'tools/list' } : { method: 'initialize', params: INITIALIZE }
-            if (hasResult(await audit.ask(mcpAsk(url, era, request)))) return fail(name)
+            const isOpen = hasResult(await audit.ask(mcpAsk(audit.target.url, era, request)))
+            if (!isOpen && hasResult(await audit.ask(mcpAsk(url, era, request)))) return fail(name)
           }
         return pass('refused')
       },
@@ -113,7 +114,8 @@ export const transport: Check = {
       async (audit, token) => {
         const sessionId = audit.eras.includes('legacy') ? await audit.sessionOf(token) : null
         if (sessionId === null) return notApplicable('there are no sessions')
-        return hasResult(await audit.call('legacy', { method: 'tools/list', sessionId }))
+        const isOpen = hasResult(await audit.call('legacy', { method: 'tools/list' }))
+        return !isOpen && hasResult(await audit.call('legacy', { method: 'tools/list', sessionId }))
           ? fail('answered with a result')
           : pass('refused')
       },
@@ -125,6 +127,7 @@ export const transport: Check = {
       severity: 'high',
       need: 'two logins',
       run: async (audit) => {
+        if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
         const [first, second] = [await audit.logins.full(0), await audit.logins.full(1)]
         const sessionId = audit.eras.includes('legacy') ? await audit.sessionOf(first.accessToken) : null
         if (sessionId === null) return notApplicable('there are no sessions')
@@ -196,6 +199,7 @@ export const transport: Check = {
         const { code } = await audit.logins.authorize(0)
         if (code === null) return inconclusive('no code was given')
         const answer = await audit.logins.redeem(code)
+        if (answer.status !== 200) return inconclusive(answer.failure ?? `${answer.status}`)
         return /\bno-store\b/i.test(headerOf(answer, 'cache-control') ?? '')
           ? pass('no-store')
           : fail('no Cache-Control: no-store')
@@ -208,7 +212,7 @@ export const transport: Check = {
       'medium',
       async (audit, token) => {
         for (const answer of await provoke(audit, token)) {
-          const leak = LEAKS.exec(answer.text)?.[0]
+          const leak = LEAKS.exec(answer.text.replaceAll('\\n', '\n'))?.[0]
           if (leak !== undefined) return fail(leak.trim().slice(0, 120))
           if (answer.text.includes(token)) return fail('the token comes back')
         }
@@ -222,7 +226,7 @@ export const transport: Check = {
       severity: 'low',
       isLast: true,
       run: async (audit) => {
-        if (!audit.target.demandsToken) return notApplicable('the server asks for no token')
+        if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
         const era = audit.eras[0] ?? 'modern'
         for (let count = 0; count < BAD_TOKENS; count += 1) {
           const answer = await audit.call(era, {

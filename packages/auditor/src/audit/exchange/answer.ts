@@ -29,11 +29,15 @@ export function messagesOf(answer: Answer): Record<string, unknown>[] {
   return texts.flatMap((text) => {
     try {
       const value: unknown = JSON.parse(text)
-      return [value].flat().filter((one): one is Record<string, unknown> => typeof one === 'object' && one !== null)
+      return [value].flat().filter(isMessage)
     } catch {
       return []
     }
   })
+}
+
+function isMessage(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && (value as { jsonrpc?: unknown }).jsonrpc === '2.0'
 }
 
 /** Whether the server did what was asked: 2xx with a `result`. */
@@ -66,4 +70,9 @@ export function challengeOf(answer: Answer, scheme: string): ReadonlyMap<string,
     return new Map(parameters.map(([, key = '', quoted, token]) => [key.toLowerCase(), quoted ?? token ?? '']))
   }
   return null
+}
+
+/** The texts in a member of a document that should be a list of them. */
+export function textsOf(value: unknown): string[] {
+  return [value].flat(1).filter((one): one is string => typeof one === 'string')
 }

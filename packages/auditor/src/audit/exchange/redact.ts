@@ -39,7 +39,7 @@ export function redactHeader(name: string, value: string): [string, string] {
       value.replace(/^(\S+)\s+(.+)$/s, (_, scheme: string, rest: string) => `${printable(scheme)} ${hashed(rest)}`),
     ]
   if (key === 'set-cookie' || key === 'cookie')
-    return [printable(name), value.replaceAll(/=([^;\s]+)/, (_, secret: string) => `=${hashed(secret)}`)]
+    return [printable(name), value.replaceAll(/=([^;\s]+)/g, (_, secret: string) => `=${hashed(secret)}`)]
   if (key === 'mcp-session-id') return [printable(name), hashed(value)]
   return [printable(name), redactText(value, false)]
 }

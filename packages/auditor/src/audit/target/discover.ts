@@ -51,7 +51,9 @@ export async function discover(recorder: Recorder, url: string): Promise<Target>
   const refusal =
     refused.find(({ answer }) => answer.status === 401 && challengeOf(answer, 'bearer') !== null)?.answer ??
     refused.find(({ answer }) => answer.status === 401)?.answer ??
-    refused.find(({ answer }) => messagesOf(answer).length === 0 || answer.status === 403)?.answer ??
+    (unauthenticated.some(({ answer }) => hasResult(answer))
+      ? undefined
+      : refused.find(({ answer }) => messagesOf(answer).length === 0 || answer.status === 403)?.answer) ??
     null
   const challengedMetadataUrl =
     refusal === null ? null : (challengeOf(refusal, 'bearer')?.get('resource_metadata') ?? null)

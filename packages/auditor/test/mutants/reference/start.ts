@@ -156,7 +156,7 @@ async function answer(
   const incoming = readIncoming(request)
   try {
     // Under another name this server is somebody else's: what a rebound name asks is not answered.
-    if (request.headers.host !== new URL(origin).host && !site.flawed('any-host') && !site.flawed('open-to-http-1-0')) {
+    if (request.headers.host !== new URL(origin).host && !site.flawed('any-host')) {
       writeReply(response, json(421, { error: 'misdirected request' }), fixed)
       return
     }

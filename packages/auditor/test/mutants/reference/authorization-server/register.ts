@@ -3,7 +3,7 @@ import type { Site } from '../site.ts'
 import { type Client, hash, newSecret } from '../state.ts'
 
 /** Registrations within one minute from all the world; an audit registers a dozen. */
-const PER_MINUTE_MAX = 35
+const PER_MINUTE_MAX = 25
 const REDIRECT_URIS_MAX = 5
 const NAME_LENGTH_MAX = 100
 
