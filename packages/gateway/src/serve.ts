@@ -1,6 +1,7 @@
 import { createAuditTrail } from '#audit/create-trail.ts'
 import { createClientRegistry } from '#authorization-server/clients/create-registry.ts'
 import { createAuthorizationServer } from '#authorization-server/create.ts'
+import { admitExternal } from '#authorization-server/external/admit-external.ts'
 import { createLoginChecks } from '#authorization-server/login/provider/login-checks.ts'
 import { createOpenProvider } from '#authorization-server/login/provider/open-provider.ts'
 import { createPages } from '#authorization-server/pages/routes.ts'
@@ -23,12 +24,16 @@ import { createRouter } from '#http/router.ts'
 import { createAccessTokenVerifier } from '#identity/access-tokens.ts'
 import { createApiKeyVerifier } from '#identity/api-keys.ts'
 import { chooseVerifier } from '#identity/choose-verifier.ts'
+import { chooseByServer } from '#identity/external/choose-by-server.ts'
+import { createExternalVerifier } from '#identity/external/external-tokens.ts'
+import { createIssuerKeys } from '#identity/issuer-keys.ts'
 import { createMemberships } from '#identity/memberships.ts'
 import { startRevocations } from '#identity/revocations.ts'
 import { createProofNonces, DPOP_NONCES } from '#identity/sender/proof-nonces.ts'
 import { createSenderCheck } from '#identity/sender/sender-check.ts'
 import { withServices } from '#identity/service-memberships.ts'
 import { loadSigningKeys } from '#keys/signing-keys.ts'
+import { fetchDocument } from '#net/fetch-document.ts'
 import { openAuditLog } from './serve/audit-log.ts'
 import { startCheckingLogins } from './serve/check-logins.ts'
 import { Closers } from './serve/closers.ts'
@@ -176,7 +181,15 @@ async function assemble(options: GatewayOptions, closers: Closers): Promise<Gate
   closers.add('last uses of API keys', { close: () => keyUses.stop() })
   const apiKeys = createApiKeyVerifier({ store, revocations, tokens: verifier, clock, uses: keyUses })
 
-  const doors = chooseVerifier(verifier, apiKeys)
+  const issuerKeys = createIssuerKeys(fetchDocument, clock)
+  const external = createExternalVerifier({
+    snapshots,
+    keys: issuerKeys,
+    admit: (claims, place) => admitExternal(claims, place, { snapshots, store, audit, clock, random }),
+    tokens: verifier,
+    clock,
+  })
+  const doors = chooseByServer(snapshots, chooseVerifier(verifier, apiKeys), external)
 
   const senders = createSenderCheck({
     usedProofs: store.usedProofs,

@@ -9,6 +9,7 @@ import { describeIssue } from './describe-issue.ts'
 import { effectiveGateway, type FixedAtStart } from './effective.ts'
 import type { ConfigurationProblem } from './problem.ts'
 import { resolveClients } from './resolve-clients.ts'
+import { resolveExternalIssuers } from './resolve-external-issuers.ts'
 import { resolveIntrospection } from './resolve-introspection.ts'
 import { resolveMutualTls } from './resolve-mutual-tls.ts'
 import { resolveProviders } from './resolve-providers.ts'
@@ -80,6 +81,7 @@ async function complete(
   }
   const clients = await resolveClients(configuration, resolving)
   const identityProviders = await resolveProviders(configuration, resolving)
+  const externalIssuers = await resolveExternalIssuers(configuration, resolving)
   const introspection = await resolveIntrospection(configuration, effective.gateway.publicUrl, resolving)
   const tls = await resolveTls(configuration.gateway, resolving)
   const mutualTls = await resolveMutualTls(configuration.gateway, effective.gateway.publicUrl, resolving)
@@ -101,6 +103,7 @@ async function complete(
       effective.gateway,
       upstreams,
       { clients, introspection, identityProviders },
+      externalIssuers,
       mutualTls,
       version,
     ),

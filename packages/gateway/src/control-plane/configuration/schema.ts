@@ -623,10 +623,80 @@ const server = z
     senderConstraint: senderRule(
       'How tokens of this server have to be bound. Absent: as `senderConstraint.require` says.',
     ).optional(),
+    authorization: z
+      .strictObject({
+        issuer: text('A name of `externalIssuers`.'),
+        audience: text(
+          '`aud` of its tokens for this server, exactly. Absent: the resource identifier, as it should be.',
+        ).optional(),
+      })
+      .optional()
+      .describe(
+        'Whose tokens open it: an authorization server elsewhere, and then no token or API key of the gateway does. Absent: those of the gateway.',
+      ),
     limits: limits.prefault({}),
   })
   .describe('One MCP server behind the gateway: exactly one of `stdio` and `http`.')
   .meta({ oneOf: [{ required: ['stdio'] }, { required: ['http'] }] })
+
+const externalIssuer = z
+  .strictObject({
+    issuer: text('`iss` of its tokens, byte for byte. https, unless `network` is `loopback`.'),
+    network: z
+      .enum(['public', 'private', 'loopback'])
+      .default('public')
+      .describe('Which addresses its hosts may resolve to.'),
+    jwksUri: text('Where its keys are: tokens are JWTs, judged by their signature.').optional(),
+    introspection: z
+      .strictObject({
+        endpoint: text('Its introspection endpoint (RFC 7662).'),
+        clientId: text('Who the gateway is there.'),
+        secret: text('Its secret there as one reference, `${file:path}` or `${env:NAME}`.'),
+      })
+      .optional()
+      .describe('Tokens are shown to the issuer, which says what they are good for. An answer counts for ten seconds.'),
+    tokenTypes: z
+      .array(z.enum(['at+jwt', 'jwt', 'none']))
+      .min(1)
+      .default(['at+jwt'])
+      .describe(
+        '`typ` of its access tokens. `jwt` and `none` (without one) only for issuers that do not do better: ID tokens look like that.',
+      ),
+    lifetimeSecondsMax: whole(60, 86_400, 3_600, 'Tokens that live longer are refused.'),
+    clientClaims: z
+      .array(text('A claim.'))
+      .min(1)
+      .max(5)
+      .default(['client_id', 'azp', 'appid'])
+      .describe('Which claim names the client; the first that is there.'),
+    scopeClaim: text('Which claim holds the scopes, as one string or as a list.').default('scope'),
+    scopes: z
+      .record(text('A value.'), toolClasses('What it gives.'))
+      .refine((scopes) => Object.keys(scopes).length > 0, 'at least one value')
+      .describe('What each of its scopes gives at the server that the token is for. Others give nothing.'),
+    accounts: z
+      .enum(['linked', 'opened'])
+      .default('linked')
+      .describe(
+        '`linked`: only people with an account here (`sallyport user link`). `opened`: everybody with a token for a server here gets one.',
+      ),
+    roles: z
+      .strictObject({
+        claim: text('Claim of the token that holds names, such as `groups` or `roles`.').default('groups'),
+        map: z
+          .record(text('A value of the claim.'), z.array(z.string().regex(ROLE_NAME_PATTERN)).max(ROLES_MAX))
+          .default({})
+          .describe('Roles by value of the claim. Values that are not here give none.'),
+        always: z
+          .array(z.string().regex(ROLE_NAME_PATTERN))
+          .max(ROLES_MAX)
+          .default([])
+          .describe('Roles of everybody with a token.'),
+      })
+      .optional()
+      .describe('What its word makes of a person with each new token. Absent: roles are given here.'),
+  })
+  .describe('An authorization server elsewhere whose tokens open servers here.')
 
 export const configurationSchema = z
   .strictObject({
@@ -654,6 +724,11 @@ export const configurationSchema = z
       .refine((issuers) => Object.keys(issuers).length <= LIST_MAX, `at most ${LIST_MAX} issuers`)
       .default({})
       .describe('Whose assertions are exchanged for tokens, by a name of your choice.'),
+    externalIssuers: z
+      .record(z.string().regex(SERVER_ID_PATTERN), externalIssuer)
+      .refine((issuers) => Object.keys(issuers).length <= LIST_MAX, `at most ${LIST_MAX} issuers`)
+      .default({})
+      .describe('Authorization servers elsewhere whose tokens open servers here directly, by a name of your choice.'),
     lifetimes: lifetimes.prefault({}),
     signingKeys: signingKeys.prefault({}),
     senderConstraint: senderConstraint.prefault({}),
