@@ -12,6 +12,8 @@ import { SCHEMA_PATTERN } from '#store/ports/settings.ts'
  */
 
 const SERVERS_MAX = 500
+/** Each is a whole gateway but for the listener, so each costs memory (docs/guides/tenants.md). */
+const TENANTS_MAX = 32
 const CLIENTS_MAX = 200
 const ROLES_MAX = 100
 const LIST_MAX = 100
@@ -628,50 +630,71 @@ const server = z
   .describe('One MCP server behind the gateway: exactly one of `stdio` and `http`.')
   .meta({ oneOf: [{ required: ['stdio'] }, { required: ['http'] }] })
 
-export const configurationSchema = z
+const tenant = z
   .strictObject({
-    version: z.literal(1).describe('Version of this format.'),
-    gateway: gateway.prefault({}),
-    registration: registration.prefault({}),
-    clients: z
-      .record(z.string().regex(CLIENT_ID_PATTERN), client)
-      .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} clients`)
-      .default({})
-      .describe('Clients that you know, by client id. They need no registration and no approval.'),
-    login: login.prefault({}),
-    identityProviders: z
-      .record(z.string().regex(SERVER_ID_PATTERN), identityProvider)
-      .refine((providers) => Object.keys(providers).length <= LIST_MAX, `at most ${LIST_MAX} providers`)
-      .default({})
-      .describe('Identity providers at which people may log in, by a name of your choice.'),
-    introspection: z
-      .record(z.string().regex(CLIENT_ID_PATTERN), introspectionClient)
-      .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} resource servers`)
-      .default({})
-      .describe('Resource servers that may ask about tokens (RFC 7662), by the id that they authenticate with.'),
-    trustedIssuers: z
-      .record(z.string().regex(SERVER_ID_PATTERN), trustedIssuer)
-      .refine((issuers) => Object.keys(issuers).length <= LIST_MAX, `at most ${LIST_MAX} issuers`)
-      .default({})
-      .describe('Whose assertions are exchanged for tokens, by a name of your choice.'),
-    lifetimes: lifetimes.prefault({}),
-    signingKeys: signingKeys.prefault({}),
-    senderConstraint: senderConstraint.prefault({}),
-    store: store.prefault({}),
-    roles: z
-      .record(z.string().regex(ROLE_NAME_PATTERN), role)
-      .refine((roles) => Object.keys(roles).length <= ROLES_MAX, `at most ${ROLES_MAX} roles`)
-      .optional()
-      .describe(
-        'Roles by name. Absent: `operator`, `user`, `auditor` and `approver` as documented; given, they replace those.',
-      ),
-    servers: z
-      .record(z.string().regex(SERVER_ID_PATTERN), server)
-      .refine((servers) => Object.keys(servers).length <= SERVERS_MAX, `at most ${SERVERS_MAX} servers`)
-      .default({})
-      .describe('MCP servers by id. The id is part of the resource identifier and of every scope: choose it for good.'),
+    file: text('Its configuration: a file like this one without `gateway`, `store` and `tenants`. Relative to this file.'),
   })
-  .meta({ title: 'sallyport.yaml' })
+  .describe('One tenant.')
+
+/** What a tenant has of its own. */
+const ownSections = {
+  version: z.literal(1).describe('Version of this format.'),
+  registration: registration.prefault({}),
+  clients: z
+    .record(z.string().regex(CLIENT_ID_PATTERN), client)
+    .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} clients`)
+    .default({})
+    .describe('Clients that you know, by client id. They need no registration and no approval.'),
+  login: login.prefault({}),
+  identityProviders: z
+    .record(z.string().regex(SERVER_ID_PATTERN), identityProvider)
+    .refine((providers) => Object.keys(providers).length <= LIST_MAX, `at most ${LIST_MAX} providers`)
+    .default({})
+    .describe('Identity providers at which people may log in, by a name of your choice.'),
+  introspection: z
+    .record(z.string().regex(CLIENT_ID_PATTERN), introspectionClient)
+    .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} resource servers`)
+    .default({})
+    .describe('Resource servers that may ask about tokens (RFC 7662), by the id that they authenticate with.'),
+  trustedIssuers: z
+    .record(z.string().regex(SERVER_ID_PATTERN), trustedIssuer)
+    .refine((issuers) => Object.keys(issuers).length <= LIST_MAX, `at most ${LIST_MAX} issuers`)
+    .default({})
+    .describe('Whose assertions are exchanged for tokens, by a name of your choice.'),
+  lifetimes: lifetimes.prefault({}),
+  signingKeys: signingKeys.prefault({}),
+  senderConstraint: senderConstraint.prefault({}),
+  roles: z
+    .record(z.string().regex(ROLE_NAME_PATTERN), role)
+    .refine((roles) => Object.keys(roles).length <= ROLES_MAX, `at most ${ROLES_MAX} roles`)
+    .optional()
+    .describe(
+      'Roles by name. Absent: `operator`, `user`, `auditor` and `approver` as documented; given, they replace those.',
+    ),
+  servers: z
+    .record(z.string().regex(SERVER_ID_PATTERN), server)
+    .refine((servers) => Object.keys(servers).length <= SERVERS_MAX, `at most ${SERVERS_MAX} servers`)
+    .default({})
+    .describe('MCP servers by id. The id is part of the resource identifier and of every scope: choose it for good.'),
+}
+
+/** What all tenants share, so that it stands in the gateway's own file. */
+const gatewaySections = {
+  gateway: gateway.prefault({}),
+  store: store.prefault({}),
+  tenants: z
+    .record(z.string().regex(SERVER_ID_PATTERN), tenant)
+    .refine((tenants) => Object.keys(tenants).length <= TENANTS_MAX, `at most ${TENANTS_MAX} tenants`)
+    .default({})
+    .describe('Tenants by name: each is its own issuer, `publicUrl/t/NAME`, with its own people, clients, servers, keys and log.'),
+}
+
+export const GATEWAY_SECTIONS: readonly string[] = Object.keys(gatewaySections)
+
+/** The shape of a tenant's file. */
+export const tenantSchema = z.strictObject(ownSections)
+
+export const configurationSchema = z.strictObject({ ...ownSections, ...gatewaySections })  .meta({ title: 'sallyport.yaml' })
 
 /** A whole configuration, defaults filled in. */
 export type Configuration = z.output<typeof configurationSchema>
