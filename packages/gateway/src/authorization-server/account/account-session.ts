@@ -24,11 +24,17 @@ export function openAccountSession(
   const kept: Kept = { subject, until: clock.nowSeconds() + SECONDS, password: digestOf(passwordHash) }
   const sealed = sealer.seal(Buffer.from(JSON.stringify(kept)), placeOf(snapshots.current().tenant))
   const value = Buffer.from(sealed).toString('base64url')
-  exchange.response.appendHeader('set-cookie', `${cookieName(COOKIE, exchange.tenant)}=${value}; Path=/; Secure; HttpOnly; SameSite=Strict`)
+  exchange.response.appendHeader(
+    'set-cookie',
+    `${cookieName(COOKIE, exchange.tenant)}=${value}; Path=/; Secure; HttpOnly; SameSite=Strict`,
+  )
 }
 
 export function closeAccountSession(exchange: HttpExchange): void {
-  exchange.response.appendHeader('set-cookie', `${cookieName(COOKIE, exchange.tenant)}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`)
+  exchange.response.appendHeader(
+    'set-cookie',
+    `${cookieName(COOKIE, exchange.tenant)}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`,
+  )
 }
 
 /** The account that logged in here minutes ago, if it is active and has the password it had then. */

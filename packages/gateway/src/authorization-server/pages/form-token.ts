@@ -36,7 +36,10 @@ export function createFormTokens(deps: {
       let browser = browserOf(exchange)
       if (browser === null) {
         browser = randomToken(random)
-        exchange.response.appendHeader('set-cookie', `${cookieName(COOKIE, exchange.tenant)}=${browser}; Path=/; Secure; HttpOnly; SameSite=Lax`)
+        exchange.response.appendHeader(
+          'set-cookie',
+          `${cookieName(COOKIE, exchange.tenant)}=${browser}; Path=/; Secure; HttpOnly; SameSite=Lax`,
+        )
       }
       const payload = Buffer.alloc(EXPIRY_BYTES + 32)
       payload.writeBigUInt64BE(BigInt(clock.nowSeconds() + TOKEN_SECONDS))

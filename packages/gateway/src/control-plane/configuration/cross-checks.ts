@@ -29,7 +29,11 @@ export function crossCheck(configuration: Configuration, effective: EffectiveGat
 }
 
 /** The part that is one issuer's own: the gateway's, or a tenant's. */
-export function crossCheckSections(configuration: Configuration, effective: EffectiveGateway, source: Source): Findings {
+export function crossCheckSections(
+  configuration: Configuration,
+  effective: EffectiveGateway,
+  source: Source,
+): Findings {
   const problems: ConfigurationProblem[] = []
   const warnings: ConfigurationProblem[] = []
   const into = collect(problems, warnings, source)

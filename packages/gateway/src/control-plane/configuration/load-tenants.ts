@@ -11,8 +11,8 @@ import { describeIssue } from './describe-issue.ts'
 import type { EffectiveGateway } from './effective.ts'
 import type { LoadedConfiguration } from './load.ts'
 import { type ConfigurationProblem, inFileOrder } from './problem.ts'
-import type { Resolving } from './resolve-server.ts'
 import { resolveSections } from './resolve-sections.ts'
+import type { Resolving } from './resolve-server.ts'
 import { type Configuration, GATEWAY_SECTIONS, tenantSchema } from './schema.ts'
 import { readSource, type Source } from './source.ts'
 
@@ -65,8 +65,7 @@ async function loadTenant(name: string, file: string, shared: SharedByTenants, a
   const misplaced = misplacedSections(source)
   if (misplaced.length > 0) return refused(misplaced)
   const parsed = tenantSchema.safeParse(source.value)
-  if (!parsed.success)
-    return refused(inFileOrder(parsed.error.issues.flatMap((issue) => describeIssue(issue, source))))
+  if (!parsed.success) return refused(inFileOrder(parsed.error.issues.flatMap((issue) => describeIssue(issue, source))))
   const { gateway, store } = shared.configuration
   const configuration: Configuration = { ...parsed.data, gateway, store, tenants: {} }
   const issuer = tenantIssuer(shared.effective.publicUrl, name)

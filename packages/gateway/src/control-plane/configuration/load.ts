@@ -88,8 +88,7 @@ async function complete(
   const all = { ...shared, store, configuration, effective: effective.gateway, mutualTls }
   resolving.warnings.splice(0, resolving.warnings.length, ...inFileOrder(resolving.warnings))
   const { tenants, problems } = await loadTenants(all, resolving)
-  if (resolving.problems.length + problems.length > 0)
-    return refused([...inFileOrder(resolving.problems), ...problems])
+  if (resolving.problems.length + problems.length > 0) return refused([...inFileOrder(resolving.problems), ...problems])
   const placeInForce = options.fixed?.storePlace ?? describeStore(store)
   if (placeInForce !== describeStore(store)) {
     const changed = source.problem(

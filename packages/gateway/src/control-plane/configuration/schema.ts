@@ -632,7 +632,9 @@ const server = z
 
 const tenant = z
   .strictObject({
-    file: text('Its configuration: a file like this one without `gateway`, `store` and `tenants`. Relative to this file.'),
+    file: text(
+      'Its configuration: a file like this one without `gateway`, `store` and `tenants`. Relative to this file.',
+    ),
   })
   .describe('One tenant.')
 
@@ -686,7 +688,9 @@ const gatewaySections = {
     .record(z.string().regex(SERVER_ID_PATTERN), tenant)
     .refine((tenants) => Object.keys(tenants).length <= TENANTS_MAX, `at most ${TENANTS_MAX} tenants`)
     .default({})
-    .describe('Tenants by name: each is its own issuer, `publicUrl/t/NAME`, with its own people, clients, servers, keys and log.'),
+    .describe(
+      'Tenants by name: each is its own issuer, `publicUrl/t/NAME`, with its own people, clients, servers, keys and log.',
+    ),
 }
 
 export const GATEWAY_SECTIONS: readonly string[] = Object.keys(gatewaySections)
@@ -694,7 +698,9 @@ export const GATEWAY_SECTIONS: readonly string[] = Object.keys(gatewaySections)
 /** The shape of a tenant's file. */
 export const tenantSchema = z.strictObject(ownSections)
 
-export const configurationSchema = z.strictObject({ ...ownSections, ...gatewaySections })  .meta({ title: 'sallyport.yaml' })
+export const configurationSchema = z
+  .strictObject({ ...ownSections, ...gatewaySections })
+  .meta({ title: 'sallyport.yaml' })
 
 /** A whole configuration, defaults filled in. */
 export type Configuration = z.output<typeof configurationSchema>

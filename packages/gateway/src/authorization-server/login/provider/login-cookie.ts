@@ -12,7 +12,10 @@ const PATTERN = /^[A-Za-z0-9_-]{43}$/
  */
 export function setLoginCookie(exchange: HttpExchange, random: Random): string {
   const secret = loginCookieOf(exchange) ?? randomToken(random)
-  exchange.response.appendHeader('set-cookie', `${cookieName(COOKIE, exchange.tenant)}=${secret}; Path=/; Secure; HttpOnly; SameSite=Lax`)
+  exchange.response.appendHeader(
+    'set-cookie',
+    `${cookieName(COOKIE, exchange.tenant)}=${secret}; Path=/; Secure; HttpOnly; SameSite=Lax`,
+  )
   return secret
 }
 
