@@ -16,6 +16,7 @@ const NAMES: Readonly<Record<string, string>> = {
   identityProviders: '<name>',
   workloads: '<name>',
   claims: '<claim>',
+  tenants: '<name>',
 }
 
 /** Every key with its schema. */

@@ -96,10 +96,16 @@ async function loadTenant(name: string, file: string, shared: SharedByTenants, a
 }
 
 /** Told first: otherwise they would only be unknown keys. */
-function misplacedSections({ value, problem }: Source): ConfigurationProblem[] {
+function misplacedSections(source: Source): ConfigurationProblem[] {
+  const { value } = source
   if (typeof value !== 'object' || value === null) return []
   return GATEWAY_SECTIONS.filter((section) => Object.hasOwn(value, section)).map((section) =>
-    problem([section], 'This is not a tenant’s: all tenants share it.', 'Write it in the gateway’s own file.', 'key'),
+    source.problem(
+      [section],
+      'This is not a tenant’s: all tenants share it.',
+      'Write it in the gateway’s own file.',
+      'key',
+    ),
   )
 }
 

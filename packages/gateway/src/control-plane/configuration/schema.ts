@@ -638,9 +638,10 @@ const tenant = z
   })
   .describe('One tenant.')
 
+const version = z.literal(1).describe('Version of this format.')
+
 /** What a tenant has of its own. */
 const ownSections = {
-  version: z.literal(1).describe('Version of this format.'),
   registration: registration.prefault({}),
   clients: z
     .record(z.string().regex(CLIENT_ID_PATTERN), client)
@@ -696,7 +697,7 @@ const gatewaySections = {
 export const GATEWAY_SECTIONS: readonly string[] = Object.keys(gatewaySections)
 
 /** The shape of a tenant's file. */
-export const tenantSchema = z.strictObject(ownSections)
+export const tenantSchema = z.strictObject({ version, ...ownSections })
 
 export const configurationSchema = z
   .strictObject({ ...ownSections, ...gatewaySections })
