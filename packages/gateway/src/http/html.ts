@@ -90,7 +90,7 @@ export function attributes(list: Readonly<Record<string, string | number | boole
  * Throws for everything else (other origins, `javascript:`, credentials), so that no page can be made to point elsewhere.
  */
 export function safeUrl(url: string, issuer: string): SafeUrl {
-  const isPath = url.startsWith('/') && !url.startsWith('//')
+  const isPath = /^\/(?![/\\])/.test(url)
   const parsed = isPath ? URL.parse(`${issuer}${url}`) : URL.parse(url, issuer)
   const isOurs =
     parsed !== null &&
@@ -99,7 +99,7 @@ export function safeUrl(url: string, issuer: string): SafeUrl {
     parsed.pathname.startsWith(`${pathOf(issuer)}/`) &&
     parsed.username === '' &&
     parsed.password === ''
-  if (!isOurs) throw new TypeError('a page may only point to its own issuer')
+  if (!isOurs) throw new TypeError('a page may only point to its own origin, and there to its own issuer')
   return new CheckedUrl(parsed.href)
 }
 

@@ -700,7 +700,7 @@ export const GATEWAY_SECTIONS: readonly string[] = Object.keys(gatewaySections)
 export const tenantSchema = z.strictObject({ version, ...ownSections })
 
 export const configurationSchema = z
-  .strictObject({ ...ownSections, ...gatewaySections })
+  .strictObject({ version, ...gatewaySections, ...ownSections })
   .meta({ title: 'sallyport.yaml' })
 
 /** A whole configuration, defaults filled in. */
