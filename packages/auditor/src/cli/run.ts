@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { auditCommand } from './commands/audit.ts'
 import { inventoryCommand } from './commands/inventory.ts'
 import { CliFailure, EXIT, type ExitCode } from './exit-codes.ts'
 import { printable } from './printable.ts'
@@ -41,7 +42,7 @@ export async function runCli(argv: readonly string[], env: Environment, io: CliI
 export function createProgram(world: CommandWorld): Command {
   const { io } = world
   const program = new Command('sallyport-audit')
-    .description('Finds the MCP servers that clients on a machine are set up for, and what is wrong with them.')
+    .description('Audits the OAuth of an MCP server, and finds the servers that clients on a machine are set up for.')
     .version(versionOfPackage(), '--version', 'print the version')
     .exitOverride()
     .showHelpAfterError('Run with --help for the options and examples.')
@@ -53,6 +54,7 @@ export function createProgram(world: CommandWorld): Command {
       'after',
       '\nExit codes: 0 nothing found, 1 findings, 2 not understood, 3 target out of reach, 4 inconclusive.',
     )
+  auditCommand(program.command('audit', { isDefault: true }), world)
   inventoryCommand(program.command('inventory'), world)
   return program
 }

@@ -10,15 +10,16 @@ import { pageHeaders } from '#http/page-headers.ts'
 import { sendEmpty, sendHtml, sendJson } from '#http/respond.ts'
 import type { AccessTokenVerifier } from '#identity/access-tokens.ts'
 import { createFailureBudget } from '#identity/failure-budget.ts'
+import { createIssuerKeys, type IssuerKeys } from '#identity/issuer-keys.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import type { SigningKeys } from '#keys/signing-keys.ts'
 import { addressGroup } from '#net/addresses.ts'
 import { fetchDocument } from '#net/fetch-document.ts'
+import { issuesHere } from '#policy/admin-api.ts'
 import type { Store } from '#store/ports/store.ts'
 import { admitWorkload } from './assertions/admit-workload.ts'
 import { refuseAssertion } from './assertions/refuse-assertion.ts'
 import { authorizeParameters, deviceParameters, pushedParameters } from './authorize-parameters.ts'
-import { createIssuerKeys, type IssuerKeys } from './clients/issuer-keys.ts'
 import type { ClientRegistry } from './clients/registry.ts'
 import { startCollector } from './collect-expired.ts'
 import { deviceRoutes } from './device/device-endpoint.ts'
@@ -281,7 +282,8 @@ function metadataRoutes(snapshots: SnapshotSource): Route[] {
     (document: (snapshot: Snapshot) => Record<string, unknown>): Route['handler'] =>
     async ({ response, requestId }, { server }) => {
       const snapshot = snapshots.current()
-      const isKnown = server === undefined || [...snapshot.servers.keys()].some((id) => id === server)
+      const isKnown =
+        server === undefined || [...snapshot.servers.values()].some((known) => known.id === server && issuesHere(known))
       if (isKnown) sendJson(response, 200, document(snapshot), METADATA_CACHE)
       else sendJson(response, 404, { error: 'not_found', error_description: `No such server (request ${requestId})` })
     }

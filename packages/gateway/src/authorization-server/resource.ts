@@ -1,5 +1,5 @@
 import type { ProtectedResource, ServerEntry, Snapshot } from '#core/snapshot.ts'
-import { findProtectedResource } from '#policy/admin-api.ts'
+import { findProtectedResource, issuesHere } from '#policy/admin-api.ts'
 import { parseScope } from '#policy/scopes.ts'
 
 /**
@@ -27,8 +27,8 @@ export function serverOfScopes(scopes: readonly string[], snapshot: Snapshot): S
   for (const text of scopes) {
     const scope = parseScope(text)
     const server = scope === null ? undefined : snapshot.servers.get(scope.server)
-    if (server !== undefined) named.add(server)
+    if (server !== undefined && issuesHere(server)) named.add(server)
   }
-  const candidates = named.size > 0 ? [...named] : [...snapshot.servers.values()]
+  const candidates = named.size > 0 ? [...named] : [...snapshot.servers.values()].filter(issuesHere)
   return candidates.length === 1 ? (candidates[0] ?? null) : null
 }

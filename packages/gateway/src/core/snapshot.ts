@@ -266,7 +266,33 @@ export interface ProtectedResource {
   readonly tokenAlgorithm?: TokenAlgorithm
 }
 
+/**
+ * An authorization server elsewhere whose tokens open a server here directly. How long they live and when they end is its business: what it
+ * says is checked, and what it does not say cannot be made up for.
+ */
+export interface ExternalIssuer {
+  readonly name: string
+  /** `iss`, byte for byte; also what the protected resource's metadata names. */
+  readonly issuer: string
+  readonly network: 'public' | 'private' | 'loopback'
+  /** By whose word a token is good: its signature, or the issuer's answer (RFC 7662). */
+  readonly by:
+    | { readonly kind: 'keys'; readonly jwksUri: string }
+    | { readonly kind: 'introspection'; readonly endpoint: string; readonly clientId: string; readonly secret: Secret }
+  /** `typ` of its access tokens, lower case; `null` among them: a token without one. */
+  readonly tokenTypes: readonly (string | null)[]
+  /** Tokens that live longer are refused. */
+  readonly lifetimeSecondsMax: number
+  readonly claims: { readonly client: readonly string[]; readonly scope: string }
+  /** Classes that a value of its scope claim gives, at the server that the token is for. */
+  readonly scopes: ReadonlyMap<string, readonly ToolClass[]>
+  readonly opensAccounts: boolean
+  readonly roles: IdentityProvider['roles']
+}
+
 export interface ServerEntry extends ProtectedResource {
+  /** Absent or null: tokens are ours. */
+  readonly external?: { readonly issuer: ExternalIssuer; readonly audience: string } | null
   readonly upstream: UpstreamSpec
   readonly limits: ServerLimits
 }

@@ -5,6 +5,7 @@ import { sendJson } from '#http/respond.ts'
 import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { ADMIN_API_PATH, adminApi } from '#policy/admin-api.ts'
 import { baselineScopes } from '#policy/decide.ts'
+import { advertisedScopes } from '#policy/external-scopes.ts'
 import { senderRuleOf } from '#policy/sender-rules.ts'
 
 const PATH = '/.well-known/oauth-protected-resource'
@@ -65,10 +66,12 @@ export function protectedResourceMetadata(
   server: ProtectedResource,
   snapshot: Snapshot,
 ): ProtectedResourceMetadataWire {
+  const entry = snapshot.servers.get(server.id)
+  const external = entry?.external == null ? null : { server: entry, issuer: entry.external.issuer }
   return {
     resource: server.resource,
-    authorization_servers: [snapshot.publicUrl],
-    scopes_supported: baselineScopes(server),
+    authorization_servers: [external === null ? snapshot.publicUrl : external.issuer.issuer],
+    scopes_supported: external === null ? baselineScopes(server) : advertisedScopes(external.server),
     bearer_methods_supported: ['header'],
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     dpop_bound_access_tokens_required: senderRuleOf(server, snapshot) === 'dpop',

@@ -73,7 +73,7 @@ export function readClaims(
 const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/
 
 /** Undefined unless it names a key, a certificate or both, and nothing else. */
-function readConfirmation(cnf: unknown): Confirmation | undefined {
+export function readConfirmation(cnf: unknown): Confirmation | undefined {
   if (typeof cnf !== 'object' || cnf === null) return undefined
   const members = Object.entries(cnf)
   const isKnown = ([name, value]: [string, unknown]) =>

@@ -1,5 +1,5 @@
 import { asServerId, type ServerId } from '#core/ids.ts'
-import type { AdminRole, ProtectedResource, Snapshot } from '#core/snapshot.ts'
+import type { AdminRole, ProtectedResource, ServerEntry, Snapshot } from '#core/snapshot.ts'
 import type { ToolClass } from '#core/tool-classes.ts'
 
 /** The path of the admin API, and the last part of its resource identifier `P/api/v1`. */
@@ -38,9 +38,9 @@ export function isAdminApi(resource: ProtectedResource): boolean {
   return resource.id === ADMIN_API_ID
 }
 
-/** Everything that a token of ours can be for: the configured servers and the admin API. */
+/** Everything that a token of ours can be for: the configured servers, but for those that others issue tokens for, and the admin API. */
 export function protectedResources(snapshot: Pick<Snapshot, 'publicUrl' | 'servers'>): readonly ProtectedResource[] {
-  return [...snapshot.servers.values(), adminApi(snapshot)]
+  return [...[...snapshot.servers.values()].filter(issuesHere), adminApi(snapshot)]
 }
 
 /** The one with exactly this identifier, or null. */
@@ -49,4 +49,9 @@ export function findProtectedResource(
   snapshot: Pick<Snapshot, 'publicUrl' | 'servers'>,
 ): ProtectedResource | null {
   return protectedResources(snapshot).find(({ resource }) => resource === identifier) ?? null
+}
+
+/** Whether tokens for this server are ours, and not of an authorization server elsewhere. */
+export function issuesHere({ external }: ServerEntry): boolean {
+  return external === undefined || external === null
 }

@@ -2,6 +2,7 @@ import { createAuditTrail } from '#audit/create-trail.ts'
 import type { AuditTrail } from '#audit/trail.ts'
 import { createClientRegistry } from '#authorization-server/clients/create-registry.ts'
 import { createAuthorizationServer } from '#authorization-server/create.ts'
+import { admitExternal } from '#authorization-server/external/admit-external.ts'
 import { createLoginChecks } from '#authorization-server/login/provider/login-checks.ts'
 import { createOpenProvider } from '#authorization-server/login/provider/open-provider.ts'
 import { createPages } from '#authorization-server/pages/routes.ts'
@@ -22,12 +23,16 @@ import { createRouter, type Router } from '#http/router.ts'
 import { createAccessTokenVerifier } from '#identity/access-tokens.ts'
 import { createApiKeyVerifier } from '#identity/api-keys.ts'
 import { chooseVerifier } from '#identity/choose-verifier.ts'
+import { chooseByServer } from '#identity/external/choose-by-server.ts'
+import { createExternalVerifier } from '#identity/external/external-tokens.ts'
+import { createIssuerKeys } from '#identity/issuer-keys.ts'
 import { createMemberships } from '#identity/memberships.ts'
 import { startRevocations } from '#identity/revocations.ts'
 import { createProofNonces, DPOP_NONCES } from '#identity/sender/proof-nonces.ts'
 import { createSenderCheck } from '#identity/sender/sender-check.ts'
 import { withServices } from '#identity/service-memberships.ts'
 import { loadSigningKeys } from '#keys/signing-keys.ts'
+import { fetchDocument } from '#net/fetch-document.ts'
 import { openAuditLog } from './audit-log.ts'
 import { startCheckingLogins } from './check-logins.ts'
 import type { Closers } from './closers.ts'
@@ -158,15 +163,24 @@ export async function assemble(options: AssemblyOptions, closers: Closers): Prom
   const verifier = createAccessTokenVerifier({
     keys,
     issuer: snapshot.publicUrl,
+    tenant,
     store,
     revocations,
     clock,
   })
   const keyUses = startNotingKeyUses(kept.apiKeys, tenant, clock, log)
   closers.add('last uses of API keys', { close: () => keyUses.stop() })
-  const apiKeys = createApiKeyVerifier({ store, revocations, tokens: verifier, clock, uses: keyUses })
+  const apiKeys = createApiKeyVerifier({ tenant, store, revocations, tokens: verifier, clock, uses: keyUses })
 
-  const doors = chooseVerifier(verifier, apiKeys)
+  const issuerKeys = createIssuerKeys(fetchDocument, clock)
+  const external = createExternalVerifier({
+    snapshots,
+    keys: issuerKeys,
+    admit: (claims, place) => admitExternal(claims, place, { snapshots, store, audit, clock, random }),
+    tokens: verifier,
+    clock,
+  })
+  const doors = chooseByServer(snapshots, chooseVerifier(verifier, apiKeys), external)
 
   const senders = createSenderCheck({
     usedProofs: store.usedProofs,

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
@@ -8,24 +8,10 @@ import type { Platform, Roots } from '#inventory/layout.ts'
 import { takeInventory } from '#inventory/take-inventory.ts'
 import type { SafeCall } from '#inventory/visit-server.ts'
 import type { Severity } from '#report/model.ts'
-import { toHtml } from '#report/to-html.ts'
-import { toJunit } from '#report/to-junit.ts'
-import { toMarkdown } from '#report/to-markdown.ts'
-import { toSarif } from '#report/to-sarif.ts'
-import { toTable } from '#report/to-table.ts'
-import { CliFailure, EXIT, type ExitCode } from '../exit-codes.ts'
-import { printableJson } from '../printable.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { versionOfPackage } from '../version.ts'
 import type { CommandWorld, Environment } from '../world.ts'
-
-const FORMATS = {
-  table: (report: InventoryReport) => toTable([report]),
-  json: (report: InventoryReport) => `${printableJson(report)}\n`,
-  sarif: (report: InventoryReport) => `${printableJson(toSarif([report]))}\n`,
-  junit: (report: InventoryReport) => toJunit([report]),
-  markdown: (report: InventoryReport) => toMarkdown([report]),
-  html: (report: InventoryReport) => toHtml([report]),
-} as const
+import { FORMATS, writeReport } from './formats.ts'
 
 interface Options {
   readonly home?: string
@@ -94,7 +80,7 @@ export function inventoryCommand(command: Command, world: CommandWorld): Command
       })
       const printed = FORMATS[options.format](report)
       if (options.output === undefined) io.stdout.write(printed)
-      else writeReport(resolve(io.cwd ?? '.', options.output), printed)
+      else writeReport(io.cwd ?? '.', options.output, printed)
       world.finish(exitCodeOf(report, options.failOn))
     })
 }
@@ -115,14 +101,6 @@ function rootsOf({ home, platform, project }: Options, env: Environment, cwd: st
     // Another home is looked at for itself; the machine's own folders are part of the picture only with one's own.
     system: home === undefined ? (here === 'windows' ? 'C:/' : '/') : resolve(cwd, home, '.no-machine-wide-folders'),
     environment: home === undefined ? env : {},
-  }
-}
-
-function writeReport(file: string, text: string): void {
-  try {
-    writeFileSync(file, text, { mode: 0o600 })
-  } catch (cause) {
-    throw new CliFailure(EXIT.usage, `The report can't be written to ${file}.`, { cause })
   }
 }
 

@@ -22,6 +22,7 @@ export interface Site {
   readonly resources: readonly Resource[]
   readonly keys: SigningKeys
   readonly state: State
+  nowMs(): number
   nowSeconds(): number
   /** Whether this server is wrong in this one way. */
   flawed(flaw: Flaw): boolean

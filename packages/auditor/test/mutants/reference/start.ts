@@ -37,6 +37,8 @@ export interface Reference extends AsyncDisposable {
   readonly issuer: string
   /** PEM of the authority that signed the server's certificate; null without TLS. */
   readonly authority: string | null
+  /** Moves its clock. */
+  advance(ms: number): void
   /** A confidential client that may introspect. */
   readonly confidential: { readonly clientId: string; readonly clientSecret: string; readonly redirectUri: string }
 }
@@ -45,6 +47,8 @@ export interface Reference extends AsyncDisposable {
 export async function startReference(options: ReferenceOptions = {}): Promise<Reference> {
   const { flaw, isTls = false, mcpPath = '/mcp', issuerPath = '', eras = ['modern', 'legacy'] } = options
   const certificate = isTls ? loopbackCertificate({ isExpired: flaw === 'certificate-expired' }) : null
+  let aheadMs = 0
+  const nowMs = () => Date.now() + aheadMs
   const front = await listen(certificate, flaw)
   const back = options.isSplit ? await listen(certificate, flaw) : null
   const origin = front.origin
@@ -57,7 +61,8 @@ export async function startReference(options: ReferenceOptions = {}): Promise<Re
     resources: [mcpPath, `/ledger${mcpPath}`].map((path) => ({ path, url: `${origin}${path}` })),
     keys: signingKeys(),
     state: emptyState(),
-    nowSeconds: () => Math.floor(Date.now() / 1000),
+    nowMs,
+    nowSeconds: () => Math.floor(nowMs() / 1000),
     flawed: (name) => name === flaw,
   }
   const authorizationServer = [
@@ -82,6 +87,9 @@ export async function startReference(options: ReferenceOptions = {}): Promise<Re
     issuer: site.issuer,
     authority: certificate?.authority ?? null,
     confidential: addConfidentialClient(site),
+    advance(ms) {
+      aheadMs += ms
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all([front.stop(), back?.stop()])
     },
@@ -148,7 +156,7 @@ async function answer(
   const incoming = readIncoming(request)
   try {
     // Under another name this server is somebody else's: what a rebound name asks is not answered.
-    if (request.headers.host !== new URL(origin).host && !site.flawed('any-host') && !site.flawed('open-to-http-1-0')) {
+    if (request.headers.host !== new URL(origin).host && !site.flawed('any-host')) {
       writeReply(response, json(421, { error: 'misdirected request' }), fixed)
       return
     }

@@ -29,6 +29,20 @@ export class Person {
     throw new Error('the pages led nowhere')
   }
 
+  /** Opens an authorization URL and clicks nothing: the authorization response if one comes by itself, else null. */
+  async watch(url: string): Promise<URL | null> {
+    const server = new URL(url).origin
+    let at = url
+    for (let step = 0; step < 12; step += 1) {
+      const { location } = (await this.#send(at)).headers
+      if (location === undefined) return null
+      const next = new URL(location, at)
+      if (next.origin !== server) return next
+      at = next.href
+    }
+    return null
+  }
+
   /** The page that an authorization URL shows, without an answer. */
   open(url: string): Promise<Answer> {
     return this.#send(url)

@@ -1,8 +1,8 @@
 import { ok, type Result, refused } from '#core/result.ts'
 import type { Snapshot, Workload } from '#core/snapshot.ts'
-import type { IssuerKeys } from '../clients/issuer-keys.ts'
+import type { IssuerKeys } from '#identity/issuer-keys.ts'
+import { type AssertionProblem, readAssertion, verifyAssertion } from '#identity/verify-assertion.ts'
 import { judgeWorkload } from './judge-workload.ts'
-import { type AssertionProblem, readAssertion, verifyAssertion } from './verify-assertion.ts'
 
 export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 /** draft-ietf-oauth-identity-assertion-authz-grant: an assertion about a person, which a client brings that has to prove who it is. */

@@ -1,6 +1,6 @@
 import { ok, type Result, refused } from '#core/result.ts'
+import type { AssertionClaims } from '#identity/verify-assertion.ts'
 import { judgeTimes } from './judge-times.ts'
-import type { AssertionClaims } from './verify-assertion.ts'
 
 const SUBJECT_CHARACTERS_MAX = 256
 const TOKEN_ID_CHARACTERS_MAX = 512

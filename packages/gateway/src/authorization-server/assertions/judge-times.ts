@@ -1,4 +1,4 @@
-import type { AssertionClaims } from './verify-assertion.ts'
+import type { AssertionClaims } from '#identity/verify-assertion.ts'
 
 /** Clocks of issuers may differ a little from ours. Never applied to `exp`. */
 const SKEW_SECONDS = 60

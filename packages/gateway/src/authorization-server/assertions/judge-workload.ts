@@ -1,7 +1,7 @@
 import { ok, type Result, refused } from '#core/result.ts'
 import type { TrustedIssuer, Workload } from '#core/snapshot.ts'
+import type { AssertionClaims } from '#identity/verify-assertion.ts'
 import { judgeTimes } from './judge-times.ts'
-import type { AssertionClaims } from './verify-assertion.ts'
 
 /** What a verified assertion of a workload says. */
 export interface WorkloadClaims {

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { StatementIssuer } from '#core/snapshot.ts'
-import type { IssuerKeys } from './issuer-keys.ts'
+import type { IssuerKeys } from '#identity/issuer-keys.ts'
 
 const STATEMENT_CHARACTERS_MAX = 16 * 1024
 /** RFC 8725 §3.1: asymmetric ones alone, so that no public key is ever taken for a secret. */

@@ -5,6 +5,7 @@ import { ok, type Result, refused } from '#core/result.ts'
 import type { ServerEntry, Snapshot } from '#core/snapshot.ts'
 import { newApiKeyText } from '#identity/api-key-text.ts'
 import { API_KEY_CLIENT_PREFIX, API_KEY_PRINCIPAL_SECONDS } from '#identity/api-keys.ts'
+import { issuesHere } from '#policy/admin-api.ts'
 import { scopesAllowed } from '#policy/decide.ts'
 import type { Account } from '#store/ports/accounts.ts'
 import type { StoredApiKey } from '#store/ports/api-keys.ts'
@@ -308,6 +309,8 @@ function bindTo(
 ): Result<ServerEntry, AdminError> {
   const entry = snapshot.servers.get(asServerId(server))
   if (entry === undefined) return refused(invalid('servers', `there is no server ${server}`))
+  if (!issuesHere(entry))
+    return refused(invalid('servers', `tokens for ${server} are issued elsewhere: no key of ours opens it`))
   const allowed = scopesAllowed(snapshot, account.roles, entry)
   const beyond = scopes.find((scope) => !allowed.includes(scope))
   return beyond === undefined

@@ -1,5 +1,6 @@
 import { asClientId, asServerId, DEFAULT_TENANT, type ServerId } from '#core/ids.ts'
 import type {
+  ExternalIssuer,
   LoginDemand,
   MutualTls,
   RolePolicy,
@@ -23,6 +24,7 @@ export function buildSnapshot(
   effective: EffectiveGateway,
   upstreams: ReadonlyMap<string, UpstreamSpec>,
   known: Pick<Snapshot, 'clients' | 'introspection' | 'identityProviders'>,
+  externalIssuers: ReadonlyMap<string, ExternalIssuer>,
   mutualTls: MutualTls | null,
   version: string,
 ): Snapshot {
@@ -30,7 +32,9 @@ export function buildSnapshot(
   const servers = new Map<ServerId, ServerEntry>()
   for (const [id, section] of Object.entries(configuration.servers)) {
     const upstream = upstreams.get(id)
-    if (upstream !== undefined) servers.set(asServerId(id), buildServer(id, section, upstream, effective.publicUrl))
+    if (upstream === undefined) continue
+    const server = buildServer(id, section, upstream, effective.publicUrl)
+    servers.set(server.id, { ...server, external: externalOf(section, server.resource, externalIssuers) ?? null })
   }
   return Object.freeze({
     version,
@@ -98,6 +102,15 @@ function buildServer(id: string, section: ServerSection, upstream: UpstreamSpec,
 }
 
 /** Rules that ask for nothing are left out, except where a server's takes back the one for all. */
+function externalOf(
+  { authorization }: ServerSection,
+  resource: string,
+  issuers: ReadonlyMap<string, ExternalIssuer>,
+): ServerEntry['external'] {
+  const issuer = authorization === undefined ? undefined : issuers.get(authorization.issuer)
+  return issuer === undefined ? null : { issuer, audience: authorization?.audience ?? resource }
+}
+
 function buildLoginDemands({ login }: Configuration): ReadonlyMap<Tier, LoginDemand> {
   return new Map(
     TIERS.flatMap((tier) => {

@@ -41,6 +41,7 @@ export function crossCheckSections(
   checkTrustedIssuers(configuration, into)
   checkLifetimes(configuration, into)
   checkRoles(configuration, into)
+  checkExternal(configuration, into)
   for (const [id, server] of Object.entries(configuration.servers)) checkServer(id, server, into)
   if (Object.keys(configuration.servers).length === 0)
     into.doubtful(['servers'], 'There is no server, so there is nothing to reach.', 'Add one under `servers`.')
@@ -56,6 +57,45 @@ function collect(problems: ConfigurationProblem[], warnings: ConfigurationProble
   return {
     wrong: (path, problem, instead = null, at = 'value') => problems.push(source.problem(path, problem, instead, at)),
     doubtful: (path, problem, instead = null) => warnings.push(source.problem(path, problem, instead)),
+  }
+}
+
+/**
+ * What an authorization server elsewhere decides cannot be promised here: whoever writes that it holds is told, before anybody relies on it.
+ */
+function checkExternal({ servers, externalIssuers, introspection }: Configuration, into: Collector): void {
+  for (const [id, server] of Object.entries(servers)) {
+    if (server.authorization === undefined) continue
+    const { issuer } = server.authorization
+    const path = ['servers', id]
+    if (!Object.hasOwn(externalIssuers, issuer))
+      into.wrong(
+        [...path, 'authorization', 'issuer'],
+        `There is no external issuer ${issuer}.`,
+        'Add it under `externalIssuers`.',
+      )
+    for (const [tool, { tier, scope }] of Object.entries(server.tools)) {
+      const at = [...path, 'tools', tool]
+      if (tier !== undefined)
+        into.wrong(
+          [...at, 'tier'],
+          'How long a token lives is decided where it is issued: a tier cannot shorten it.',
+          'Leave `tier` out, or have the gateway issue the tokens.',
+        )
+      if (scope === true)
+        into.wrong(
+          [...at, 'scope'],
+          'Scopes of single tools are the gateway’s own: no token of another issuer has one.',
+          'Leave `scope` out.',
+        )
+    }
+    for (const [client, { servers: told }] of Object.entries(introspection))
+      if (told.includes(id))
+        into.wrong(
+          ['introspection', client, 'servers'],
+          `Tokens for ${id} are issued elsewhere: only their issuer can be asked about them.`,
+          `Leave ${id} out.`,
+        )
   }
 }
 

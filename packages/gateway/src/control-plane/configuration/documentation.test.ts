@@ -14,6 +14,7 @@ const NAMES: Readonly<Record<string, string>> = {
   allow: '<id or *>',
   trustedIssuers: '<name>',
   identityProviders: '<name>',
+  externalIssuers: '<name>',
   workloads: '<name>',
   claims: '<claim>',
   tenants: '<name>',

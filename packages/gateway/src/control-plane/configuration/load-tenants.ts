@@ -78,13 +78,21 @@ async function loadTenant(name: string, file: string, shared: SharedByTenants, a
     warnings: [...checked.warnings],
     files: new Set([file]),
   }
-  const { upstreams, known } = await resolveSections(configuration, issuer, resolving)
+  const { upstreams, externalIssuers, known } = await resolveSections(configuration, issuer, resolving)
   for (const each of resolving.files) above.files.add(each)
   if (resolving.problems.length > 0) return refused(inFileOrder(resolving.problems))
   above.warnings.push(...resolving.warnings)
   // What is the gateway's holds for the tenant too, so both files are what it was built from.
   const version = createHash('sha256').update(above.source.bytes).update(source.bytes).digest('hex')
-  const snapshot = buildSnapshot(configuration, effective, upstreams, known, mutualTlsOf(shared, name), version)
+  const snapshot = buildSnapshot(
+    configuration,
+    effective,
+    upstreams,
+    known,
+    externalIssuers,
+    mutualTlsOf(shared, name),
+    version,
+  )
   return ok({
     ...shared,
     snapshot: Object.freeze({ ...snapshot, tenant: asTenantId(name) }),

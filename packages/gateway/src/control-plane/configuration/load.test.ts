@@ -80,6 +80,7 @@ describe('a configuration', () => {
       toolClasses: new Map(),
       toolTiers: new Map(),
       toolScopes: new Set(),
+      external: null,
       tokenAlgorithm: 'ES256',
       limits: {
         requestBytesMax: 4194304,

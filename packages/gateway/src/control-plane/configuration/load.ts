@@ -74,7 +74,11 @@ async function complete(
     warnings: [...effective.warnings, ...checked.warnings],
     files: new Set([source.file]),
   }
-  const { upstreams, known } = await resolveSections(configuration, effective.gateway.publicUrl, resolving)
+  const { upstreams, externalIssuers, known } = await resolveSections(
+    configuration,
+    effective.gateway.publicUrl,
+    resolving,
+  )
   const tls = await resolveTls(configuration.gateway, resolving)
   const mutualTls = await resolveMutualTls(configuration.gateway, effective.gateway.publicUrl, resolving)
   const store = await resolveStore(configuration.store, resolving)
@@ -101,7 +105,7 @@ async function complete(
   const version = createHash('sha256').update(source.bytes).digest('hex')
   return ok({
     ...shared,
-    snapshot: buildSnapshot(configuration, effective.gateway, upstreams, known, mutualTls, version),
+    snapshot: buildSnapshot(configuration, effective.gateway, upstreams, known, externalIssuers, mutualTls, version),
     store,
     warnings: resolving.warnings,
     tenants,

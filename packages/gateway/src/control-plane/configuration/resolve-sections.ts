@@ -1,5 +1,6 @@
-import type { Snapshot, UpstreamSpec } from '#core/snapshot.ts'
+import type { ExternalIssuer, Snapshot, UpstreamSpec } from '#core/snapshot.ts'
 import { resolveClients } from './resolve-clients.ts'
+import { resolveExternalIssuers } from './resolve-external-issuers.ts'
 import { resolveIntrospection } from './resolve-introspection.ts'
 import { resolveProviders } from './resolve-providers.ts'
 import { type Resolving, resolveHttp, resolveStdio } from './resolve-server.ts'
@@ -7,6 +8,7 @@ import type { Configuration } from './schema.ts'
 
 export interface ResolvedSections {
   readonly upstreams: ReadonlyMap<string, UpstreamSpec>
+  readonly externalIssuers: ReadonlyMap<string, ExternalIssuer>
   readonly known: Pick<Snapshot, 'clients' | 'introspection' | 'identityProviders'>
 }
 
@@ -25,6 +27,7 @@ export async function resolveSections(
   }
   const clients = await resolveClients(configuration, resolving)
   const identityProviders = await resolveProviders(configuration, resolving)
+  const externalIssuers = await resolveExternalIssuers(configuration, resolving)
   const introspection = await resolveIntrospection(configuration, issuer, resolving)
-  return { upstreams, known: { clients, introspection, identityProviders } }
+  return { upstreams, externalIssuers, known: { clients, introspection, identityProviders } }
 }

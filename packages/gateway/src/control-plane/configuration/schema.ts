@@ -625,10 +625,80 @@ const server = z
     senderConstraint: senderRule(
       'How tokens of this server have to be bound. Absent: as `senderConstraint.require` says.',
     ).optional(),
+    authorization: z
+      .strictObject({
+        issuer: text('A name of `externalIssuers`.'),
+        audience: text(
+          '`aud` of its tokens for this server, exactly. Absent: the resource identifier, as it should be.',
+        ).optional(),
+      })
+      .optional()
+      .describe(
+        'Whose tokens open it: an authorization server elsewhere, and then no token or API key of the gateway does. Absent: those of the gateway.',
+      ),
     limits: limits.prefault({}),
   })
   .describe('One MCP server behind the gateway: exactly one of `stdio` and `http`.')
   .meta({ oneOf: [{ required: ['stdio'] }, { required: ['http'] }] })
+
+const externalIssuer = z
+  .strictObject({
+    issuer: text('`iss` of its tokens, byte for byte. https, unless `network` is `loopback`.'),
+    network: z
+      .enum(['public', 'private', 'loopback'])
+      .default('public')
+      .describe('Which addresses its hosts may resolve to.'),
+    jwksUri: text('Where its keys are: tokens are JWTs, judged by their signature.').optional(),
+    introspection: z
+      .strictObject({
+        endpoint: text('Its introspection endpoint (RFC 7662).'),
+        clientId: text('Who the gateway is there.'),
+        secret: text('Its secret there as one reference, `${file:path}` or `${env:NAME}`.'),
+      })
+      .optional()
+      .describe('Tokens are shown to the issuer, which says what they are good for. An answer counts for ten seconds.'),
+    tokenTypes: z
+      .array(z.enum(['at+jwt', 'jwt', 'none']))
+      .min(1)
+      .default(['at+jwt'])
+      .describe(
+        '`typ` of its access tokens. `jwt` and `none` (without one) only for issuers that do not do better: ID tokens look like that.',
+      ),
+    lifetimeSecondsMax: whole(60, 86_400, 3_600, 'Tokens that live longer are refused.'),
+    clientClaims: z
+      .array(text('A claim.'))
+      .min(1)
+      .max(5)
+      .default(['client_id', 'azp', 'appid'])
+      .describe('Which claim names the client; the first that is there.'),
+    scopeClaim: text('Which claim holds the scopes, as one string or as a list.').default('scope'),
+    scopes: z
+      .record(text('A value.'), toolClasses('What it gives.'))
+      .refine((scopes) => Object.keys(scopes).length > 0, 'at least one value')
+      .describe('What each of its scopes gives at the server that the token is for. Others give nothing.'),
+    accounts: z
+      .enum(['linked', 'opened'])
+      .default('linked')
+      .describe(
+        '`linked`: only people with an account here (`sallyport user link`). `opened`: everybody with a token for a server here gets one.',
+      ),
+    roles: z
+      .strictObject({
+        claim: text('Claim of the token that holds names, such as `groups` or `roles`.').default('groups'),
+        map: z
+          .record(text('A value of the claim.'), z.array(z.string().regex(ROLE_NAME_PATTERN)).max(ROLES_MAX))
+          .default({})
+          .describe('Roles by value of the claim. Values that are not here give none.'),
+        always: z
+          .array(z.string().regex(ROLE_NAME_PATTERN))
+          .max(ROLES_MAX)
+          .default([])
+          .describe('Roles of everybody with a token.'),
+      })
+      .optional()
+      .describe('What its word makes of a person with each new token. Absent: roles are given here.'),
+  })
+  .describe('An authorization server elsewhere whose tokens open servers here.')
 
 const tenant = z
   .strictObject({
@@ -638,70 +708,68 @@ const tenant = z
   })
   .describe('One tenant.')
 
-const version = z.literal(1).describe('Version of this format.')
+export const configurationSchema = z
+  .strictObject({
+    version: z.literal(1).describe('Version of this format.'),
+    gateway: gateway.prefault({}),
+    registration: registration.prefault({}),
+    clients: z
+      .record(z.string().regex(CLIENT_ID_PATTERN), client)
+      .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} clients`)
+      .default({})
+      .describe('Clients that you know, by client id. They need no registration and no approval.'),
+    login: login.prefault({}),
+    identityProviders: z
+      .record(z.string().regex(SERVER_ID_PATTERN), identityProvider)
+      .refine((providers) => Object.keys(providers).length <= LIST_MAX, `at most ${LIST_MAX} providers`)
+      .default({})
+      .describe('Identity providers at which people may log in, by a name of your choice.'),
+    introspection: z
+      .record(z.string().regex(CLIENT_ID_PATTERN), introspectionClient)
+      .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} resource servers`)
+      .default({})
+      .describe('Resource servers that may ask about tokens (RFC 7662), by the id that they authenticate with.'),
+    trustedIssuers: z
+      .record(z.string().regex(SERVER_ID_PATTERN), trustedIssuer)
+      .refine((issuers) => Object.keys(issuers).length <= LIST_MAX, `at most ${LIST_MAX} issuers`)
+      .default({})
+      .describe('Whose assertions are exchanged for tokens, by a name of your choice.'),
+    externalIssuers: z
+      .record(z.string().regex(SERVER_ID_PATTERN), externalIssuer)
+      .refine((issuers) => Object.keys(issuers).length <= LIST_MAX, `at most ${LIST_MAX} issuers`)
+      .default({})
+      .describe('Authorization servers elsewhere whose tokens open servers here directly, by a name of your choice.'),
+    lifetimes: lifetimes.prefault({}),
+    signingKeys: signingKeys.prefault({}),
+    senderConstraint: senderConstraint.prefault({}),
+    store: store.prefault({}),
+    tenants: z
+      .record(z.string().regex(SERVER_ID_PATTERN), tenant)
+      .refine((tenants) => Object.keys(tenants).length <= TENANTS_MAX, `at most ${TENANTS_MAX} tenants`)
+      .default({})
+      .describe(
+        'Tenants by name: each is its own issuer, `publicUrl/t/NAME`, with its own people, clients, servers, keys and log.',
+      ),
+    roles: z
+      .record(z.string().regex(ROLE_NAME_PATTERN), role)
+      .refine((roles) => Object.keys(roles).length <= ROLES_MAX, `at most ${ROLES_MAX} roles`)
+      .optional()
+      .describe(
+        'Roles by name. Absent: `operator`, `user`, `auditor` and `approver` as documented; given, they replace those.',
+      ),
+    servers: z
+      .record(z.string().regex(SERVER_ID_PATTERN), server)
+      .refine((servers) => Object.keys(servers).length <= SERVERS_MAX, `at most ${SERVERS_MAX} servers`)
+      .default({})
+      .describe('MCP servers by id. The id is part of the resource identifier and of every scope: choose it for good.'),
+  })
+  .meta({ title: 'sallyport.yaml' })
 
-/** What a tenant has of its own. */
-const ownSections = {
-  registration: registration.prefault({}),
-  clients: z
-    .record(z.string().regex(CLIENT_ID_PATTERN), client)
-    .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} clients`)
-    .default({})
-    .describe('Clients that you know, by client id. They need no registration and no approval.'),
-  login: login.prefault({}),
-  identityProviders: z
-    .record(z.string().regex(SERVER_ID_PATTERN), identityProvider)
-    .refine((providers) => Object.keys(providers).length <= LIST_MAX, `at most ${LIST_MAX} providers`)
-    .default({})
-    .describe('Identity providers at which people may log in, by a name of your choice.'),
-  introspection: z
-    .record(z.string().regex(CLIENT_ID_PATTERN), introspectionClient)
-    .refine((clients) => Object.keys(clients).length <= CLIENTS_MAX, `at most ${CLIENTS_MAX} resource servers`)
-    .default({})
-    .describe('Resource servers that may ask about tokens (RFC 7662), by the id that they authenticate with.'),
-  trustedIssuers: z
-    .record(z.string().regex(SERVER_ID_PATTERN), trustedIssuer)
-    .refine((issuers) => Object.keys(issuers).length <= LIST_MAX, `at most ${LIST_MAX} issuers`)
-    .default({})
-    .describe('Whose assertions are exchanged for tokens, by a name of your choice.'),
-  lifetimes: lifetimes.prefault({}),
-  signingKeys: signingKeys.prefault({}),
-  senderConstraint: senderConstraint.prefault({}),
-  roles: z
-    .record(z.string().regex(ROLE_NAME_PATTERN), role)
-    .refine((roles) => Object.keys(roles).length <= ROLES_MAX, `at most ${ROLES_MAX} roles`)
-    .optional()
-    .describe(
-      'Roles by name. Absent: `operator`, `user`, `auditor` and `approver` as documented; given, they replace those.',
-    ),
-  servers: z
-    .record(z.string().regex(SERVER_ID_PATTERN), server)
-    .refine((servers) => Object.keys(servers).length <= SERVERS_MAX, `at most ${SERVERS_MAX} servers`)
-    .default({})
-    .describe('MCP servers by id. The id is part of the resource identifier and of every scope: choose it for good.'),
-}
-
-/** What all tenants share, so that it stands in the gateway's own file. */
-const gatewaySections = {
-  gateway: gateway.prefault({}),
-  store: store.prefault({}),
-  tenants: z
-    .record(z.string().regex(SERVER_ID_PATTERN), tenant)
-    .refine((tenants) => Object.keys(tenants).length <= TENANTS_MAX, `at most ${TENANTS_MAX} tenants`)
-    .default({})
-    .describe(
-      'Tenants by name: each is its own issuer, `publicUrl/t/NAME`, with its own people, clients, servers, keys and log.',
-    ),
-}
-
-export const GATEWAY_SECTIONS: readonly string[] = Object.keys(gatewaySections)
+/** What all tenants share, so that it stands in the gateway's own file alone. */
+export const GATEWAY_SECTIONS = ['gateway', 'store', 'tenants'] as const
 
 /** The shape of a tenant's file. */
-export const tenantSchema = z.strictObject({ version, ...ownSections })
-
-export const configurationSchema = z
-  .strictObject({ version, ...gatewaySections, ...ownSections })
-  .meta({ title: 'sallyport.yaml' })
+export const tenantSchema = configurationSchema.omit({ gateway: true, store: true, tenants: true })
 
 /** A whole configuration, defaults filled in. */
 export type Configuration = z.output<typeof configurationSchema>

@@ -1,6 +1,7 @@
 import type { LoginDemand, ServerEntry, Snapshot } from '#core/snapshot.ts'
 import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { baselineScopes } from '#policy/decide.ts'
+import { advertisedScopes } from '#policy/external-scopes.ts'
 import { printableDemand } from '#policy/login-demands.ts'
 import { senderRuleOf } from '#policy/sender-rules.ts'
 import type { TokenScheme } from '#wire/oauth/credential.ts'
@@ -39,7 +40,7 @@ export function challenge(
   const common = {
     realm: server.resource,
     resourceMetadata: metadataUrl(server, snapshot),
-    scopes,
+    scopes: advertisedScopes(server, scopes),
     errorDescription,
     ...(cause.kind === 'loginInsufficient' ? { login: printableDemand(cause.demand) } : {}),
   }

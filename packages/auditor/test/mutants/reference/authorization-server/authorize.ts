@@ -53,8 +53,7 @@ function authorizeClient(
   const isImplicit = responseType === 'token' && site.flawed('implicit-answered')
   if (responseType !== 'code' && !isImplicit)
     return refuse(responseType === undefined ? 'invalid_request' : 'unsupported_response_type')
-  if (!['query', undefined].includes(fields.get('response_mode')) && !site.flawed('response-mode-as-asked'))
-    return refuse('invalid_request')
+  if (!['query', undefined].includes(fields.get('response_mode'))) return refuse('invalid_request')
   const challenge = fields.get('code_challenge') ?? null
   const challengeMethod = fields.get('code_challenge_method') ?? 'plain'
   if (!isImplicit && !acceptsChallenge(site, challenge, challengeMethod)) return refuse('invalid_request')

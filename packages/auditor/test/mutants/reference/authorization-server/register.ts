@@ -2,8 +2,8 @@ import { type Incoming, json, oauthError, type Part, type Reply } from '../http.
 import type { Site } from '../site.ts'
 import { type Client, hash, newSecret } from '../state.ts'
 
-/** Registrations within one minute from all the world; a test registers a few dozen at the most. */
-const PER_MINUTE_MAX = 60
+/** Registrations within one minute from all the world; an audit registers a dozen. */
+const PER_MINUTE_MAX = 25
 const REDIRECT_URIS_MAX = 5
 const NAME_LENGTH_MAX = 100
 

@@ -86,12 +86,12 @@ function refresh(site: Site, client: Client, form: Map<string, string>): Reply |
   }
   if (site.flawed('refresh-not-rotated')) return tokens(site, client, kept.grant, wanted, token)
   kept.isUsed = true
-  kept.usedAtMs ??= Date.now()
+  kept.usedAtMs ??= site.nowMs()
   return tokens(site, client, kept.grant, wanted)
 }
 
 function isRacing(site: Site, kept: RefreshToken): boolean {
-  return kept.usedAtMs !== undefined && Date.now() - kept.usedAtMs < 200 && !site.flawed('refresh-again')
+  return kept.usedAtMs !== undefined && site.nowMs() - kept.usedAtMs < 200 && !site.flawed('refresh-again')
 }
 
 /** RFC 9700 §4.14.2: nobody can tell who of the two has stolen it, so nothing of the family lives on. */

@@ -31,6 +31,8 @@ export function dispatch(site: Site, call: Call): Reply {
     return result(call, { resources: [{ uri: `notes://${caller.subject}/1`, name: 'note 1' }], ...list })
   if (method === 'resources/read') return readResource(site, call)
   if (method === 'prompts/list') return result(call, { prompts: [], ...list })
+  if (method === 'completion/complete') return result(call, { completion: { values: [], hasMore: false } })
+  if (method === 'subscriptions/listen' && era === 'modern') return listen(call)
   if (method === 'server/discover' && era === 'modern')
     return result(call, {
       supportedVersions: ['2026-07-28'],
@@ -41,13 +43,25 @@ export function dispatch(site: Site, call: Call): Reply {
   return failure(call, era === 'modern' ? 404 : 200, -32601, 'Method not found')
 }
 
+/** Nothing here ever changes: the stream acknowledges, and ends. */
+function listen({ message }: Call): Reply {
+  const meta = { 'io.modelcontextprotocol/subscriptionId': message.id }
+  const acknowledged = {
+    jsonrpc: '2.0',
+    method: 'notifications/subscriptions/acknowledged',
+    params: { notifications: {}, _meta: meta },
+  }
+  const ended = { jsonrpc: '2.0', id: message.id, result: { resultType: 'complete', _meta: meta } }
+  const body = [acknowledged, ended].map((one) => `data: ${JSON.stringify(one)}\n\n`).join('')
+  return { status: 200, headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }, body }
+}
+
 function callTool(site: Site, call: Call): Reply {
   const { message, caller, resource, era } = call
   const name = message.params['name']
   const tool = TOOLS.find((one) => one.name === name)
   if (tool === undefined) {
-    const echo = site.flawed('echoes-input') ? `: ${String(name)}` : ''
-    return failure(call, era === 'modern' ? 400 : 200, -32602, `Unknown tool${echo}`)
+    return failure(call, era === 'modern' ? 400 : 200, -32602, 'Unknown tool')
   }
   const judged = site.flawed('believes-name-in-header')
     ? (TOOLS.find((one) => one.name === call.nameInHeader) ?? tool)

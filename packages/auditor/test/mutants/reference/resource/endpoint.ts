@@ -10,7 +10,7 @@ import { lookPast } from './open-doors.ts'
 
 /** One MCP endpoint. Whoever asks is known before the body is read. */
 export function endpointPart(site: Site, resource: Resource): Part {
-  const limit = new BadTokenLimit()
+  const limit = new BadTokenLimit(() => site.nowMs())
   return async (incoming) => {
     if (incoming.path !== resource.path && !lookPast.path(site, resource, incoming)) return null
     const refused = refuseOrigin(site, incoming)
@@ -59,15 +59,16 @@ async function answer(site: Site, resource: Resource, caller: Caller, incoming: 
     return failure({ message }, 400, -32022, 'Unsupported protocol version', { supported: ['2026-07-28'] })
   } catch (error) {
     if (error instanceof BodyTooLarge) return json(413, { error: 'the body is too large' }, { connection: 'close' })
-    if (error instanceof SyntaxError) return failure({ message: NOBODY }, 400, -32700, leak(site, error))
+    if (error instanceof SyntaxError) return failure({ message: NOBODY }, 400, -32700, leak(site, incoming, error))
     throw error
   }
 }
 
 const NOBODY: Message = { id: null, method: '', params: {} }
 
-function leak(site: Site, error: SyntaxError): string {
+function leak(site: Site, { headers }: Incoming, error: SyntaxError): string {
   if (site.flawed('stack-in-errors')) return String(error.stack)
+  if (site.flawed('token-in-errors')) return `cannot parse what ${headers.authorization ?? ''} sent`
   return site.flawed('path-in-errors') ? 'cannot parse: /srv/notes/app/dist/server.js line 214' : 'Parse error'
 }
 

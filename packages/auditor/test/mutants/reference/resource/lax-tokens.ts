@@ -3,6 +3,7 @@ import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK, type JWK, t
 import type { Flaw } from '../../mutants.ts'
 import { type Resource, SCOPES, type Site } from '../site.ts'
 import { hash } from '../state.ts'
+import { isAlive } from '../verify-access-token.ts'
 
 /** Ways in that a correct server does not have: each is open when the server has its flaw. Null when none lets the token in. */
 export async function laxlyVerified(site: Site, resource: Resource, token: string): Promise<JWTPayload | null> {
@@ -10,7 +11,7 @@ export async function laxlyVerified(site: Site, resource: Resource, token: strin
     if (!site.flawed(flaw)) continue
     const payload = await verify(site, token).catch(() => null)
     // Claims are looked at as a careless server does: whoever signed it may say who is calling.
-    if (payload !== null)
+    if (payload !== null && fits(site, resource, payload))
       return { sub: 'alice', scope: SCOPES.join(' '), client_id: 'any', ...payload, aud: resource.url }
   }
   return null
@@ -20,7 +21,7 @@ type Way = (site: Site, token: string) => Promise<JWTPayload | null>
 
 const WAYS: ReadonlyArray<readonly [Flaw, Way]> = [
   ['any-signature', async (_, token) => decodeJwt(token)],
-  ['any-text-is-a-token', async (_, token) => (token.length > 3 ? {} : null)],
+  ['any-text-is-a-token', async (_, token) => (token.split('.').length === 3 ? null : {})],
   ['alg-none', async (_, token) => (decodeProtectedHeader(token).alg === 'none' ? bodyOf(token) : null)],
   ['alg-none-in-any-case', async (_, token) => (/^n[oO]nE$|^NONE$|^None$/.test(algOf(token)) ? bodyOf(token) : null)],
   [
@@ -42,6 +43,14 @@ const WAYS: ReadonlyArray<readonly [Flaw, Way]> = [
   ['code-as-access', async (site, token) => ofGrant(site.state.codes.get(hash(token)))],
   ['payload-may-differ', verifyHeaderOnly],
 ]
+
+/** All else is in order: for this resource, in time, of a grant that lives, where it says so. */
+function fits(site: Site, { url }: Resource, payload: JWTPayload): boolean {
+  if (payload['grant'] !== undefined && !isAlive(site, payload)) return false
+  if (payload.exp !== undefined && payload.exp <= site.nowSeconds()) return false
+  const resources = [payload.aud ?? []].flat().filter((one) => URL.canParse(one))
+  return resources.length === 0 || resources.includes(url)
+}
 
 function algOf(token: string): string {
   return String(decodeProtectedHeader(token).alg)
@@ -101,5 +110,5 @@ function ofGrant(kept: { readonly grant: { readonly subject: string } } | undefi
 /** Tells what was signed by the start of the token alone: a changed payload is not seen. */
 async function verifyHeaderOnly(site: Site, token: string): Promise<JWTPayload | null> {
   const payload = bodyOf(token)
-  return site.state.grants.has(String(payload['grant'])) && payload.iss === site.issuer ? payload : null
+  return payload['grant'] !== undefined && payload.iss === site.issuer ? payload : null
 }

@@ -3,7 +3,13 @@ export class BadTokenLimit {
   static readonly BURST = 40
   static readonly PER_SECOND = 20
   #left = BadTokenLimit.BURST
-  #atMs = Date.now()
+  readonly #nowMs: () => number
+  #atMs: number
+
+  constructor(nowMs: () => number = Date.now) {
+    this.#nowMs = nowMs
+    this.#atMs = nowMs()
+  }
 
   isReached(): boolean {
     this.#refill()
@@ -16,7 +22,7 @@ export class BadTokenLimit {
   }
 
   #refill(): void {
-    const now = Date.now()
+    const now = this.#nowMs()
     this.#left = Math.min(BadTokenLimit.BURST, this.#left + ((now - this.#atMs) / 1000) * BadTokenLimit.PER_SECOND)
     this.#atMs = now
   }

@@ -3,10 +3,10 @@ import { asSubjectId } from '#core/ids.ts'
 import { randomToken, uuidv7 } from '#core/random.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { IdentityProvider } from '#core/snapshot.ts'
+import { rolesFromClaims } from '#identity/roles-from-claims.ts'
 import type { Account } from '#store/ports/accounts.ts'
 import type { Store } from '#store/ports/store.ts'
 import type { PageContext } from '../../pages/deps.ts'
-import { rolesFromClaims } from './roles-from-claims.ts'
 
 /** Why a person whom the provider vouches for is nobody here. */
 export type NoAccount = 'notLinked' | 'accountNotActive' | 'usernameTaken' | 'groupsUnknown' | 'subjectMissing'
@@ -54,7 +54,7 @@ export async function accountOf(
 /** The account with the roles that the provider's word gives, stored and recorded where that changes them. */
 export async function setRoles(
   { store, clock, audit }: Pick<PageContext, 'clock' | 'audit'> & { readonly store: Pick<Store, 'accounts'> },
-  { name }: IdentityProvider,
+  { name }: Pick<IdentityProvider, 'name'>,
   account: Account,
   roles: readonly string[],
   event: Omit<AuditEvent, 'activity' | 'outcome'>,

@@ -1,5 +1,5 @@
 import { ok, type Result, refused } from '#core/result.ts'
-import type { AssertionClaims } from '../../assertions/verify-assertion.ts'
+import type { AssertionClaims } from '#identity/verify-assertion.ts'
 
 /** OpenID Connect Back-Channel Logout 1.0 §2.4. */
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'

@@ -3,6 +3,7 @@ import type { Clock } from '#core/clock.ts'
 import { asGrantId, type RequestId } from '#core/ids.ts'
 import type { IdentityProvider, SnapshotSource } from '#core/snapshot.ts'
 import { createWorkQueue } from '#core/work-queue.ts'
+import { rolesFromClaims } from '#identity/roles-from-claims.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import type { ProviderLogin } from '#store/ports/provider-logins.ts'
 import type { Store } from '#store/ports/store.ts'
@@ -11,7 +12,6 @@ import { setRoles } from './account-of.ts'
 import { askAgain } from './ask-again.ts'
 import type { OpenProvider } from './open-provider.ts'
 import { openRefreshToken, sealRefreshToken } from './refresh-token-seal.ts'
-import { rolesFromClaims } from './roles-from-claims.ts'
 
 /** Whoever asks is done or has failed by then; nobody else asks meanwhile. */
 const CLAIM_SECONDS = 30

@@ -1,10 +1,10 @@
 import type { JWK } from 'jose'
 import type { Clock } from '#core/clock.ts'
 import type { StatementIssuer } from '#core/snapshot.ts'
-import { createBoundedMap } from '#identity/bounded-map.ts'
 import type { fetchDocument } from '#net/fetch-document.ts'
 import { parseJson } from '#wire/jsonrpc/parse-strict.ts'
 import { isJsonObject, memberOf } from '#wire/jsonrpc/raw-json.ts'
+import { createBoundedMap } from './bounded-map.ts'
 
 const JWKS_BYTES_MAX = 64 * 1024
 const JWKS_DEPTH_MAX = 8

@@ -4,7 +4,7 @@ import type { TrustedIssuer } from '#core/snapshot.ts'
 import type { JsonValue } from '#wire/jsonrpc/message.ts'
 import { parseJson } from '#wire/jsonrpc/parse-strict.ts'
 import { isJsonObject } from '#wire/jsonrpc/raw-json.ts'
-import type { IssuerKeys } from '../clients/issuer-keys.ts'
+import type { IssuerKeys } from './issuer-keys.ts'
 
 export const ASSERTION_CHARACTERS_MAX = 16 * 1024
 const CLAIMS_DEPTH_MAX = 16

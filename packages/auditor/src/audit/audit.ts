@@ -1,0 +1,117 @@
+import { hasResult, headerOf, resultOf } from './exchange/answer.ts'
+import type { Answer, Ask } from './exchange/ask.ts'
+import type { Recorder } from './exchange/recorder.ts'
+import { Logins } from './login/logins.ts'
+import type { AuditOptions } from './options.ts'
+import type { Target } from './target/discover.ts'
+import { ERAS, type Era, INITIALIZE, type McpRequest, mcpAsk } from './target/mcp-message.ts'
+
+/** Text that no server has given out. */
+const NO_TOKEN = 'sallyport-audit-no-token'
+const PATIENCE = 3
+const RETRY_SECONDS_MAX = 5
+
+/** A tool as the target lists it. */
+export interface ListedTool {
+  readonly name: string
+  readonly definition: Readonly<Record<string, unknown>>
+}
+
+/** One audit under way: the target, what is known of it, and the ways to ask it. */
+export class Audit {
+  readonly options: AuditOptions
+  readonly target: Target
+  readonly logins: Logins
+  readonly #recorder: Recorder
+  readonly #sessions = new Map<string, Promise<string | null>>()
+  #eras: readonly Era[] = ERAS
+  #tellsTokens: Promise<boolean> | null = null
+
+  constructor(options: AuditOptions, target: Target, recorder: Recorder) {
+    this.options = options
+    this.target = target
+    this.#recorder = recorder
+    this.logins = new Logins(options, target, (ask) => recorder.ask(ask))
+  }
+
+  /** Those that the target is known to speak; both, while it is not known. */
+  get eras(): readonly Era[] {
+    return this.#eras
+  }
+
+  ask(ask: Ask): Promise<Answer> {
+    return this.#recorder.ask(ask)
+  }
+
+  /** A request of an era; with a token the wire with sessions gets its own one first. */
+  async call(era: Era, request: McpRequest, url = this.target.url): Promise<Answer> {
+    const needsSession =
+      era === 'legacy' && request.method !== 'initialize' && request.token != null && request.sessionId === undefined
+    const sessionId = needsSession ? await this.sessionOf(request.token ?? '', url) : (request.sessionId ?? null)
+    return this.ask(mcpAsk(url, era, { ...request, sessionId }))
+  }
+
+  /** Id of the session that belongs to a token; null where the target has none. */
+  sessionOf(token: string, url = this.target.url): Promise<string | null> {
+    const key = `${url} ${token}`
+    const session = this.#sessions.get(key) ?? this.#openSession(token, url)
+    this.#sessions.set(key, session)
+    return session
+  }
+
+  async #openSession(token: string, url: string): Promise<string | null> {
+    const answer = await this.ask(mcpAsk(url, 'legacy', { method: 'initialize', params: INITIALIZE, token }))
+    const sessionId = headerOf(answer, 'mcp-session-id')
+    if (hasResult(answer))
+      await this.ask(mcpAsk(url, 'legacy', { method: 'notifications/initialized', token, sessionId }))
+    return sessionId
+  }
+
+  /** Finds out which eras the target speaks, with a token or, where none is asked for, without. */
+  async learnEras(token: string | null): Promise<void> {
+    const spoken: Era[] = []
+    for (const era of ERAS) {
+      const answer = await this.call(era, { method: 'tools/list', token })
+      if (hasResult(answer)) spoken.push(era)
+      else if (era === 'legacy' && hasResult(await this.call(era, { method: 'initialize', params: INITIALIZE, token })))
+        spoken.push(era)
+    }
+    if (spoken.length > 0) this.#eras = spoken
+  }
+
+  wait(ms: number): Promise<unknown> {
+    return this.options.wait(ms)
+  }
+
+  /** Asks again after a limit, for as long as the target says, within reason. */
+  async patiently(asked: () => Promise<Answer>): Promise<Answer> {
+    let answer = await asked()
+    for (let time = 0; time < PATIENCE && answer.status === 429; time += 1) {
+      const seconds = Number(headerOf(answer, 'retry-after') ?? 1)
+      await this.wait(Math.min(Number.isFinite(seconds) ? seconds : 1, RETRY_SECONDS_MAX) * 1000)
+      answer = await asked()
+    }
+    return answer
+  }
+
+  /** Whether the target tells a token from any other text: what it makes of revoked ones means nothing before. */
+  tellsTokens(): Promise<boolean> {
+    this.#tellsTokens ??= this.target.demandsToken
+      ? this.opens(NO_TOKEN).then((isOpen) => !isOpen)
+      : Promise.resolve(false)
+    return this.#tellsTokens
+  }
+
+  /** Whether a token opens this resource: its tools can be listed. */
+  async opens(token: string, era: Era = this.eras[0] ?? 'modern', url = this.target.url): Promise<boolean> {
+    return hasResult(await this.call(era, { method: 'tools/list', token }, url))
+  }
+
+  async toolsFor(token: string | null, era: Era = this.eras[0] ?? 'modern'): Promise<readonly ListedTool[]> {
+    const listed = resultOf(await this.call(era, { method: 'tools/list', token }))?.['tools']
+    return (Array.isArray(listed) ? listed : []).flatMap((definition: unknown) => {
+      const name = (definition as { name?: unknown } | null)?.name
+      return typeof name === 'string' ? [{ name, definition: definition as Record<string, unknown> }] : []
+    })
+  }
+}

@@ -1,0 +1,186 @@
+import type { Audit } from '../audit.ts'
+import { isSuccess } from '../exchange/answer.ts'
+import { any, fix, mcp, references, rfc } from '../knowledge.ts'
+import { tokensOf } from '../login/logins.ts'
+import { type Check, fail, inconclusive, notApplicable, type Outcome, type Probe, pass, warn } from '../probe.ts'
+
+const clauses = [
+  rfc(7591, '5'),
+  rfc(7592, '2'),
+  rfc(9700, '4.15'),
+  mcp('basic/authorization', 'Dynamic Client Registration'),
+]
+/** More than any person needs within a minute. */
+const REGISTRATIONS = 30
+
+/** Who may become a client, and what somebody must say yes to. */
+export const registration: Check = {
+  number: 7,
+  slug: 'registration',
+  title: 'Registration is governed, and people consent to each client',
+  rationale:
+    'Registration is open to strangers: what they register is where codes go, and what people are asked to trust.',
+  clauses,
+  weight: 9,
+  why: 'A stranger registers an address of their own and gets codes of people who never agreed to it.',
+  fixes: [
+    any(
+      'Take https, and http on loopback; refuse scripts, patterns and fragments; limit how many register; ask people for each client.',
+    ),
+    fix('oidc-provider', 'Register behind a policy, and show a consent page for each new client.'),
+  ],
+  references: references(clauses, 'MCP07', 'MCP09', 'ASI03', 'NHI4', 'CWE-1021', 'CWE-601', 'CWE-770'),
+  excuse: ({ logins }) => (logins.endpoint('registration') === null ? 'clients do not register themselves' : null),
+  probes: [
+    refuses('javascript', ['javascript:alert(1)'], 'a redirect URI that is a script', 'critical'),
+    refuses('data', ['data:text/html,sallyport-audit'], 'a redirect URI that is data', 'critical'),
+    refuses('plain-http', ['http://client.sallyport-audit.example/callback'], 'a redirect URI without TLS', 'high'),
+    refuses('wildcard', ['https://*.sallyport-audit.example/callback'], 'a redirect URI that is a pattern', 'high'),
+    refuses(
+      'fragment',
+      ['https://client.sallyport-audit.example/callback#more'],
+      'a redirect URI with a fragment',
+      'medium',
+    ),
+    refuses(
+      'userinfo',
+      ['https://user@client.sallyport-audit.example/callback'],
+      'a redirect URI with a user name',
+      'medium',
+    ),
+    refuses('no-redirect', [], 'no redirect URI at all', 'medium'),
+    {
+      name: 'client-credentials',
+      promise: 'whoever registers gets no tokens for itself',
+      problem: 'Whoever registers gets tokens without any person',
+      severity: 'critical',
+      need: 'write',
+      run: async (audit) => {
+        const { client } = await audit.logins.register({
+          grant_types: ['client_credentials'],
+          token_endpoint_auth_method: 'client_secret_basic',
+          redirect_uris: ['http://127.0.0.1/callback'],
+        })
+        if (client === null) return pass('refused')
+        const scope = audit.logins.allScopes.join(' ')
+        const answer = await audit.logins.postToken(
+          { grant_type: 'client_credentials', scope, resource: audit.target.url },
+          client,
+        )
+        return tokensOf(answer, client) === null ? pass(`no token: ${answer.status}`) : fail('a token was given')
+      },
+    },
+    managed(
+      'readable',
+      'a client is shown to nobody but itself',
+      'Anybody can read a registration',
+      async (audit, url) => {
+        const answer = await audit.ask({ method: 'GET', url, headers: [] })
+        return isSuccess(answer) && answer.text.includes('redirect_uris')
+          ? fail(`${answer.status}`)
+          : pass(`${answer.status}`)
+      },
+    ),
+    {
+      name: 'deletable',
+      promise: 'a client that is deleted is gone',
+      problem: 'A client that was deleted is still known',
+      severity: 'low',
+      need: 'write',
+      run: async (audit) => {
+        const { client } = await audit.logins.register()
+        if (client === null) return inconclusive('no client could be registered')
+        const answer = await audit.logins.forget(client)
+        if (answer === null || !isSuccess(answer)) return warn('a registration can not be deleted (RFC 7592)')
+        audit.logins.isForgotten(client)
+        const { url } = audit.logins.authorization(client)
+        const after = await audit.ask({ method: 'GET', url, headers: [] })
+        return after.status >= 400 ? pass(`${after.status}`) : fail(`its requests are still taken up: ${after.status}`)
+      },
+    },
+    {
+      name: 'consent',
+      promise: 'a new client is consented to, however well the browser is known',
+      problem: 'A new client gets a code without anybody being asked',
+      severity: 'critical',
+      need: 'login',
+      run: consent,
+    },
+    {
+      name: 'throttled',
+      promise: 'registrations from one place are limited',
+      problem: 'Registrations are not limited',
+      severity: 'low',
+      need: 'write',
+      isLast: true,
+      run: throttled,
+    },
+  ],
+}
+
+function refuses(name: string, redirectUris: readonly string[], what: string, severity: Probe['severity']): Probe {
+  return {
+    name,
+    promise: `${what} is refused`,
+    problem: `A client with ${what} is registered`,
+    severity,
+    need: 'write',
+    run: async (audit) => {
+      const isWeb = redirectUris[0]?.startsWith('http') === true
+      const { answer, client } = await audit.logins.register({
+        redirect_uris: redirectUris,
+        application_type: isWeb ? 'web' : 'native',
+      })
+      if (client === null) return answer.status === 429 ? inconclusive('429') : pass(`${answer.status}`)
+      // A server may take the rest of a registration and leave out what it does not like (RFC 7591 §3.2.1).
+      const kept = answer.text.includes(JSON.stringify(redirectUris[0] ?? 'redirect_uris').slice(1, -1))
+      return redirectUris.length > 0 && !kept ? pass('registered without it') : fail('registered')
+    },
+  }
+}
+
+function managed(
+  name: string,
+  promise: string,
+  problem: string,
+  judge: (audit: Audit, url: string) => Promise<Outcome>,
+): Probe {
+  return {
+    name,
+    promise,
+    problem,
+    severity: 'medium',
+    need: 'write',
+    run: async (audit) => {
+      const { client } = await audit.logins.register()
+      return client?.registration == null
+        ? notApplicable('a registration has no address')
+        : judge(audit, client.registration.url)
+    },
+  }
+}
+
+/** The confused deputy: the browser is logged in and knows one client; another one asks, and nobody clicks anything. */
+async function consent(audit: Audit): Promise<Outcome> {
+  if (audit.options.people.length === 0) return notApplicable('nobody is there to be asked')
+  await audit.logins.login(0)
+  const { client } = await audit.logins.register({ client_name: 'sallyport-audit second client' })
+  if (client === null) return inconclusive('no second client could be registered')
+  const { url } = audit.logins.authorization(client)
+  const response = await audit.logins.person(0).authorize(url, { isHandsOff: true })
+  if (response === null) return pass('a page asks first')
+  return response.searchParams.has('code')
+    ? fail('a code came at once')
+    : pass(response.searchParams.get('error') ?? 'no code')
+}
+
+async function throttled(audit: Audit): Promise<Outcome> {
+  for (let count = 0; count < REGISTRATIONS; count += 1) {
+    const { answer, client } = await audit.logins.register()
+    if (answer.status === 429) return pass(`429 after ${count}`)
+    if (client === null) return count === 0 ? inconclusive(`${answer.status}`) : pass(`${answer.status} after ${count}`)
+    await audit.logins.forget(client)
+    audit.logins.isForgotten(client)
+  }
+  return warn(`${REGISTRATIONS} in a row were taken`)
+}

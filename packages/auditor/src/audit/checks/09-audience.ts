@@ -1,0 +1,143 @@
+import type { Audit } from '../audit.ts'
+import { objectOf } from '../exchange/answer.ts'
+import type { Answer } from '../exchange/ask.ts'
+import { any, fix, mcp, references, rfc } from '../knowledge.ts'
+import { attempt } from '../login/attempt.ts'
+import { tokensOf } from '../login/logins.ts'
+import type { Client } from '../login/tokens.ts'
+import { type Check, fail, inconclusive, notApplicable, type Outcome, pass, warn } from '../probe.ts'
+
+const clauses = [rfc(8707, '2'), rfc(9068, '4'), mcp('basic/authorization', 'Access Token Privilege Restriction')]
+const NOBODYS = 'https://resource.sallyport-audit.example/mcp'
+
+/** A token is for one resource: what one server gets, it can not use at another. */
+export const audience: Check = {
+  number: 9,
+  slug: 'audience',
+  title: 'Tokens are for this resource and no other',
+  rationale:
+    'A server that sees a token must not be able to use it elsewhere, and one that takes tokens for others is open to all of them.',
+  clauses,
+  weight: 12,
+  why: 'Any server that a person has ever logged in to can call this one in their name.',
+  fixes: [
+    any(
+      'Bind each token to the `resource` that was asked for, and compare its audience with the exact URL of the endpoint.',
+    ),
+    fix('TypeScript SDK', 'requireBearerAuth({ expectedResource })'),
+  ],
+  references: references(clauses, 'MCP07', 'MCP01', 'ASI03', 'NHI4', 'NHI5', 'CWE-346', 'CWE-441'),
+  excuse: ({ target }) => (target.demandsToken ? null : 'the server asks for no token'),
+  probes: [
+    {
+      name: 'other-resource-here',
+      promise: 'a token for another resource is refused here',
+      problem: 'A token for another resource is accepted here',
+      severity: 'critical',
+      need: 'other resource',
+      run: async (audit) => {
+        const { accessToken } = await audit.logins.elsewhere(0, otherOf(audit))
+        return (await opensAnywhere(audit, accessToken, audit.target.url))
+          ? fail('it opens this resource')
+          : pass('refused')
+      },
+    },
+    {
+      name: 'this-resource-there',
+      promise: 'a token for this resource is refused at another',
+      problem: 'A token for this resource is accepted at another',
+      severity: 'critical',
+      need: 'other resource',
+      run: async (audit) => {
+        const { accessToken } = await audit.logins.full(0)
+        return (await opensAnywhere(audit, accessToken, otherOf(audit)))
+          ? fail('it opens the other resource')
+          : pass('refused')
+      },
+    },
+    {
+      name: 'resource-of-nobody',
+      promise: 'no token is given for a resource that the server does not know',
+      problem: 'A token is given for a resource that the server does not know',
+      severity: 'high',
+      need: 'login',
+      run: async (audit) => {
+        const done = await attempt(audit, { resource: NOBODYS })
+        if (done.kind === 'refused') return pass(done.detail)
+        if (done.kind !== 'code') return inconclusive(done.kind === 'redirected' ? 'redirected' : done.detail)
+        const answer = await audit.logins.redeem(done.code)
+        const tokens = tokensOf(answer, done.code.client)
+        if (tokens === null) return pass(`${errorOf(answer)}`)
+        const opened = await opensAnywhere(audit, tokens.accessToken, audit.target.url)
+        return fail(opened ? 'a token was given, and it opens this resource' : 'a token was given')
+      },
+    },
+    {
+      name: 'no-resource',
+      promise: 'a token that is for nothing in particular is not for everything',
+      problem: 'Without a resource a token is for everything',
+      severity: 'high',
+      need: 'other resource',
+      run: async (audit) => {
+        const done = await attempt(audit, { resource: null })
+        if (done.kind === 'refused') return pass(done.detail)
+        if (done.kind !== 'code') return inconclusive(done.kind === 'redirected' ? 'redirected' : done.detail)
+        const tokens = tokensOf(
+          await audit.logins.redeem({ ...done.code, resource: '' }, { resource: null }),
+          done.code.client,
+        )
+        if (tokens === null) return pass('no token')
+        const [here, there] = [
+          await opensAnywhere(audit, tokens.accessToken, audit.target.url),
+          await opensAnywhere(audit, tokens.accessToken, otherOf(audit)),
+        ]
+        return here && there ? fail('it opens both resources') : pass('it does not open both')
+      },
+    },
+    {
+      name: 'changed-at-token',
+      promise: 'a code for one resource brings no token for another',
+      problem: 'A code for one resource brings a token for another',
+      severity: 'critical',
+      need: 'other resource',
+      run: async (audit) => {
+        const { code } = await audit.logins.authorize(0)
+        if (code === null) return inconclusive('no code was given')
+        return judgeOther(audit, await audit.logins.redeem(code, { resource: otherOf(audit) }), code.client)
+      },
+    },
+    {
+      name: 'changed-at-refresh',
+      promise: 'a refresh for one resource brings no token for another',
+      problem: 'A refresh for one resource brings a token for another',
+      severity: 'critical',
+      need: 'other resource',
+      run: async (audit) => {
+        const tokens = await audit.logins.login(0)
+        if (tokens.refreshToken === null) return notApplicable('there are no refresh tokens')
+        return judgeOther(audit, await audit.logins.refresh(tokens, { resource: otherOf(audit) }), tokens.client)
+      },
+    },
+  ],
+}
+
+function otherOf({ options }: Audit): string {
+  return options.otherResource ?? ''
+}
+
+async function judgeOther(audit: Audit, answer: Answer, client: Client): Promise<Outcome> {
+  const tokens = tokensOf(answer, client)
+  if (tokens === null) return pass(errorOf(answer))
+  if (await opensAnywhere(audit, tokens.accessToken, otherOf(audit))) return fail('it opens the other resource')
+  return warn('a token was given that does not open the other resource')
+}
+
+async function opensAnywhere(audit: Audit, token: string, url: string): Promise<boolean> {
+  for (const era of audit.eras) if (await audit.opens(token, era, url)) return true
+  return false
+}
+
+function errorOf(answer: Answer): string {
+  const error = objectOf(answer)?.['error']
+  return typeof error === 'string' ? error : `${answer.status}`
+}

@@ -1,0 +1,330 @@
+import { connect } from 'node:tls'
+import type { Audit } from '../audit.ts'
+import { isLoopback } from '../exchange/address-guard.ts'
+import { hasResult, headerOf, isSuccess } from '../exchange/answer.ts'
+import type { Answer } from '../exchange/ask.ts'
+import { any, fix, mcp, references, rfc } from '../knowledge.ts'
+import { type Check, fail, inconclusive, notApplicable, type Outcome, type Probe, pass, warn } from '../probe.ts'
+import { INITIALIZE, mcpAsk, NO_SUCH_TOOL } from '../target/mcp-message.ts'
+
+const clauses = [
+  rfc(6750, '5.3'),
+  rfc(9700, '2.6'),
+  rfc(6797, '7.1'),
+  mcp('basic/transports/streamable-http', 'Security'),
+]
+const BAD_TOKENS = 50
+/** A path, a stack frame, a query, an address of an inner machine. */
+const LEAKS =
+  /\n\s+at \S+ ?\(?(?:file:|node:|\/)|Traceback \(most recent|(?:\/(?:srv|home|usr|opt|var|app|workspace|Users)\/[\w./-]+\.(?:js|ts|mjs|py|go|rb|java|php))|SQLSTATE|syntax error at or near|\bat [\w.$]+\([\w]+\.java:\d+\)/
+
+/** The way there, and what the server lets slip. */
+export const transport: Check = {
+  number: 12,
+  slug: 'transport',
+  title: 'The transport protects tokens, and errors tell nothing',
+  rationale:
+    'Tokens leak in URLs, caches and plain connections; foreign pages reach servers on a desk; errors tell what is inside.',
+  clauses,
+  weight: 5,
+  why: 'Tokens are seen on their way, a web page calls a server in somebody’s name, or an attacker learns what to try next.',
+  fixes: [
+    any(
+      'TLS 1.2 or newer with HSTS, tokens in the header alone, Origin and Host compared with lists, `Cache-Control: no-store`, errors without details, 429 after many bad tokens.',
+    ),
+    fix(
+      'nginx',
+      'ssl_protocols TLSv1.2 TLSv1.3; add_header Strict-Transport-Security "max-age=31536000" always; limit_req',
+    ),
+    fix('TypeScript SDK', 'createMcpExpressApp() checks Host and Origin; set allowedHosts.'),
+  ],
+  references: references(
+    clauses,
+    'MCP01',
+    'MCP07',
+    'MCP10',
+    'ASI03',
+    'NHI2',
+    'CWE-319',
+    'CWE-598',
+    'CWE-346',
+    'CWE-209',
+    'CWE-307',
+  ),
+  excuse: () => null,
+  probes: [
+    overTls('certificate', 'the certificate is valid', 'The certificate is not valid', 'high', async (audit) => {
+      const failure = audit.target.unauthenticated.find(({ answer }) => answer.failure !== null)?.answer.failure
+      return failure?.includes('certificate') ? fail(failure) : pass('valid')
+    }),
+    overTls(
+      'tls-version',
+      'nothing older than TLS 1.2 is spoken',
+      'TLS 1.1 or older is spoken',
+      'high',
+      async (audit) => oldTls(audit),
+    ),
+    overTls('hsts', 'browsers are told to come back over TLS alone', 'There is no HSTS', 'low', async ({ target }) => {
+      const answer = target.unauthenticated.find((one) => one.answer.failure === null)?.answer
+      if (answer === undefined) return inconclusive('no answer')
+      return headerOf(answer, 'strict-transport-security') === null
+        ? fail('no Strict-Transport-Security')
+        : pass('there')
+    }),
+    withToken(
+      'token-in-query',
+      'a token in the URL is not taken',
+      'A token in the URL is taken',
+      'high',
+      async (audit, token) => {
+        for (const name of ['access_token', 'token'])
+          for (const era of audit.eras) {
+            const url = `${audit.target.url}${audit.target.url.includes('?') ? '&' : '?'}${name}=${encodeURIComponent(token)}`
+            const request = era === 'modern' ? { method: 'tools/list' } : { method: 'initialize', params: INITIALIZE }
+            const isOpen = hasResult(await audit.ask(mcpAsk(audit.target.url, era, request)))
+            if (!isOpen && hasResult(await audit.ask(mcpAsk(url, era, request)))) return fail(name)
+          }
+        return pass('refused')
+      },
+    ),
+    withToken(
+      'token-in-form',
+      'a token in a form is not taken',
+      'A token in a form is taken',
+      'medium',
+      async (audit, token) => {
+        const headers: [string, string][] = [
+          ['content-type', 'application/x-www-form-urlencoded'],
+          ['accept', 'application/json, text/event-stream'],
+        ]
+        const answer = await audit.ask({
+          method: 'POST',
+          url: audit.target.url,
+          headers,
+          body: new URLSearchParams({ access_token: token }).toString(),
+        })
+        return isSuccess(answer) ? fail(`answered with ${answer.status}`) : pass(`${answer.status}`)
+      },
+    ),
+    withToken(
+      'session-alone',
+      'a session id does not do for a token',
+      'A session id does for a token',
+      'critical',
+      async (audit, token) => {
+        const sessionId = audit.eras.includes('legacy') ? await audit.sessionOf(token) : null
+        if (sessionId === null) return notApplicable('there are no sessions')
+        const isOpen = hasResult(await audit.call('legacy', { method: 'tools/list' }))
+        return !isOpen && hasResult(await audit.call('legacy', { method: 'tools/list', sessionId }))
+          ? fail('answered with a result')
+          : pass('refused')
+      },
+    ),
+    {
+      name: 'session-of-other-person',
+      promise: 'a session is of its person alone',
+      problem: 'Another person can use a session',
+      severity: 'high',
+      need: 'two logins',
+      run: async (audit) => {
+        if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
+        const [first, second] = [await audit.logins.full(0), await audit.logins.full(1)]
+        const sessionId = audit.eras.includes('legacy') ? await audit.sessionOf(first.accessToken) : null
+        if (sessionId === null) return notApplicable('there are no sessions')
+        return hasResult(await audit.call('legacy', { method: 'tools/list', token: second.accessToken, sessionId }))
+          ? fail('answered with a result')
+          : pass('refused')
+      },
+    },
+    withToken(
+      'foreign-origin',
+      'a page of somebody else is refused',
+      'A page of somebody else can call the server',
+      'medium',
+      async (audit, token) => {
+        for (const era of audit.eras) {
+          const answer = await audit.call(era, {
+            method: 'tools/list',
+            token,
+            headers: [['origin', 'https://page.sallyport-audit.example']],
+          })
+          if (hasResult(answer)) return fail('answered with a result')
+        }
+        return pass('refused')
+      },
+    ),
+    {
+      name: 'cors-credentials',
+      promise: 'no page may call with credentials of the browser',
+      problem: 'Any page may call with credentials of the browser',
+      severity: 'medium',
+      run: async (audit) => {
+        const answer = await audit.call(audit.eras[0] ?? 'modern', {
+          method: 'tools/list',
+          headers: [['origin', 'https://page.sallyport-audit.example']],
+        })
+        const origin = headerOf(answer, 'access-control-allow-origin')
+        const isOpen =
+          (origin === '*' || origin === 'https://page.sallyport-audit.example') &&
+          headerOf(answer, 'access-control-allow-credentials') === 'true'
+        return isOpen ? fail(`${origin ?? ''} with credentials`) : pass('not allowed')
+      },
+    },
+    withToken(
+      'foreign-host',
+      'a server on this machine answers to its own name alone',
+      'A server on this machine answers to any name',
+      'medium',
+      async (audit, token) => {
+        if (!isLoopback(new URL(audit.target.url).hostname)) return notApplicable('it is not on this machine')
+        for (const era of audit.eras) {
+          const answer = await audit.call(era, {
+            method: 'tools/list',
+            token,
+            headers: [['host', 'rebound.sallyport-audit.example']],
+          })
+          if (hasResult(answer)) return fail('answered with a result')
+        }
+        return pass('refused')
+      },
+    ),
+    {
+      name: 'token-response-cached',
+      promise: 'token responses are kept by no cache',
+      problem: 'Token responses may be kept by caches',
+      severity: 'medium',
+      need: 'login',
+      run: async (audit) => {
+        if (audit.options.people.length === 0) return notApplicable('no token response was seen')
+        const { code } = await audit.logins.authorize(0)
+        if (code === null) return inconclusive('no code was given')
+        const answer = await audit.logins.redeem(code)
+        if (answer.status !== 200) return inconclusive(answer.failure ?? `${answer.status}`)
+        return /\bno-store\b/i.test(headerOf(answer, 'cache-control') ?? '')
+          ? pass('no-store')
+          : fail('no Cache-Control: no-store')
+      },
+    },
+    withToken(
+      'errors',
+      'errors tell nothing of the inside',
+      'Errors tell of the inside',
+      'medium',
+      async (audit, token) => {
+        for (const answer of await provoke(audit, token)) {
+          const leak = LEAKS.exec(answer.text.replaceAll('\\n', '\n'))?.[0]
+          if (leak !== undefined) return fail(leak.trim().slice(0, 120))
+          if (answer.text.includes(token)) return fail('the token comes back')
+        }
+        return pass('nothing')
+      },
+    ),
+    {
+      name: 'bad-tokens',
+      promise: 'many bad tokens are slowed down',
+      problem: 'Bad tokens can be tried without limit',
+      severity: 'low',
+      isLast: true,
+      run: async (audit) => {
+        if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
+        const era = audit.eras[0] ?? 'modern'
+        for (let count = 0; count < BAD_TOKENS; count += 1) {
+          const answer = await audit.call(era, {
+            method: 'tools/list',
+            token: `sallyport-audit-${count}`,
+            sessionId: null,
+          })
+          if (answer.status === 429 || answer.failure !== null) return pass(`${answer.failure ?? 429} after ${count}`)
+        }
+        return warn(`${BAD_TOKENS} in a row were answered`)
+      },
+    },
+  ],
+}
+
+function overTls(
+  name: string,
+  promise: string,
+  problem: string,
+  severity: Probe['severity'],
+  judge: (audit: Audit) => Promise<Outcome>,
+): Probe {
+  return {
+    name,
+    promise,
+    problem,
+    severity,
+    run: async (audit) => {
+      const { protocol, hostname } = new URL(audit.target.url)
+      if (protocol === 'https:') return judge(audit)
+      return isLoopback(hostname) ? notApplicable('it is on this machine') : fail('there is no TLS')
+    },
+  }
+}
+
+function withToken(
+  name: string,
+  promise: string,
+  problem: string,
+  severity: Probe['severity'],
+  judge: (audit: Audit, token: string) => Promise<Outcome>,
+): Probe {
+  return {
+    name,
+    promise,
+    problem,
+    severity,
+    need: 'login',
+    run: async (audit) =>
+      audit.target.demandsToken
+        ? judge(audit, (await audit.logins.full(0)).accessToken)
+        : notApplicable('the server asks for no token'),
+  }
+}
+
+/** Whether a connection of an old version is made, whatever the certificate. */
+function oldTls(audit: Audit): Promise<Outcome> {
+  const { hostname, port } = new URL(audit.target.url)
+  return new Promise((resolve) => {
+    const socket = connect({
+      host: hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: Number(port) || 443,
+      servername: /^[\d.:[\]]+$/.test(hostname) ? '' : hostname,
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1.1',
+      ciphers: 'DEFAULT@SECLEVEL=0',
+      rejectUnauthorized: false,
+      timeout: audit.options.timeoutMs,
+    })
+    const done = (outcome: Outcome) => {
+      socket.destroy()
+      resolve(outcome)
+    }
+    socket.once('secureConnect', () => done(fail(socket.getProtocol() ?? 'old TLS')))
+    socket.once('error', () => done(pass('refused')))
+    socket.once('timeout', () => done(inconclusive('no answer in time')))
+  })
+}
+
+/** What makes careless servers talk: broken JSON, much of it, unknown methods and tools, strange types. */
+async function provoke(audit: Audit, token: string): Promise<Answer[]> {
+  const answers: Answer[] = []
+  for (const era of audit.eras) {
+    const ask = mcpAsk(audit.target.url, era, {
+      method: 'tools/list',
+      token,
+      sessionId: era === 'legacy' ? await audit.sessionOf(token) : null,
+    })
+    for (const body of [
+      '{"jsonrpc":',
+      '[1,2',
+      `{"a":"${'a'.repeat(1_000_000)}"}`,
+      '"text"',
+      '{"jsonrpc":"2.0","id":{},"method":1}',
+    ])
+      answers.push(await audit.ask({ ...ask, body }))
+    answers.push(await audit.call(era, { method: 'sallyport-audit/unknown', token }))
+    answers.push(await audit.call(era, { method: 'tools/call', params: { name: NO_SUCH_TOOL, arguments: [] }, token }))
+  }
+  return answers
+}

@@ -1,0 +1,32 @@
+import type { z } from 'zod'
+import type { fixSchema, References } from '#report/model.ts'
+import type { Clause } from './probe.ts'
+
+export type Fix = z.infer<typeof fixSchema>
+
+/** A clause of an RFC by its number and section. */
+export function rfc(number: number, section: string): Clause {
+  return { spec: `RFC ${number}`, section, url: `https://www.rfc-editor.org/rfc/rfc${number}#section-${section}` }
+}
+
+/** A page of the MCP specification, 2026-07-28. */
+export function mcp(page: string, section: string): Clause {
+  return { spec: 'MCP 2026-07-28', section, url: `https://modelcontextprotocol.io/specification/2026-07-28/${page}` }
+}
+
+/** Ids tell by their form which taxonomy they are of. */
+export function references(clauses: readonly Clause[], ...ids: readonly string[]): References {
+  const like = (form: RegExp): string[] => ids.filter((id) => form.test(id))
+  return {
+    clauses: [...clauses],
+    owaspMcp: like(/^MCP\d/),
+    owaspAgentic: like(/^ASI\d/),
+    owaspLlm: like(/^LLM\d/),
+    owaspNhi: like(/^NHI\d/),
+    cwe: like(/^CWE-/),
+    nist800207: like(/^\d\.\d tenet/),
+  }
+}
+
+export const any = (text: string): Fix => ({ stack: 'any', text })
+export const fix = (stack: string, text: string): Fix => ({ stack, text })

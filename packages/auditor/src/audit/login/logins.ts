@@ -1,0 +1,307 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { headerOf, objectOf } from '../exchange/answer.ts'
+import type { Answer, Ask } from '../exchange/ask.ts'
+import type { AuditOptions, Person } from '../options.ts'
+import type { Target } from '../target/discover.ts'
+import type { Client, Code, Tokens } from './tokens.ts'
+
+/** What an authorization request is made of, where it is not what a correct client sends. Null leaves a parameter out. */
+export type AuthorizationChange = Readonly<Record<string, string | null>>
+
+/** Where a login did not lead to what it should. */
+export class LoginFailed extends Error {}
+
+/** Clients, codes and tokens of this audit, made as a correct client makes them. */
+export class Logins {
+  readonly #options: AuditOptions
+  readonly #target: Target
+  readonly #ask: (ask: Ask) => Promise<Answer>
+  readonly #clients: Client[] = []
+  readonly #tokens = new Map<string, Promise<Tokens>>()
+  #own: Promise<Client> | null = null
+
+  constructor(options: AuditOptions, target: Target, ask: (ask: Ask) => Promise<Answer>) {
+    this.#options = options
+    this.#target = target
+    this.#ask = ask
+  }
+
+  get metadata(): Readonly<Record<string, unknown>> {
+    return this.#target.authorizationServer?.document.value ?? {}
+  }
+
+  endpoint(name: string): string | null {
+    const url = this.metadata[`${name}_endpoint`]
+    return typeof url === 'string' && URL.canParse(url) ? url : null
+  }
+
+  /** Every scope that the resource names; what it lacks for a login is asked for as the challenge has it. */
+  get allScopes(): readonly string[] {
+    const named = this.#target.resource?.value?.['scopes_supported']
+    const scopes = Array.isArray(named)
+      ? named.filter((one): one is string => typeof one === 'string' && one !== '*')
+      : []
+    return scopes.length > 0 ? scopes : this.leastScopes
+  }
+
+  get leastScopes(): readonly string[] {
+    const challenged = /(?:^|[\s,])scope="([^"]+)"/i.exec(
+      headerOf(this.#target.refusal ?? NOTHING, 'www-authenticate') ?? '',
+    )?.[1]
+    if (challenged !== undefined) return challenged.split(' ')
+    const named = this.#target.resource?.value?.['scopes_supported']
+    return Array.isArray(named) && typeof named[0] === 'string' ? [named[0]] : []
+  }
+
+  /** RFC 7591: a client of the auditor, public unless asked otherwise, forgotten at the end. */
+  async register(
+    change: Readonly<Record<string, unknown>> = {},
+  ): Promise<{ readonly answer: Answer; readonly client: Client | null }> {
+    const url = this.endpoint('registration')
+    if (url === null) throw new LoginFailed('there is no registration endpoint')
+    const redirectUri = this.#options.people[0]?.redirectUri ?? 'http://127.0.0.1:49152/callback'
+    const wanted: Record<string, unknown> = {
+      client_name: 'sallyport-audit',
+      redirect_uris: [redirectUri],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'none',
+      application_type: 'native',
+      ...change,
+    }
+    const answer = await this.#ask({
+      method: 'POST',
+      url,
+      headers: [
+        ['content-type', 'application/json'],
+        ['accept', 'application/json'],
+      ],
+      body: JSON.stringify(wanted),
+    })
+    const made = answer.status === 201 || answer.status === 200 ? objectOf(answer) : null
+    const id = made?.['client_id']
+    if (made === null || typeof id !== 'string') return { answer, client: null }
+    const {
+      client_secret: secret,
+      registration_client_uri: uri,
+      registration_access_token: token,
+      redirect_uris: uris,
+    } = made
+    const [first] = Array.isArray(uris) ? uris : [redirectUri]
+    const client: Client = {
+      id,
+      secret: typeof secret === 'string' ? secret : null,
+      redirectUri: typeof first === 'string' ? first : redirectUri,
+      registration: typeof uri === 'string' && typeof token === 'string' ? { url: uri, token } : null,
+    }
+    this.#clients.push(client)
+    return { answer, client }
+  }
+
+  /** The client that logs in: the given one, or one that registers itself. */
+  client(): Promise<Client> {
+    this.#own ??= this.#findClient()
+    return this.#own
+  }
+
+  async #findClient(): Promise<Client> {
+    const { client, mayWrite } = this.#options
+    if (client !== null) return { ...client, registration: null }
+    if (!mayWrite) throw new LoginFailed('no client was given, and none may be registered')
+    const { client: made, answer } = await this.register()
+    if (made === null) throw new LoginFailed(`registration was refused: ${answer.status}`)
+    return made
+  }
+
+  /** Deletes a client again (RFC 7592 §2.3); null where the server offers no way. */
+  async forget({ registration }: Client): Promise<Answer | null> {
+    if (registration === null) return null
+    return this.#ask({
+      method: 'DELETE',
+      url: registration.url,
+      headers: [['authorization', `Bearer ${registration.token}`]],
+    })
+  }
+
+  async forgetAll(): Promise<void> {
+    for (const client of this.#clients.splice(0)) await this.forget(client)
+  }
+
+  isForgotten(client: Client): void {
+    this.#clients.splice(0, this.#clients.length, ...this.#clients.filter((one) => one !== client))
+  }
+
+  /** The URL of an authorization request, with what belongs to its answer. */
+  authorization(
+    client: Client,
+    change: AuthorizationChange = {},
+  ): { readonly url: string; readonly verifier: string; readonly state: string } {
+    const endpoint = this.endpoint('authorization')
+    if (endpoint === null) throw new LoginFailed('there is no authorization endpoint')
+    const verifier = randomBytes(32).toString('base64url')
+    const state = `Audit-${randomBytes(12).toString('base64url')}`
+    const fields: Record<string, string | null> = {
+      response_type: 'code',
+      client_id: client.id,
+      redirect_uri: client.redirectUri,
+      scope: this.allScopes.join(' '),
+      state,
+      resource: this.#target.url,
+      code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+      code_challenge_method: 'S256',
+      ...change,
+    }
+    const url = new URL(endpoint)
+    for (const [name, value] of Object.entries(fields))
+      if (value !== null && value !== '') url.searchParams.append(name, value)
+    return { url: url.href, verifier, state: fields['state'] ?? '' }
+  }
+
+  person(index: number): Person {
+    const person = this.#options.people[index]
+    if (person === undefined) throw new LoginFailed('nobody is there to log in')
+    return person
+  }
+
+  /** Has a person authorize; the code, or null with what came instead. */
+  async authorize(
+    who: number,
+    change: AuthorizationChange = {},
+    client?: Client,
+  ): Promise<{ readonly code: Code | null; readonly response: URL | null }> {
+    const by = client ?? (await this.client())
+    const { url, verifier, state } = this.authorization(by, change)
+    const response = await this.person(who).authorize(url, { isHandsOff: false })
+    const code = response?.searchParams.get('code') ?? new URLSearchParams(response?.hash.slice(1)).get('code')
+    if (response === null || code === null) return { code: null, response }
+    const resource = change['resource'] ?? this.#target.url
+    const redirectUri = change['redirect_uri'] ?? by.redirectUri
+    const sentVerifier = change['code_challenge'] === null ? null : verifier
+    return { code: { client: by, code, verifier: sentVerifier, resource, redirectUri, response, state }, response }
+  }
+
+  /** A form to the token endpoint, with the client's authentication. */
+  postToken(fields: Readonly<Record<string, string | null>>, client: Client): Promise<Answer> {
+    return this.postForm('token', fields, client)
+  }
+
+  async postForm(
+    endpoint: string,
+    fields: Readonly<Record<string, string | null>>,
+    client: Client | null,
+  ): Promise<Answer> {
+    const url = this.endpoint(endpoint)
+    if (url === null) throw new LoginFailed(`there is no ${endpoint} endpoint`)
+    const form = new URLSearchParams()
+    for (const [name, value] of Object.entries(fields)) if (value !== null) form.set(name, value)
+    const headers: [string, string][] = [
+      ['content-type', 'application/x-www-form-urlencoded'],
+      ['accept', 'application/json'],
+    ]
+    if (client !== null && client.secret === null) form.set('client_id', client.id)
+    else if (client !== null)
+      headers.push([
+        'authorization',
+        `Basic ${Buffer.from(`${encodeURIComponent(client.id)}:${encodeURIComponent(client.secret ?? '')}`).toString('base64')}`,
+      ])
+    return this.#ask({ method: 'POST', url, headers, body: form.toString() })
+  }
+
+  redeem(
+    code: Code,
+    change: Readonly<Record<string, string | null>> = {},
+    client: Client = code.client,
+  ): Promise<Answer> {
+    const fields = {
+      grant_type: 'authorization_code',
+      code: code.code,
+      redirect_uri: code.redirectUri,
+      code_verifier: code.verifier,
+      resource: code.resource,
+      ...change,
+    }
+    return this.postToken(fields, client)
+  }
+
+  refresh(
+    tokens: Tokens,
+    change: Readonly<Record<string, string | null>> = {},
+    client: Client = tokens.client,
+  ): Promise<Answer> {
+    return this.postToken({ grant_type: 'refresh_token', refresh_token: tokens.refreshToken, ...change }, client)
+  }
+
+  /** A whole login, anew. */
+  async login(who: number, change: AuthorizationChange = {}, client?: Client): Promise<Tokens> {
+    const { code, response } = await this.authorize(who, change, client)
+    if (code === null) throw new LoginFailed(`the login brought no code${errorIn(response)}`)
+    const answer = await this.redeem(code)
+    const tokens = tokensOf(answer, code.client)
+    if (tokens === null) throw new LoginFailed(`the code brought no token: ${answer.status}`)
+    return tokens
+  }
+
+  /** The tokens of a person for this resource with every scope, logged in once. */
+  full(who: number): Promise<Tokens> {
+    return this.#once(`full ${who}`, () => this.#given(who) ?? this.login(who))
+  }
+
+  /** The same person with the least scopes. */
+  least(who: number): Promise<Tokens> {
+    return this.#once(`least ${who}`, () => this.login(who, { scope: this.leastScopes.join(' ') }))
+  }
+
+  /** The same person for the other resource. */
+  elsewhere(who: number, resource: string): Promise<Tokens> {
+    return this.#once(`elsewhere ${who} ${resource}`, () => this.login(who, { resource }))
+  }
+
+  #given(who: number): Promise<Tokens> | null {
+    const accessToken = this.#options.tokens[who]
+    if (accessToken === undefined || this.#options.people[who] !== undefined) return null
+    const client: Client = { id: '', secret: null, redirectUri: '', registration: null }
+    return Promise.resolve({ client, accessToken, refreshToken: null, idToken: null, scopes: [], expiresIn: null })
+  }
+
+  #once(key: string, login: () => Promise<Tokens>): Promise<Tokens> {
+    const kept = this.#tokens.get(key) ?? login()
+    this.#tokens.set(key, kept)
+    kept.catch(() => undefined)
+    return kept
+  }
+}
+
+const NOTHING: Answer = {
+  status: 0,
+  headers: [],
+  text: '',
+  isCut: false,
+  failure: null,
+  durationMs: 0,
+  tlsVersion: null,
+}
+
+function errorIn(response: URL | null): string {
+  const error = response?.searchParams.get('error')
+  return error == null ? '' : `: ${error}`
+}
+
+export function tokensOf(answer: Answer, client: Client): Tokens | null {
+  const value = answer.status === 200 ? objectOf(answer) : null
+  const {
+    access_token: accessToken,
+    refresh_token: refreshToken,
+    id_token: idToken,
+    scope,
+    expires_in: expiresIn,
+  } = value ?? {}
+  if (typeof accessToken !== 'string') return null
+  return {
+    client,
+    accessToken,
+    refreshToken: typeof refreshToken === 'string' ? refreshToken : null,
+    idToken: typeof idToken === 'string' ? idToken : null,
+    scopes: typeof scope === 'string' ? scope.split(' ') : [],
+    expiresIn: typeof expiresIn === 'number' ? expiresIn : null,
+  }
+}

@@ -1,0 +1,44 @@
+/** Somebody who can log in at the target's authorization server. */
+export interface Person {
+  /** Where authorization responses to this person's browser are caught, e.g. `http://127.0.0.1:50123/callback`. */
+  readonly redirectUri: string
+  /**
+   * Has the person open an authorization URL; answers the URL of the authorization response, or null when none came.
+   * With `isHandsOff` nobody clicks anything: an answer then came without being asked for.
+   */
+  authorize(url: string, options: { readonly isHandsOff: boolean }): Promise<URL | null>
+}
+
+/** A client that the authorization server knows already. */
+export interface KnownClient {
+  readonly id: string
+  readonly secret: string | null
+  readonly redirectUri: string
+}
+
+export interface AuditOptions {
+  /** The MCP endpoint. */
+  readonly url: string
+  /** Meant to be used without a token: check 1 then does not apply. */
+  readonly isPublic: boolean
+  /** Whether probes may register clients and mint tokens. What they make is removed again. */
+  readonly mayWrite: boolean
+  /** None, one, or two that are different people. */
+  readonly people: readonly Person[]
+  /** Access tokens that were given instead of a login: of one person, or of two. */
+  readonly tokens: readonly string[]
+  readonly client: KnownClient | null
+  /** Another MCP endpoint of the same authorization server. */
+  readonly otherResource: string | null
+  /** 0: as fast as it goes. */
+  readonly requestsPerSecond: number
+  readonly timeoutMs: number
+  /** PEM of further authorities whose certificates count. */
+  readonly authority: string | null
+  /** How long one probe may wait for something to end: a code, an access token. What takes longer is not tested. */
+  readonly patienceSeconds: number
+  wait(ms: number): Promise<unknown>
+  readonly version: string
+  readonly startedAt: Date
+  progress(line: string): void
+}

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { type AuditReport, REPORT_VERSION } from '#report/model.ts'
+import { Audit } from './audit.ts'
+import { Recorder } from './exchange/recorder.ts'
+import { redactText } from './exchange/redact.ts'
+import { gradeChecks } from './grade-checks.ts'
+import type { AuditOptions } from './options.ts'
+import { reportFindings } from './report-findings.ts'
+import { type Asked, runChecks, sumUp } from './run-checks.ts'
+import { discover, type Target } from './target/discover.ts'
+import { LEGACY_VERSION, MODERN_VERSION } from './target/mcp-message.ts'
+
+/** Version of the checks, weights and caps. */
+const RUBRIC = '1.0'
+
+/** Audits one MCP server. Sends nothing but to it and to what it names, and removes again what it registered. */
+export async function runAudit(options: AuditOptions): Promise<AuditReport> {
+  const started = performance.now()
+  const { requestsPerSecond, timeoutMs, authority } = options
+  const recorder = new Recorder({ target: new URL(options.url), requestsPerSecond, timeoutMs, authority })
+  options.progress('looking for the server and its metadata')
+  const target = await discover(recorder, options.url)
+  const audit = new Audit(options, target, recorder)
+  const { asked, tools } =
+    target.failure === null
+      ? await runWithCleanUp(audit, recorder)
+      : { asked: await runChecks(audit, recorder, 'transport.certificate'), tools: null }
+  const checks = sumUp(asked)
+  const findings = reportFindings(options.url, asked, recorder)
+  const identities = Math.max(options.people.length, options.tokens.length)
+  return {
+    kind: 'audit',
+    reportVersion: REPORT_VERSION,
+    rubric: RUBRIC,
+    tool: { name: 'sallyport-audit', version: options.version },
+    target: { url: options.url, name: null },
+    startedAt: options.startedAt.toISOString(),
+    durationMs: Math.round(performance.now() - started),
+    access: identities === 0 ? 'none' : identities === 1 ? 'one login' : 'two logins',
+    mayWrite: options.mayWrite,
+    requests: recorder.exchanges.length,
+    outcome: target.failure === null ? 'audited' : 'unreachable',
+    outcomeDetail: target.failure === null ? null : redactText(target.failure, false),
+    grade: gradeChecks(checks, findings),
+    checks,
+    findings,
+    notes: notesOn(target),
+    observations: observe(audit, tools),
+    baseline: null,
+  }
+}
+
+interface Ran {
+  readonly asked: readonly Asked[]
+  readonly tools: AuditReport['observations']['tools']
+}
+
+async function runWithCleanUp(audit: Audit, recorder: Recorder): Promise<Ran> {
+  try {
+    const { value: tools } = await recorder.under('login', async () => {
+      const tokens = await audit.logins.full(0).catch(() => null)
+      if (tokens === null && audit.target.demandsToken) return null
+      await audit.learnEras(tokens?.accessToken ?? null)
+      const listed = await audit.toolsFor(tokens?.accessToken ?? null)
+      return Object.fromEntries(listed.map(({ name, definition }) => [redactText(name, false), hashOf(definition)]))
+    })
+    return { asked: await runChecks(audit, recorder), tools }
+  } finally {
+    await recorder.under('clean-up', () => audit.logins.forgetAll())
+  }
+}
+
+function notesOn({ authorizationServer }: Target): string[] {
+  const metadata = authorizationServer?.document.value ?? {}
+  return [
+    Array.isArray(metadata['dpop_signing_alg_values_supported']) ? 'DPoP is offered (RFC 9449)' : null,
+    typeof metadata['pushed_authorization_request_endpoint'] === 'string'
+      ? 'Pushed authorization requests are offered (RFC 9126)'
+      : null,
+    metadata['client_id_metadata_document_supported'] === true ? 'Client ID Metadata Documents are accepted' : null,
+  ].filter((note) => note !== null)
+}
+
+/** What the next run compares with. */
+function observe({ target, eras }: Audit, tools: AuditReport['observations']['tools']): AuditReport['observations'] {
+  const documents = [...target.resourceDocuments, ...(target.authorizationServer?.documents ?? [])]
+  const metadata = documents.flatMap(({ url, value }) =>
+    value === null ? [] : [[redactText(url, false), hashOf(value)] as const],
+  )
+  const scopes = target.resource?.value?.['scopes_supported']
+  return {
+    eras: [...eras],
+    protocolVersions: eras.map((era) => (era === 'modern' ? MODERN_VERSION : LEGACY_VERSION)),
+    metadata: Object.fromEntries(metadata),
+    authorizationServers:
+      target.authorizationServer === null ? [] : [redactText(target.authorizationServer.identifier, false)],
+    scopes: (Array.isArray(scopes) ? scopes : [])
+      .filter((one): one is string => typeof one === 'string')
+      .map((scope) => redactText(scope, false)),
+    tools,
+  }
+}
+
+function hashOf(value: unknown): string {
+  return createHash('sha256').update(canonical(value)).digest('hex')
+}
+
+/** The same text for the same value, in whatever order its members came (RFC 8785 in short). */
+function canonical(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  const members = Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1))
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`
+}

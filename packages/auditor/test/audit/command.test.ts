@@ -1,0 +1,70 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runCli } from '#cli/run.ts'
+import { type AuditReport, auditReportSchema } from '#report/model.ts'
+import { type Reference, startReference } from '../mutants/reference/start.ts'
+import { auditServer } from '../mutants/support/audit-server.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-audit-'))
+let correct: Reference
+let open: Reference
+
+beforeAll(async () => {
+  correct = await startReference()
+  open = await startReference({ flaw: 'open-to-all' })
+})
+afterAll(async () => {
+  await correct[Symbol.asyncDispose]()
+  await open[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+async function cli(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  const code = await runCli(args, {}, { stdin: Readable.from([]), stdout, stderr, cwd: folder })
+  const read = (stream: PassThrough) => String(stream.read() ?? '')
+  return { code, out: read(stdout), err: read(stderr) }
+}
+
+test('without any credential a correct server has no finding, and what was not tested is not passed', async () => {
+  const { code, out } = await cli(correct.url, '--rps', '0', '--format', 'json')
+  const report = auditReportSchema.parse(JSON.parse(out))
+  expect([code, report.findings, report.access]).toEqual([0, [], 'none'])
+  expect(report.checks.find(({ slug }) => slug === 'lifetime')?.verdict).toBe('not tested')
+  expect(report.grade).toMatchObject({ letter: 'A', cap: null })
+  expect(report.grade.coverage.whole).toBeLessThan(12)
+})
+
+test('a server that asks for no token is found out, in every format', async () => {
+  expect((await cli(open.url, '--rps', '0')).code).toBe(1)
+  for (const format of ['json', 'sarif', 'junit', 'markdown', 'html']) {
+    const { code, out } = await cli('audit', open.url, '--rps', '0', '--format', format)
+    expect([code, out]).toEqual([1, expect.stringContaining('tools-list-modern')])
+  }
+  const { code } = await cli(open.url, '--rps', '0', '--public', '--output', 'report.json', '--format', 'json')
+  const report = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as AuditReport
+  expect([code, report.checks[0]?.verdict]).toEqual([0, 'not applicable'])
+})
+
+test.for([
+  ['nothing there', 'http://127.0.0.1:9/mcp', 3],
+  ['no MCP server', () => `${correct.url.replace('/mcp', '')}/nowhere`, 3],
+  ['no URL', 'not-a-url', 2],
+  ['a password in the URL', 'http://a:b@127.0.0.1/mcp', 2],
+] as const)('%s has its own exit code', async ([, url, code]) => {
+  expect((await cli(typeof url === 'string' ? url : url(), '--rps', '0', '--timeout', '2')).code).toBe(code)
+})
+
+test('given tokens are used and stay secret', async () => {
+  const report = await auditServer({ ...correct, advance: (ms) => correct.advance(ms) })
+  expect(auditReportSchema.parse(report)).toEqual(report)
+  expect(report.grade).toMatchObject({ letter: 'A', isProvisional: false, coverage: { tested: 12, whole: 12 } })
+  expect(JSON.stringify(report)).not.toMatch(/eyJ[\w-]{10,}\.eyJ/)
+  const file = join(folder, 'token')
+  writeFileSync(file, 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2VjcmV0c2lnbmF0dXJl\n')
+  const { out } = await cli(open.url, '--rps', '0', '--token-file', file, '--format', 'json')
+  expect(out).not.toContain('c2VjcmV0c2lnbmF0dXJl')
+})
