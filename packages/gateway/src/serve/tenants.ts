@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { SnapshotHolder } from '#control-plane/configuration/holder.ts'
 import type { TenantId } from '#core/ids.ts'
 import { tenantIssuer } from '#core/issuer-url.ts'
@@ -9,6 +8,7 @@ import type { Router } from '#http/router.ts'
 import { readTenantPath } from '#http/tenant-path.ts'
 import type { Inside } from './assemble.ts'
 import { runTenant, type TenantRun } from './run-tenant.ts'
+import { tenantStateDir } from './tenant-state-dir.ts'
 
 export interface TenantsOptions {
   /** Of the gateway; each tenant has a folder in it. */
@@ -36,11 +36,6 @@ export interface Tenants {
   areReady(): boolean
   list(): readonly RunningTenant[]
   close(): Promise<void>
-}
-
-/** Where a tenant's state is. The command line works it out alike. */
-export function tenantStateDir(stateDir: string, tenant: string): string {
-  return join(stateDir, 'tenants', tenant)
 }
 
 /** The tenants of this process. They share its listener and nothing else. */
