@@ -8,6 +8,7 @@ import { StoreFailure, StoreInUse } from '#store/errors.ts'
 import type { StoreSettings } from '#store/ports/settings.ts'
 import { type CommandWorld, type CommonOptions, define, type Session } from '../command.ts'
 import { CliFailure, EXIT, type ExitCode } from '../exit-codes.ts'
+import { loadPlace } from '../load-place.ts'
 import { printable } from '../printable.ts'
 
 interface CopyOptions extends CommonOptions {

@@ -104,8 +104,9 @@ function explainStart(cause: unknown): string {
 }
 
 /** The first screen: where it runs, the first account, and how clients connect. */
-function greet(print: Printer, { snapshot, setupLink, tenants: running }: Gateway): void {
-  const tenants = running()
+function greet(print: Printer, gateway: Gateway): void {
+  const { snapshot, setupLink } = gateway
+  const tenants = gateway.tenants()
   const servers = serverUrls(snapshot)
   if (print.isJson) {
     print.json({
