@@ -316,6 +316,10 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
     meaning: 'The identity provider let somebody through on a login that is older than it was asked for (`max_age`).',
     action: 'Have it honour `max_age`, or let logins here last longer (`lifetimes.loginSessionSeconds`).',
   },
+  tenantMismatch: {
+    meaning: 'The identity provider vouched for somebody of another tenant than the one that the configuration names.',
+    action: 'Nothing, if they do not belong here. Else compare `issuer` with the tenant that the provider shows.',
+  },
   loginNotBegunHere: {
     meaning: 'A browser came back from the identity provider with a login that it did not begin, or that was over.',
     action:

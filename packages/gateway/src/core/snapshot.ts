@@ -1,9 +1,12 @@
 import type { ClientGrantType, ConfiguredAuthMethod } from './client-grant-types.ts'
 import type { ClientId, ServerId, TenantId } from './ids.ts'
+import type { ProviderProfile } from './provider-profiles.ts'
 import type { Secret } from './secret.ts'
 import type { Tier } from './tiers.ts'
 import type { TokenAlgorithm } from './token-algorithms.ts'
 import type { ToolClass } from './tool-classes.ts'
+
+export type { ProviderProfile } from './provider-profiles.ts'
 
 /**
  * What the control plane publishes and every other part reads: one immutable value, swapped whole.
@@ -34,6 +37,8 @@ export interface Snapshot {
   readonly identityProviders: ReadonlyMap<string, IdentityProvider>
   /** What a login has to be for what is of a tier; absent, or without the tier: nothing in particular. */
   readonly loginDemands?: ReadonlyMap<Tier, LoginDemand>
+  /** Whether the login page asks for an address, whose domain says where to log in; absent: it shows all places. */
+  readonly asksForAddress?: boolean
   /** Whether nobody with a password gets by with that alone; absent: as each person likes. */
   readonly requiresSecondFactor?: boolean
   /** Whether accounts may log in with a password of ours. */
@@ -156,6 +161,9 @@ export interface CertificateName {
 /** A company's identity provider (OpenID Connect), at which this gateway is a client like any other. */
 export interface IdentityProvider {
   readonly name: string
+  readonly profile: ProviderProfile
+  /** GitHub's API, where that is not the public one; null otherwise. */
+  readonly apiUrl: string | null
   /** On the button. */
   readonly title: string
   readonly issuer: string
@@ -180,9 +188,22 @@ export interface IdentityProvider {
   readonly logoutEnds: 'everything' | 'session'
   /** What its claims make of a person; null: roles are given here. */
   readonly roles: {
+    /** Its name; with dots, where no claim is called so, a path into one. */
     readonly claim: string
     readonly map: ReadonlyMap<string, readonly string[]>
     readonly always: readonly string[]
+    /** Where groups are asked for that the token does not have; absent: nowhere. */
+    readonly lookup?: {
+      readonly kind: 'graph' | 'directory'
+      readonly endpoint: string
+      /** Google's service account. */
+      readonly account: {
+        readonly email: string
+        readonly key: Secret
+        readonly actsFor: string
+        readonly tokenEndpoint: string
+      } | null
+    } | null
   } | null
 }
 

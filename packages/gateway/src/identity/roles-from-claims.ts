@@ -13,13 +13,25 @@ export function rolesFromClaims(
   rules: NonNullable<IdentityProvider['roles']>,
 ): Result<readonly string[], 'groupsUnknown'> {
   const { claim, map, always } = rules
-  const value = claims[claim]
+  const value = claimAt(claims, claim)
   if (value === undefined && isLeftOut(claims, claim)) return refused('groupsUnknown')
   const values = Array.isArray(value) ? value : [value]
   if (values.length > VALUES_MAX) return refused('groupsUnknown')
   // What is no text is no name of a group.
   const given = values.flatMap((one) => (typeof one === 'string' ? (map.get(one) ?? []) : []))
   return ok([...new Set([...always, ...given])])
+}
+
+/** The claim of that name, which may look like an address; else, with dots, what is at that path (Keycloak: `realm_access.roles`). */
+function claimAt(claims: Readonly<Record<string, unknown>>, name: string): unknown {
+  if (Object.hasOwn(claims, name)) return claims[name]
+  return name
+    .split('.')
+    .reduce<unknown>(
+      (value, part) =>
+        typeof value === 'object' && value !== null ? Object.getOwnPropertyDescriptor(value, part)?.value : undefined,
+      claims,
+    )
 }
 
 function isLeftOut(claims: Readonly<Record<string, unknown>>, claim: string): boolean {

@@ -67,6 +67,16 @@ describe('a refresh', () => {
     expect(await doorOf(tokens)).toBe(200)
   })
 
+  it('keeps the refresh token where no new one comes', async () => {
+    let tokens = await logIn()
+    corp.script.refresh = 'keepsToken'
+    for (let round = 0; round < 3; round += 1) {
+      later(61)
+      tokens = await refreshed(tokens)
+    }
+    expect(await doorOf(tokens)).toBe(200)
+  })
+
   it.each(['takes', 'withoutIdToken'] as const)('follows what it says of groups now (it %s)', async (kind) => {
     const tokens = await logIn()
     expect(await doorOf(tokens)).toBe(200)

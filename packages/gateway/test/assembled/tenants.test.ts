@@ -117,9 +117,9 @@ describe.each(['sqlite', 'postgres'])('tenants behind one listener, state in %s'
         .map((line) => JSON.parse(line) as { body?: string })
         .map(({ body = '' }) => body)
         .join('\n')
-      expect(exported).toContain(`"tenant":"${String(name)}"`)
+      expect(exported).toContain(`"tenant_uid":"${String(name)}"`)
       for (const other of ['acme', 'beta', 'default'].filter((each) => each !== name))
-        expect(exported).not.toContain(`"tenant":"${other}"`)
+        expect(exported).not.toContain(`"tenant_uid":"${other}"`)
       expect(JSON.parse((await admin('GET', '/log/verification')).text)).toMatchObject({ ok: true })
     }
   })

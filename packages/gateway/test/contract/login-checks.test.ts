@@ -48,6 +48,8 @@ onEveryEngine('the schedule on which providers are asked again', (store) => {
     clock = new AdjustableClock(Date.now())
     provider = {
       name: 'corp',
+      profile: 'generic',
+      apiUrl: null,
       title: 'Corp',
       issuer: corp.issuer,
       clientId: PROVIDER_CLIENT,

@@ -15,7 +15,17 @@ export interface ProviderScript {
   /** The status of the token endpoint. */
   tokenStatus?: number
   /** What it does with refresh tokens, which it gives where this is set: takes each once, refuses all, or breaks down. */
-  refresh?: 'takes' | 'refuses' | 'breaks' | 'withoutIdToken'
+  /** Whatever else there is at its host: an answer by path, or null. Gets the whole body. */
+  beside?: (request: {
+    readonly url: URL
+    readonly body: string
+    readonly headers: IncomingMessage['headers']
+  }) => unknown
+  /** Judges an authorization request as this provider would; an error code, or null. */
+  authorizationError?: (query: URLSearchParams) => string | null
+  /** Whether a refresh token comes with this authorization; by default where `refresh` is set. */
+  givesRefreshToken?: (query: URLSearchParams) => boolean
+  refresh?: 'takes' | 'refuses' | 'breaks' | 'withoutIdToken' | 'keepsToken'
 }
 
 export interface HandMadeProvider {
@@ -35,7 +45,7 @@ export interface HandMadeProvider {
 export const PROVIDER_CLIENT = 'sallyport-at-corp'
 
 /** An OpenID provider on loopback in which somebody is always logged in, and which can be made to lie. */
-export async function startHandMadeProvider(): Promise<HandMadeProvider> {
+export async function startHandMadeProvider(path = ''): Promise<HandMadeProvider> {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
   const jwk = { ...(await exportJWK(publicKey)), kid: 'corp-1', alg: 'ES256', use: 'sig' }
   const codes = new Map<string, URLSearchParams>()
@@ -47,6 +57,9 @@ export async function startHandMadeProvider(): Promise<HandMadeProvider> {
 
   const sign = (claims: JWTPayload, header: object = {}) =>
     new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid: 'corp-1', ...header }).sign(privateKey)
+  /** Each counts once, unless it is one that goes on (Cognito). */
+  const takesToken = (token: string) =>
+    script.refresh === 'keepsToken' ? refreshTokens.has(token) : refreshTokens.delete(token)
   const json = (response: ServerResponse, body: object, status = 200) => {
     response.writeHead(status, { 'content-type': 'application/json' })
     response.end(JSON.stringify(body))
@@ -74,7 +87,9 @@ export async function startHandMadeProvider(): Promise<HandMadeProvider> {
       authorizations.push(url.searchParams)
       const code = `code-${authorizations.length}`
       codes.set(code, url.searchParams)
-      const honest = new URLSearchParams({ code, state: url.searchParams.get('state') ?? '', iss: issuer })
+      const error = script.authorizationError?.(url.searchParams) ?? null
+      const state = url.searchParams.get('state') ?? ''
+      const honest = new URLSearchParams(error === null ? { code, state, iss: issuer } : { error, state, iss: issuer })
       const back = new URL(url.searchParams.get('redirect_uri') ?? '')
       back.search = (script.callback?.(honest) ?? honest).toString()
       response.writeHead(302, { location: back.href })
@@ -87,7 +102,7 @@ export async function startHandMadeProvider(): Promise<HandMadeProvider> {
       tokenRequests.push({ form, authorization: request.headers.authorization })
       const isRefresh = form.get('grant_type') === 'refresh_token'
       if (isRefresh && script.refresh === 'breaks') return json(response, { error: 'server_error' }, 500)
-      const isTaken = isRefresh && refreshTokens.delete(form.get('refresh_token') ?? '') && script.refresh !== 'refuses'
+      const isTaken = isRefresh && takesToken(form.get('refresh_token') ?? '') && script.refresh !== 'refuses'
       const asked = isTaken ? new URLSearchParams() : codes.get(form.get('code') ?? '')
       codes.delete(form.get('code') ?? '')
       if (asked === undefined) return json(response, { error: 'invalid_grant' }, 400)
@@ -110,20 +125,31 @@ export async function startHandMadeProvider(): Promise<HandMadeProvider> {
           access_token: 'corp-access',
           token_type: 'Bearer',
           ...(isRefresh && script.refresh === 'withoutIdToken' ? {} : { id_token: idToken }),
-          ...(script.refresh === undefined ? {} : { refresh_token: refreshToken }),
+          ...(script.refresh === undefined ||
+          (isRefresh && script.refresh === 'keepsToken') ||
+          (!isRefresh && script.givesRefreshToken?.(asked) === false)
+            ? {}
+            : { refresh_token: refreshToken }),
         },
         script.tokenStatus ?? 200,
       )
     },
   }
+  const answerBeside = async (url: URL, request: IncomingMessage, response: ServerResponse) => {
+    let body = ''
+    for await (const chunk of request) body += String(chunk)
+    const answer = script.beside?.({ url, body, headers: request.headers }) ?? null
+    if (answer === null) json(response, {}, 404)
+    else json(response, answer as object)
+  }
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', issuer)
-    const handler = handlers[url.pathname]
-    if (handler === undefined) json(response, {}, 404)
+    const handler = url.pathname.startsWith(path) ? handlers[url.pathname.slice(path.length)] : undefined
+    if (handler === undefined) answerBeside(url, request, response).catch(() => response.destroy())
     else handler(url, request, response).catch(() => response.destroy())
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}` // Listening on TCP.
+  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}` // Listening on TCP.
   return {
     issuer,
     script,

@@ -10,6 +10,7 @@ import { type NextStep, nextStepOf, takeNextStep } from './factors/after-passwor
 import { placeOfInteraction } from './factors/place.ts'
 import { relyingPartyOf } from './factors/relying-party.ts'
 import { type LoginProblem, loginPage } from './login-page.ts'
+import { askForAddress } from './provider/ask-for-address.ts'
 
 /**
  * Where the form is: `login` for the first sign-in, `consent` for changing the account while consent is asked for. The engine binds each
@@ -20,7 +21,9 @@ export type LoginPlace = 'login' | 'consent'
 export function showLogin(context: PageContext, place: LoginPlace): Route['handler'] {
   return async (exchange, { uid = '' }) => {
     const interaction = await loadFor(context, exchange, uid, place)
-    if (interaction !== null) ask(context, exchange, interaction, 200)
+    if (interaction === null) return
+    if (context.snapshots.current().asksForAddress === true) askForAddress(context, exchange, interaction, place)
+    else ask(context, exchange, interaction, 200)
   }
 }
 
@@ -56,6 +59,16 @@ export function submitLogin(context: PageContext, place: LoginPlace): Route['han
   }
 }
 
+/** The password form alone, for an address that no provider is for. */
+export function askForPassword(
+  context: PageContext,
+  exchange: HttpExchange,
+  interaction: Interaction,
+  username: string,
+): void {
+  ask(context, exchange, interaction, 200, { username })
+}
+
 async function loadFor(
   context: PageContext,
   exchange: HttpExchange,
@@ -82,7 +95,8 @@ function ask(
     path: interaction.prompt === 'login' ? `/login/${uid}` : `/consent/${uid}/account`,
     publicUrl: snapshot.publicUrl,
     formToken: context.formTokens.issue(exchange, snapshot.tenant, purposeOf(interaction)),
-    providers: [...snapshot.identityProviders.values()],
+    // Whoever was asked for an address has been to where it leads.
+    providers: snapshot.asksForAddress === true ? [] : [...snapshot.identityProviders.values()],
     hasPasswords: snapshot.hasPasswords,
     canHavePasskeys: relyingPartyOf(snapshot.publicUrl) !== null,
     ...again,

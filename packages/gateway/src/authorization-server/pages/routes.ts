@@ -30,6 +30,7 @@ import { PASSKEY_SCRIPT, PASSKEY_SCRIPT_PATH } from '../login/factors/passkey-sc
 import { type FindPlace, placeOfInteraction } from '../login/factors/place.ts'
 import { showLogin, submitLogin } from '../login/handle-login.ts'
 import { createHashQueue, type HashQueue } from '../login/hash-queue.ts'
+import { findProvider } from '../login/provider/handle-discovery.ts'
 import { receiveLogout } from '../login/provider/handle-logout.ts'
 import { beginProviderLogin, finishProviderLogin, returnToInteraction } from '../login/provider/handle-provider.ts'
 import { createOpenProvider, type OpenProvider } from '../login/provider/open-provider.ts'
@@ -103,6 +104,8 @@ export function createPages(deps: PagesDeps): { readonly routes: Route[] } {
       route('GET', '/consent/:uid', showConsent(context)),
       route('POST', '/consent/:uid', decideConsent(context)),
       route('GET', '/login/:uid/with/:provider', beginProviderLogin(context, 'login')),
+      route('POST', '/login/:uid/where', findProvider(context, 'login')),
+      route('POST', '/consent/:uid/account/where', findProvider(context, 'consent')),
       route('GET', '/login/:uid/return', returnToInteraction(context, 'login')),
       route('GET', '/consent/:uid/account/with/:provider', beginProviderLogin(context, 'consent')),
       route('GET', '/consent/:uid/account/return', returnToInteraction(context, 'consent')),

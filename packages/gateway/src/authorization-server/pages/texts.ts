@@ -31,6 +31,13 @@ export const TEXTS = {
   'login.missing': 'Enter your username and your password.',
   'login.throttled': 'Too many attempts. Try again in {wait}.',
 
+  'where.lead': 'Your e-mail address says where you sign in. It is not passed on.',
+  'where.address': 'E-mail address',
+  'where.next': 'Continue',
+  'where.missing': 'Enter your e-mail address.',
+  'where.unknown':
+    'Nobody with an address of this domain signs in here. Check it, or ask the operator of this gateway.',
+
   'factor.title': 'Second step',
   'factor.lead': 'Enter the code that your authenticator app shows for this gateway, or one of your recovery codes.',
   'factor.leadNoApp': 'Use your passkey, or enter one of your recovery codes.',

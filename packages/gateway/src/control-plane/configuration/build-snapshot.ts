@@ -51,6 +51,7 @@ export function buildSnapshot(
     },
     ...known,
     loginDemands: buildLoginDemands(configuration),
+    asksForAddress: configuration.login.discovery === 'address',
     requiresSecondFactor: configuration.login.secondFactor === 'required',
     hasPasswords: configuration.login.passwords,
     trustedIssuers: Object.entries(configuration.trustedIssuers).flatMap(([name, issuer]) =>

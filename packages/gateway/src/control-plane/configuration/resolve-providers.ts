@@ -25,10 +25,14 @@ export async function resolveProviders(
       )
     const named = [...(section.roles?.always ?? []), ...Object.values(section.roles?.map ?? {}).flat()]
     for (const role of new Set(named)) if (!known.has(role)) wrong(['roles'], `There is no role ${role}.`)
+    for (const [at, problem, instead] of profileProblems(section)) wrong(at, problem, instead)
     const secret =
       section.secret === undefined ? null : await readSecret(section.secret, [...path, 'secret'], resolving)
+    const roles = section.roles === undefined ? null : await resolveRoles(section, [...path, 'roles'], resolving)
     providers.set(name, {
       name,
+      profile: section.profile,
+      apiUrl: section.apiUrl ?? null,
       title: section.title ?? name,
       issuer: section.issuer,
       clientId: section.clientId,
@@ -41,7 +45,7 @@ export async function resolveProviders(
       logoutEnds: section.logoutEnds,
       recheck: section.recheck ?? null,
       opensAccounts: section.accounts === 'opened',
-      roles: section.roles === undefined ? null : { ...section.roles, map: new Map(Object.entries(section.roles.map)) },
+      roles,
     })
   }
   if (!configuration.login.passwords && providers.size === 0)
@@ -49,6 +53,67 @@ export async function resolveProviders(
       source.problem(['login', 'passwords'], 'Nobody could log in.', 'Add an identity provider first.', 'value'),
     )
   return providers
+}
+
+type Section = Configuration['identityProviders'][string]
+type Problem = readonly [path: readonly PropertyKey[], problem: string, instead: string]
+
+const CLAIM_OF_ROLES: Readonly<Partial<Record<Section['profile'], string>>> = {
+  keycloak: 'realm_access.roles',
+  cognito: 'cognito:groups',
+  workos: 'role',
+  clerk: 'org_role',
+}
+/** Tenants of everybody: a token of any organization, or of none, would be one of this company's. */
+const TENANTS_OF_ALL = ['common', 'organizations', 'consumers', '9188040d-6c67-4c5b-b112-36a304b66dad']
+
+/** What a provider is known not to do, so that nobody finds out by a login that fails. */
+function profileProblems({ profile, issuer, recheck, roles, secret, apiUrl }: Section): readonly Problem[] {
+  const problems: Problem[] = []
+  const [tenant = ''] =
+    URL.parse(issuer)
+      ?.pathname.split('/')
+      .filter((part) => part !== '') ?? []
+  if (profile === 'entra' && (TENANTS_OF_ALL.includes(tenant) || tenant === ''))
+    problems.push([['issuer'], 'This is not one tenant.', 'Write https://login.microsoftonline.com/TENANT-ID/v2.0.'])
+  if (profile === 'github' && recheck !== undefined)
+    problems.push([
+      ['recheck'],
+      'GitHub gives no refresh tokens to ask again with.',
+      'Leave it out, and set `sessionSeconds`.',
+    ])
+  if (profile === 'github' && secret === undefined)
+    problems.push([['secret'], 'GitHub knows no clients without a secret.', 'Write `${file:path}`.'])
+  if (profile !== 'github' && apiUrl !== undefined)
+    problems.push([['apiUrl'], 'This is for `github` alone.', 'Leave it out.'])
+  if (roles?.lookup === undefined) return problems
+  if (profile !== 'entra' && profile !== 'google')
+    problems.push([['roles', 'lookup'], 'There is nowhere to look groups up at this provider.', 'Leave it out.'])
+  if (profile === 'google' && roles.lookup.serviceAccount === undefined)
+    problems.push([['roles', 'lookup'], 'Google’s directory answers service accounts alone.', 'Add `serviceAccount`.'])
+  if (profile === 'entra' && secret === undefined)
+    problems.push([['roles', 'lookup'], 'Graph is asked as the application, which needs its secret.', 'Add `secret`.'])
+  return problems
+}
+
+async function resolveRoles(
+  { profile, roles }: Section,
+  path: readonly PropertyKey[],
+  resolving: Resolving,
+): Promise<IdentityProvider['roles']> {
+  if (roles === undefined) return null
+  const { claim = CLAIM_OF_ROLES[profile] ?? 'groups', map, always, lookup } = roles
+  const rules = { claim, map: new Map(Object.entries(map)), always }
+  if (lookup === undefined) return { ...rules, lookup: null }
+  const { endpoint, serviceAccount } = lookup
+  if (profile !== 'google')
+    return { ...rules, lookup: { kind: 'graph', endpoint: endpoint ?? 'https://graph.microsoft.com', account: null } }
+  const key =
+    serviceAccount === undefined
+      ? null
+      : await readSecret(serviceAccount.key, [...path, 'lookup', 'serviceAccount', 'key'], resolving)
+  const account = serviceAccount === undefined || key === null ? null : { ...serviceAccount, key }
+  return { ...rules, lookup: { kind: 'directory', endpoint: endpoint ?? 'https://admin.googleapis.com', account } }
 }
 
 /** OpenID Connect Discovery §4: no query and no fragment. */

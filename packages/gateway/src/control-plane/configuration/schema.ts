@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CLIENT_GRANT_TYPES, CONFIGURED_AUTH_METHODS } from '#core/client-grant-types.ts'
+import { PROVIDER_PROFILES } from '#core/provider-profiles.ts'
 import { TIERS } from '#core/tiers.ts'
 import { DEFAULT_TOKEN_ALGORITHM, TOKEN_ALGORITHMS } from '#core/token-algorithms.ts'
 import { TOOL_CLASSES } from '#core/tool-classes.ts'
@@ -386,7 +387,14 @@ const signingKeys = z
 const identityProvider = z
   .strictObject({
     title: text('On the button of the login page. Absent: the name.').max(60).optional(),
-    issuer: text('Its issuer, byte for byte as its metadata says it. https, unless `network` is `loopback`.'),
+    profile: z
+      .enum(PROVIDER_PROFILES)
+      .default('generic')
+      .describe('What it is, so that what it does differently is heeded. `generic`: as OpenID Connect says.'),
+    apiUrl: text('For `github`: the API of a GitHub Enterprise Server. Absent: the public one.').optional(),
+    issuer: text(
+      'Its issuer, byte for byte as its metadata says it; for `github` the address of its web pages. https, unless `network` is `loopback`.',
+    ),
     clientId: text('The client id that the gateway has there. Its redirect URI is `publicUrl/oidc/callback/NAME`.'),
     secret: text(
       'The client secret as one reference, `${file:path}` or `${env:NAME}`. Absent: a public client.',
@@ -455,7 +463,28 @@ const identityProvider = z
       ),
     roles: z
       .strictObject({
-        claim: text('Claim of the ID token that holds names, such as `groups` or `roles`.').default('groups'),
+        claim: text(
+          'Claim of the ID token that holds names, such as `groups`; a path with dots where no claim is called so. Absent: `groups`, for `keycloak` `realm_access.roles`, for `cognito` `cognito:groups`, for `workos` `role`, for `clerk` `org_role`.',
+        ).optional(),
+        lookup: z
+          .strictObject({
+            endpoint: text(
+              'Where to ask. Absent: the public address of Microsoft Graph, or of Google’s Directory API.',
+            ).optional(),
+            serviceAccount: z
+              .strictObject({
+                email: text('Its address.'),
+                key: text('Its private key (PKCS #8, PEM) as one reference, `${file:path}` or `${env:NAME}`.'),
+                actsFor: text('The administrator whom it acts for.'),
+                tokenEndpoint: text('Where it gets tokens.').default('https://oauth2.googleapis.com/token'),
+              })
+              .optional()
+              .describe('For `google`: the service account with domain-wide delegation that may read groups.'),
+          })
+          .optional()
+          .describe(
+            'Asks for the groups that a token does not have: for `entra` those that had no room (Graph, as the application), for `google` all. What cannot be learnt refuses; it is never no groups.',
+          ),
         map: z
           .record(text('A value of the claim.'), z.array(z.string().regex(ROLE_NAME_PATTERN)).max(ROLES_MAX))
           .default({})
@@ -495,6 +524,12 @@ const login = z
       .boolean()
       .default(true)
       .describe('Whether accounts may log in with a password of the gateway. `false` needs an identity provider.'),
+    discovery: z
+      .enum(['buttons', 'address'])
+      .default('buttons')
+      .describe(
+        'How the login page finds out where somebody logs in. `buttons`: all providers are shown. `address`: it asks for the e-mail address, whose domain leads to the provider that has it among its `emailDomains`.',
+      ),
     secondFactor: z
       .enum(['optional', 'required'])
       .default('optional')

@@ -3,13 +3,21 @@ import { asSubjectId } from '#core/ids.ts'
 import { randomToken, uuidv7 } from '#core/random.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { IdentityProvider } from '#core/snapshot.ts'
-import { rolesFromClaims } from '#identity/roles-from-claims.ts'
 import type { Account } from '#store/ports/accounts.ts'
 import type { Store } from '#store/ports/store.ts'
 import type { PageContext } from '../../pages/deps.ts'
+import { isAddressVerified, judgeClaims } from './profiles.ts'
+import { rolesOf } from './roles-of.ts'
 
 /** Why a person whom the provider vouches for is nobody here. */
-export type NoAccount = 'notLinked' | 'accountNotActive' | 'usernameTaken' | 'groupsUnknown' | 'subjectMissing'
+export type NoAccount =
+  | 'tenantMismatch'
+  | 'idTokenInvalid'
+  | 'notLinked'
+  | 'accountNotActive'
+  | 'usernameTaken'
+  | 'groupsUnknown'
+  | 'subjectMissing'
 
 const SUBJECT_CHARACTERS_MAX = 255
 const USERNAME = /^[a-z0-9._@-]{1,64}$/
@@ -32,8 +40,10 @@ export async function accountOf(
   const externalSubject = text(claims['sub'], SUBJECT_CHARACTERS_MAX)
   if (externalSubject === null) return refused('subjectMissing')
   const { tenant } = event
-  const { issuer, roles: rules } = provider
-  const roles = rules === null ? ok(null) : rolesFromClaims(claims, rules)
+  const { issuer } = provider
+  const wrong = judgeClaims(claims, provider)
+  if (wrong !== null) return refused(wrong)
+  const roles = await rolesOf(claims, provider, context.clock)
   if (!roles.ok) return roles
   const link = await store.accountLinks.find(tenant, issuer, externalSubject)
   const known =
@@ -76,12 +86,13 @@ export async function setRoles(
 /** The account that is called by the address, once, for a domain that the provider is believed about. */
 async function linkByAddress(
   { store, clock, audit }: PageContext,
-  { issuer, name, emailDomains }: IdentityProvider,
+  provider: IdentityProvider,
   externalSubject: string,
   claims: Readonly<Record<string, unknown>>,
   event: Omit<AuditEvent, 'activity' | 'outcome'>,
 ): Promise<Account | null> {
-  const address = believedAddress(claims, emailDomains)
+  const { issuer, name } = provider
+  const address = believedAddress(claims, provider)
   if (address === null) return null
   const account = await store.accounts.findByUsername(event.tenant, address)
   if (account === null) return null
@@ -105,16 +116,17 @@ async function linkByAddress(
 
 async function openAccount(
   { store, clock, random, audit }: PageContext,
-  { issuer, name, emailDomains }: IdentityProvider,
+  provider: IdentityProvider,
   externalSubject: string,
   claims: Readonly<Record<string, unknown>>,
   roles: readonly string[],
   event: Omit<AuditEvent, 'activity' | 'outcome'>,
 ): Promise<Result<Account, NoAccount>> {
+  const { issuer, name } = provider
   const now = clock.nowSeconds()
   const { tenant } = event
   const subject = asSubjectId(uuidv7(random, clock.nowMs()))
-  const username = believedAddress(claims, emailDomains) ?? plainName(claims['preferred_username']) ?? subject
+  const username = believedAddress(claims, provider) ?? plainName(claims['preferred_username']) ?? subject
   const account: Account = {
     tenant,
     subject,
@@ -148,8 +160,9 @@ async function openAccount(
  * OpenID Connect Core §5.7: an address is a claim of the provider about now, and only if it says that it has checked; and then of domains that
  * the configuration believes it about. An account that somebody else could have called by an address would be waiting for its owner.
  */
-function believedAddress(claims: Readonly<Record<string, unknown>>, emailDomains: readonly string[]): string | null {
-  const address = claims['email_verified'] === true ? nameOf(claims['email']) : null
+function believedAddress(claims: Readonly<Record<string, unknown>>, provider: IdentityProvider): string | null {
+  const { emailDomains } = provider
+  const address = isAddressVerified(claims, provider) ? nameOf(claims['email']) : null
   const [, domain, more] = address?.split('@') ?? []
   return domain !== undefined && more === undefined && emailDomains.includes(domain) ? address : null
 }

@@ -22,8 +22,10 @@ import { answerProblem, type PageProblem } from '../../pages/answer.ts'
 import type { PageContext } from '../../pages/deps.ts'
 import type { LoginPlace } from '../handle-login.ts'
 import { accountOf } from './account-of.ts'
+import { githubAuthorizationUrl, redeemAtGithub } from './github.ts'
 import { keepLogin, loginSecondsMax } from './keep-login.ts'
 import { loginCookieOf, setLoginCookie } from './login-cookie.ts'
+import { parametersOf, scopesOf } from './profiles.ts'
 import { digestOf, keep, type LoginTransaction, take } from './transactions.ts'
 
 /** As long as the interaction that it belongs to. */
@@ -52,18 +54,23 @@ export function beginProviderLogin(context: PageContext, place: LoginPlace): Rou
     let url: URL
     const [state, nonce, verifier] = [randomState(), randomNonce(), randomPKCECodeVerifier()]
     try {
-      url = buildAuthorizationUrl(await context.openProvider(provider), {
+      const maxAgeSeconds = Math.min(
+        maxAge(snapshot, provider),
+        interaction.demand.maxAgeSeconds ?? Number.POSITIVE_INFINITY,
+      )
+      const parameters = {
         redirect_uri: `${snapshot.publicUrl}${callbackPath(name)}`,
-        scope: provider.scopes.join(' '),
+        scope: scopesOf(provider).join(' '),
         state,
-        nonce,
         code_challenge: await calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
-        max_age: String(
-          Math.min(maxAge(snapshot, provider), interaction.demand.maxAgeSeconds ?? Number.POSITIVE_INFINITY),
-        ),
+        ...parametersOf(provider, maxAgeSeconds),
         ...stepUp(interaction.demand, provider),
-      })
+      }
+      url =
+        provider.profile === 'github'
+          ? githubAuthorizationUrl(provider, parameters)
+          : buildAuthorizationUrl(await context.openProvider(provider), { ...parameters, nonce })
     } catch (cause) {
       context.onFailure(exchange.requestId, cause)
       return await refuse(context, exchange, provider, 'providerUnreachable')
@@ -156,6 +163,7 @@ async function redeem(
 ): Promise<Redeemed | 'providerRefused' | 'providerUnreachable' | 'idTokenInvalid'> {
   const { publicUrl } = context.snapshots.current()
   const url = new URL(`${publicUrl}${callbackPath(provider.name)}`)
+  if (provider.profile === 'github') return await redeemCode(exchange, provider, url.href, verifier)
   url.search = exchange.query.toString()
   try {
     const tokens = await authorizationCodeGrant(await context.openProvider(provider), url, {
@@ -172,6 +180,20 @@ async function redeem(
     context.onFailure(exchange.requestId, cause)
     return isOfTheWay(cause) ? 'providerUnreachable' : 'idTokenInvalid'
   }
+}
+
+/** As `authorizationCodeGrant` does it for others: an error of the provider, or exactly one code. */
+async function redeemCode(
+  { query }: HttpExchange,
+  provider: IdentityProvider,
+  redirectUri: string,
+  verifier: string,
+): Promise<Redeemed | 'providerRefused' | 'providerUnreachable'> {
+  const codes = query.getAll('code')
+  const [code] = codes
+  if (query.has('error') || codes.length !== 1 || code === undefined) return 'providerRefused'
+  const claims = await redeemAtGithub(provider, code, { redirectUri, verifier })
+  return typeof claims === 'string' ? claims : { claims, refreshToken: null }
 }
 
 function isOfTheWay(cause: unknown): boolean {
@@ -216,6 +238,7 @@ function ticketSecret(browser: string, uid: string): string {
 const PAGES: Readonly<Record<string, PageProblem>> = {
   providerUnreachable: 'provider',
   idTokenInvalid: 'provider',
+  tenantMismatch: 'provider',
   authenticationTooOld: 'provider',
   providerRefused: 'providerRefused',
   loginNotBegunHere: 'expired',

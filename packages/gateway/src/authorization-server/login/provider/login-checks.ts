@@ -3,7 +3,6 @@ import type { Clock } from '#core/clock.ts'
 import { asGrantId, type RequestId } from '#core/ids.ts'
 import type { IdentityProvider, SnapshotSource } from '#core/snapshot.ts'
 import { createWorkQueue } from '#core/work-queue.ts'
-import { rolesFromClaims } from '#identity/roles-from-claims.ts'
 import type { Sealer } from '#keys/sealer.ts'
 import type { ProviderLogin } from '#store/ports/provider-logins.ts'
 import type { Store } from '#store/ports/store.ts'
@@ -12,6 +11,7 @@ import { setRoles } from './account-of.ts'
 import { askAgain } from './ask-again.ts'
 import type { OpenProvider } from './open-provider.ts'
 import { openRefreshToken, sealRefreshToken } from './refresh-token-seal.ts'
+import { rolesOf } from './roles-of.ts'
 
 /** Whoever asks is done or has failed by then; nobody else asks meanwhile. */
 const CLAIM_SECONDS = 30
@@ -142,12 +142,12 @@ async function accept(
   const { store, sealer, audit, clock } = dependencies
   const { tenant, loginId, subject } = login
   const now = clock.nowSeconds()
-  const roles = provider.roles === null ? null : rolesFromClaims(vouched.claims, provider.roles)
+  const roles = await rolesOf(vouched.claims, provider, clock)
   const account = await store.accounts.find(tenant, subject)
   // Groups that are not known are not no groups, and not the old ones either.
-  if (roles?.ok === false) return await endAs(roles.refusal)
+  if (!roles.ok) return await endAs(roles.refusal)
   if (account?.status !== 'active') return await endAs('accountNotActive')
-  if (roles !== null) await setRoles(dependencies, provider, account, roles.value, baseOf(login, requestId))
+  if (roles.value !== null) await setRoles(dependencies, provider, account, roles.value, baseOf(login, requestId))
   const checked = {
     refreshToken: sealRefreshToken(sealer, tenant, loginId, vouched.refreshToken),
     checkedAt: now,

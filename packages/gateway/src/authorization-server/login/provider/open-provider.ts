@@ -1,6 +1,8 @@
 import {
   allowInsecureRequests,
+  type ClientAuth,
   ClientSecretBasic,
+  ClientSecretPost,
   type Configuration,
   clockTolerance,
   customFetch,
@@ -53,7 +55,7 @@ export function createOpenProvider(clock: Clock): OpenProvider {
 
 async function open({ issuer, clientId, secret, network }: IdentityProvider): Promise<Configuration> {
   const fetchSmall = createFetchSmall({ network, bytesMax: ANSWER_BYTES_MAX, timeoutMs: TIMEOUT_MS })
-  const authentication = secret === null ? None() : ClientSecretBasic(secret.reveal())
+  const authentication = secret === null ? None() : secretAsSupported(secret.reveal())
   return await discovery(new URL(issuer), clientId, { [clockTolerance]: CLOCK_TOLERANCE_SECONDS }, authentication, {
     // Loopback providers, as in tests and on a developer's machine; every other is https, which the configuration sees to.
     execute: [enableNonRepudiationChecks, ...(network === 'loopback' ? [allowInsecureRequests] : [])],
@@ -61,6 +63,16 @@ async function open({ issuer, clientId, secret, network }: IdentityProvider): Pr
     [customFetch]: async (url, { method, headers, body }) =>
       await fetchSmall(url, { method, headers, body: body === undefined ? null : textOf(body) }),
   })
+}
+
+/** RFC 8414 §2: in the header, unless the provider says that it takes it in the form alone. */
+function secretAsSupported(secret: string): ClientAuth {
+  const [inHeader, inForm] = [ClientSecretBasic(secret), ClientSecretPost(secret)]
+  return (server, client, body, headers) => {
+    const { token_endpoint_auth_methods_supported: methods } = server
+    const takesHeader = !Array.isArray(methods) || methods.includes('client_secret_basic')
+    ;(takesHeader ? inHeader : inForm)(server, client, body, headers)
+  }
 }
 
 function textOf(body: unknown): string | null {
