@@ -43,7 +43,7 @@ export function crossCheckSections(
   checkRoles(configuration, into)
   checkExternal(configuration, into)
   for (const [id, server] of Object.entries(configuration.servers)) checkServer(id, server, into)
-  if (Object.keys(configuration.servers).length === 0)
+  if (Object.keys(configuration.servers).length + Object.keys(configuration.tenants).length === 0)
     into.doubtful(['servers'], 'There is no server, so there is nothing to reach.', 'Add one under `servers`.')
   return { problems, warnings }
 }
