@@ -48,7 +48,8 @@ export class Audit {
     const needsSession =
       era === 'legacy' && request.method !== 'initialize' && request.token != null && request.sessionId === undefined
     const sessionId = needsSession ? await this.sessionOf(request.token ?? '', url) : (request.sessionId ?? null)
-    return this.ask(mcpAsk(url, era, { ...request, sessionId }))
+    const ask = mcpAsk(url, era, { ...request, sessionId })
+    return this.#patiently(() => this.ask(ask))
   }
 
   /** Id of the session that belongs to a token; null where the target has none. */
@@ -83,8 +84,8 @@ export class Audit {
     return this.options.wait(ms)
   }
 
-  /** Asks again after a limit, for as long as the target says, within reason. */
-  async patiently(asked: () => Promise<Answer>): Promise<Answer> {
+  /** Asks again after a limit, for as long as the target says, within reason: a 429 says nothing of the question. */
+  async #patiently(asked: () => Promise<Answer>): Promise<Answer> {
     let answer = await asked()
     for (let time = 0; time < PATIENCE && answer.status === 429; time += 1) {
       const seconds = Number(headerOf(answer, 'retry-after') ?? 1)

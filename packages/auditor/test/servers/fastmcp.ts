@@ -1,10 +1,9 @@
-import { once } from 'node:events'
-import { createServer, request as forward } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { request as forward } from 'node:http'
 import { FastMCP } from 'fastmcp'
 import { z } from 'zod'
 import { TOOLS } from '../mutants/reference/resource/tools.ts'
 import { LEAST_SCOPE, SCOPES } from '../mutants/reference/site.ts'
+import { freePort } from './free-port.ts'
 import { type Guarded, listenGuarded } from './guard.ts'
 import type { AuthorizationServer } from './oidc-provider.ts'
 import { byIntrospection } from './verifiers.ts'
@@ -85,13 +84,4 @@ function unauthorized(resource: string, isWithoutToken: boolean): Response {
     status: 401,
     headers: { 'content-type': 'application/json', 'www-authenticate': challenge },
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -6,6 +6,8 @@ import { BadTokenLimit } from '../mutants/reference/resource/limit-bad-tokens.ts
 export interface Guarded extends AsyncDisposable {
   readonly origin: string
   serve(listener: RequestListener): void
+  /** Moves the clock by which bad tokens are limited. */
+  advance(ms: number): void
 }
 
 /** What stands before the frameworks, as a reverse proxy does: one name, no foreign pages, one token a request, few bad ones. */
@@ -14,9 +16,13 @@ export async function listenGuarded(): Promise<Guarded> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const limit = new BadTokenLimit()
+  let aheadMs = 0
+  const limit = new BadTokenLimit(() => Date.now() + aheadMs)
   return {
     origin,
+    advance: (ms) => {
+      aheadMs += ms
+    },
     serve: (listener) =>
       void server.on('request', (request, response) => {
         const status = refusal(request, origin, limit)

@@ -84,7 +84,7 @@ function configuration({ format, resources, introspector }: Wanted): Configurati
       devInteractions: { enabled: false },
       userinfo: { enabled: false },
       rpInitiatedLogout: { enabled: false },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_, client, token) => token.clientId === client.clientId },
       introspection: { enabled: true, allowedPolicy: (_, client) => client.clientAuthMethod !== 'none' },
       registration: { enabled: true },
       registrationManagement: { enabled: true },

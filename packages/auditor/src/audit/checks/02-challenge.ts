@@ -53,7 +53,9 @@ export const challenge: Check = {
       'A request without a token is told that its token is bad',
       'low',
       (parameters) =>
-        parameters?.has('error') ? fail('error is there, and no token came (RFC 6750 §3.1)') : pass('no error'),
+        parameters?.has('error')
+          ? warn('error is there, and no token came: RFC 6750 §3.1 advises against it')
+          : pass('no error'),
     ),
     onChallenge(
       'scope',

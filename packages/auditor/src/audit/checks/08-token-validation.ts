@@ -147,11 +147,11 @@ async function tryTokens(audit: Audit, tokens: readonly string[]): Promise<Outco
   return seen.has('warn') ? warn('not answered with 401') : pass('refused')
 }
 
-/** Without a session of its own: `initialize` is where that wire takes a token first. A limit on bad tokens is waited for. */
+/** Without a session of its own: `initialize` is where that wire takes a token first. */
 async function askWith(audit: Audit, era: Era, ...lines: readonly string[]): Promise<Answer> {
   const request = era === 'modern' ? { method: 'tools/list' } : { method: 'initialize', params: INITIALIZE }
   const headers = lines.map((line): [string, string] => ['authorization', line])
-  return audit.patiently(() => audit.call(era, { ...request, headers, sessionId: null }))
+  return audit.call(era, { ...request, headers, sessionId: null })
 }
 
 function judge(answer: Answer): Outcome {

@@ -8,8 +8,11 @@ import { type Check, fail, inconclusive, notApplicable, type Outcome, type Probe
 const clauses = [rfc(9700, '4.14.2'), rfc(7009, '2'), rfc(7662, '4'), mcp('basic/authorization', 'Token Theft')]
 const HOUR_SECONDS = 3600
 const HALF_HOUR_SECONDS = 1800
-/** Within it a client whose answer was lost may get the same answer again. */
-const REPEAT_WINDOW_MS = 5000
+/** A client whose answer was lost may get the same one again, for this long at the most. */
+const REPEAT_SECONDS_MAX = 60
+const REPEAT_POLL_SECONDS = 5
+/** How long a token that was ended may still be taken somewhere. */
+const DEAD_MS_MAX = 5000
 const POLL_MS = 250
 
 /** How long what was stolen is of use. */
@@ -61,43 +64,26 @@ export const lifetime: Check = {
         return pass('another one')
       },
     ),
-    onRefresh(
+    onReuse(
       'reuse',
       'a refresh token that was used is refused',
       'A refresh token works again after it was used',
       'high',
-      async (audit, first) => {
-        const rotated = await rotate(audit, first)
-        if (rotated === null) return notApplicable('refresh tokens do not rotate')
-        const third = await reuse(audit, first, rotated)
-        return third === null ? pass('refused') : fail('tokens were given')
-      },
+      (story) => (story.reused === null ? pass(story.detail) : fail(story.detail)),
     ),
-    onRefresh(
+    onReuse(
       'reuse-ends-refresh',
       'reuse ends the newest refresh token',
       'After reuse the newest refresh token lives on',
       'high',
-      async (audit, first) => {
-        const rotated = await rotate(audit, first)
-        if (rotated === null) return notApplicable('refresh tokens do not rotate')
-        if ((await reuse(audit, first, rotated)) !== null) return notApplicable('reuse is not refused')
-        return tokensOf(await audit.logins.refresh(rotated), first.client) === null
-          ? pass('dead')
-          : fail('it still brings tokens')
-      },
+      (story) => (story.reused === null ? story.refresh : notApplicable('reuse is not refused')),
     ),
-    onRefresh(
+    onReuse(
       'reuse-ends-access',
       'reuse ends the newest access token',
       'After reuse the newest access token lives on',
       'medium',
-      async (audit, first) => {
-        const rotated = await rotate(audit, first)
-        if (rotated === null) return notApplicable('refresh tokens do not rotate')
-        if ((await reuse(audit, first, rotated)) !== null) return notApplicable('reuse is not refused')
-        return untilDead(audit, rotated.accessToken)
-      },
+      (story) => (story.reused === null ? story.access : notApplicable('reuse is not refused')),
     ),
     onRefresh(
       'parallel',
@@ -110,8 +96,9 @@ export const lifetime: Check = {
         if (one == null || other == null) return pass('one of them is refused')
         if (one.refreshToken === other.refreshToken) return pass('both are the same')
         if (one.refreshToken === first.refreshToken) return notApplicable('refresh tokens do not rotate')
-        const after = await reuseAfterWindow(audit, first)
-        if (after !== null) return notApplicable('reuse is not refused')
+        await audit.wait(REPEAT_POLL_SECONDS * 1000)
+        if (tokensOf(await audit.logins.refresh(first), first.client) !== null)
+          return notApplicable('reuse is not refused')
         const both = [
           tokensOf(await audit.logins.refresh(one), first.client),
           tokensOf(await audit.logins.refresh(other), first.client),
@@ -274,25 +261,67 @@ async function rotate(audit: Audit, first: Tokens): Promise<Tokens | null> {
   return second === null || second.refreshToken === null || second.refreshToken === first.refreshToken ? null : second
 }
 
-/**
- * Uses the first refresh token again. A server may answer the same once more while a lost answer is likely; after that window, or at once
- * if the answer is another one, it is reuse. Answers what the reuse brought, null when it is refused.
- */
-async function reuse(audit: Audit, first: Tokens, rotated: Tokens): Promise<Tokens | null> {
-  const again = tokensOf(await audit.logins.refresh(first), first.client)
-  const isRepeat = again !== null && again.refreshToken === rotated.refreshToken
-  return isRepeat ? reuseAfterWindow(audit, first) : again
+/** What came of using a refresh token twice, tried once for all that rests on it. */
+interface ReuseStory {
+  /** What the second use brought, beyond a repetition of the first answer; null when it was refused. */
+  readonly reused: Tokens | null
+  readonly detail: string
+  readonly refresh: Outcome
+  readonly access: Outcome
 }
 
-async function reuseAfterWindow(audit: Audit, first: Tokens): Promise<Tokens | null> {
-  await audit.wait(REPEAT_WINDOW_MS)
-  return tokensOf(await audit.logins.refresh(first), first.client)
+const stories = new WeakMap<Audit, Promise<ReuseStory | null>>()
+
+function onReuse(
+  name: string,
+  promise: string,
+  problem: string,
+  severity: Severity,
+  judge: (story: ReuseStory) => Outcome,
+): Probe {
+  return onRefresh(name, promise, problem, severity, async (audit, first) => {
+    const known = stories.get(audit) ?? tellStory(audit, first)
+    stories.set(audit, known)
+    const story = await known
+    return story === null ? notApplicable('refresh tokens do not rotate') : judge(story)
+  })
+}
+
+async function tellStory(audit: Audit, first: Tokens): Promise<ReuseStory | null> {
+  const rotated = await rotate(audit, first)
+  if (rotated === null) return null
+  const { tokens: reused, detail } = await reuse(audit, first, rotated)
+  const access = reused === null ? await untilDead(audit, rotated.accessToken) : notApplicable('')
+  const isAlive = reused === null && tokensOf(await audit.logins.refresh(rotated), first.client) !== null
+  return { reused, detail, access, refresh: isAlive ? fail('it still brings tokens') : pass('dead') }
+}
+
+/**
+ * Uses a refresh token again. A server may repeat its answer for a while, because answers get lost; a repetition that goes on for longer than
+ * that, or another answer, is what must not be.
+ */
+async function reuse(
+  audit: Audit,
+  first: Tokens,
+  rotated: Tokens,
+): Promise<{ readonly tokens: Tokens | null; readonly detail: string }> {
+  for (let waited = 0; waited <= REPEAT_SECONDS_MAX; waited += REPEAT_POLL_SECONDS) {
+    const again = tokensOf(await audit.logins.refresh(first), first.client)
+    if (again === null)
+      return {
+        tokens: null,
+        detail: waited === 0 ? 'refused' : `the same answer for less than ${waited} s, then refused`,
+      }
+    if (again.refreshToken !== rotated.refreshToken) return { tokens: again, detail: 'other tokens were given' }
+    if (waited < REPEAT_SECONDS_MAX) await audit.wait(REPEAT_POLL_SECONDS * 1000)
+  }
+  return { tokens: rotated, detail: `the same answer for more than ${REPEAT_SECONDS_MAX} s` }
 }
 
 async function untilDead(audit: Audit, token: string): Promise<Outcome> {
   if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
   const started = performance.now()
-  for (let waited = 0; waited <= REPEAT_WINDOW_MS; waited += POLL_MS) {
+  for (let waited = 0; waited <= DEAD_MS_MAX; waited += POLL_MS) {
     if (!(await audit.opens(token)))
       return pass(waited === 0 ? 'dead at once' : `dead after ${Math.ceil((performance.now() - started) / 1000)} s`)
     await audit.wait(POLL_MS)

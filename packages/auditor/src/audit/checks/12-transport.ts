@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { connect } from 'node:tls'
 import type { Audit } from '../audit.ts'
 import { isLoopback } from '../exchange/address-guard.ts'
@@ -67,9 +68,11 @@ export const transport: Check = {
     overTls('hsts', 'browsers are told to come back over TLS alone', 'There is no HSTS', 'low', async ({ target }) => {
       const answer = target.unauthenticated.find((one) => one.answer.failure === null)?.answer
       if (answer === undefined) return inconclusive('no answer')
-      return headerOf(answer, 'strict-transport-security') === null
-        ? fail('no Strict-Transport-Security')
-        : pass('there')
+      if (headerOf(answer, 'strict-transport-security') !== null) return pass('there')
+      const { hostname } = new URL(target.url)
+      // RFC 6797 §8.1.1: it means nothing for an address; for a name of this machine it is a matter of taste.
+      if (isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0) return notApplicable('the host is an address')
+      return isLoopback(hostname) ? warn('no Strict-Transport-Security') : fail('no Strict-Transport-Security')
     }),
     withToken(
       'token-in-query',
@@ -229,11 +232,8 @@ export const transport: Check = {
         if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
         const era = audit.eras[0] ?? 'modern'
         for (let count = 0; count < BAD_TOKENS; count += 1) {
-          const answer = await audit.call(era, {
-            method: 'tools/list',
-            token: `sallyport-audit-${count}`,
-            sessionId: null,
-          })
+          const ask = mcpAsk(audit.target.url, era, { method: 'tools/list', token: `sallyport-audit-${count}` })
+          const answer = await audit.ask(ask)
           if (answer.status === 429 || answer.failure !== null) return pass(`${answer.failure ?? 429} after ${count}`)
         }
         return warn(`${BAD_TOKENS} in a row were answered`)

@@ -132,7 +132,9 @@ async function listen(
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const origin = `${certificate === null ? 'http' : 'https'}://127.0.0.1:${port}`
+  // RFC 6797 §8.1.1: only a name can be told to be reached over TLS alone.
+  const host = flaw === 'no-hsts' ? 'localhost' : '127.0.0.1'
+  const origin = `${certificate === null ? 'http' : 'https'}://${host}:${port}`
   return {
     origin,
     serve: (site, parts) =>

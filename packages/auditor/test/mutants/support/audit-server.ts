@@ -12,11 +12,20 @@ export interface Audited {
   readonly authority: string | null
   readonly isPublic?: boolean
   /** Where the clock of the server can be moved, nothing is waited for. */
-  advance?(ms: number): void
+  advance?: ((ms: number) => void) | undefined
+  /** Whether the authorization server's clock moves with it. */
+  readonly isPatient?: boolean
 }
 
 /** Audits a server with everything that the auditor can be given: two people, another resource, leave to register. */
-export function auditServer({ url, secondUrl, authority, isPublic = false, advance }: Audited): Promise<AuditReport> {
+export function auditServer({
+  url,
+  secondUrl,
+  authority,
+  isPublic = false,
+  advance,
+  isPatient = false,
+}: Audited): Promise<AuditReport> {
   return runAudit({
     url,
     isPublic,
@@ -26,9 +35,9 @@ export function auditServer({ url, secondUrl, authority, isPublic = false, advan
     client: null,
     otherResource: secondUrl,
     requestsPerSecond: 0,
-    timeoutMs: 5000,
+    timeoutMs: 3000,
     authority,
-    patienceSeconds: advance === undefined ? 0 : 1_000_000,
+    patienceSeconds: isPatient ? 1_000_000 : 0,
     wait: async (ms) => (advance === undefined ? sleep(ms) : advance(ms)),
     version: '0.0.0',
     startedAt: new Date(),

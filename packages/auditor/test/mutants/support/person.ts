@@ -49,23 +49,31 @@ export class Person {
   }
 
   #submit(at: string, page: Answer): Promise<Answer> {
-    const form = /<form\b([^>]*)>(.*?)<\/form>/s.exec(page.text)
-    if (form === null) throw new Error(`no form: ${page.status} ${page.text.slice(0, 300)}`)
+    const forms = [...page.text.matchAll(/<form\b([^>]*)>(.*?)<\/form>/gs)]
+    const form = forms.find(([text]) => /type="password"|value="allow"/.test(text)) ?? forms[0]
+    // Where an app of this machine is handed back to, one click is asked for.
+    const onwards = /<a\b[^>]*href="([^"]*\/oauth\/authorize\/[^"]+)"/.exec(page.text)?.[1]
+    if (form === undefined && onwards !== undefined)
+      return this.#send(new URL(onwards.replaceAll('&amp;', '&'), at).href)
+    if (form === undefined) throw new Error(`no form: ${page.status} ${page.text.slice(0, 300)}`)
     const [, opening = '', content = ''] = form
-    const fields = new URLSearchParams()
-    for (const [input] of content.matchAll(/<input\b[^>]*>/g)) {
-      const name = attributeOf(input, 'name')
-      const type = attributeOf(input, 'type')
-      if (name === null) continue
-      if (type === 'hidden' || (type === 'checkbox' && input.includes('checked')))
-        fields.set(name, attributeOf(input, 'value') ?? 'on')
-      else if (type === 'password') fields.set(name, ACCOUNTS.get(this.#name) ?? '')
-      else if (type === null || type === 'text') fields.set(name, this.#name)
-    }
+    const fields = new URLSearchParams(this.#fieldsOf(content))
     // The first button of a consent page allows.
-    const button = /<button\b[^>]*\bname="[^>]*>/.exec(content)?.[0]
+    const buttons = [...content.matchAll(/<button\b[^>]*\bname="[^>]*>/g)].map(([button]) => button)
+    const button = buttons.find((one) => one.includes('value="allow"')) ?? buttons[0]
     if (button !== undefined) fields.set(attributeOf(button, 'name') ?? '', attributeOf(button, 'value') ?? '')
     return this.#send(new URL(attributeOf(opening, 'action') ?? at, at).href, fields)
+  }
+
+  #fieldsOf(content: string): [string, string][] {
+    return [...content.matchAll(/<input\b[^>]*>/g)].flatMap(([input]): [string, string][] => {
+      const [name, type] = [attributeOf(input, 'name'), attributeOf(input, 'type')]
+      if (name === null) return []
+      if (type === 'password') return [[name, ACCOUNTS.get(this.#name) ?? '']]
+      if (type === null || type === 'text') return [[name, this.#name]]
+      const isSent = type === 'hidden' || (type === 'checkbox' && /\schecked\b/.test(input))
+      return isSent ? [[name, attributeOf(input, 'value') ?? 'on']] : []
+    })
   }
 
   async #send(url: string, form?: URLSearchParams): Promise<Answer> {
