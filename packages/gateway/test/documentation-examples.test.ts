@@ -49,6 +49,8 @@ describe('a configuration in the documentation', () => {
       writeFileSync(file, yaml)
       for (const [, path = ''] of yaml.matchAll(/\$\{file:([^}]+)\}/g))
         writePrivate(folder, path, 'an-example-as-long-as-a-secret-has-to-be')
+      for (const [, path = ''] of yaml.matchAll(/file: ([^\s,}]+\.yaml)/g))
+        writePrivate(folder, path, 'version: 1\nservers: { notes: { http: { url: https://notes.example.com/mcp } } }\n')
       const { cert, key } = selfSignedCertificate(['mcp.example.com'])
       for (const [, path = ''] of yaml.matchAll(/certificateFile: ([^\s,}]+)/g)) writePrivate(folder, path, cert)
       for (const [, path = ''] of yaml.matchAll(/privateKeyFile: ([^\s,}]+)/g)) writePrivate(folder, path, key)

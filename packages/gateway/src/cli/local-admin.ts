@@ -1,7 +1,6 @@
 import { createAuditTrail } from '#audit/create-trail.ts'
 import { openLogOperations } from '#control-plane/admin-api/open-log-operations.ts'
 import { createAdminApi } from '#control-plane/admin-api/routes.ts'
-import { loadConfiguration } from '#control-plane/configuration/load.ts'
 import { systemClock } from '#core/clock.ts'
 import { asRequestId } from '#core/ids.ts'
 import { systemRandom, uuidv7 } from '#core/random.ts'
@@ -13,15 +12,13 @@ import { openStateFolder } from '#serve/state-folder.ts'
 import { createLog } from '#telemetry/log.ts'
 import type { AdminClient } from './admin-client.ts'
 import { CliFailure, EXIT } from './exit-codes.ts'
-import { explainProblems } from './explain-problems.ts'
 import type { CliIo } from './io.ts'
+import { loadPlace } from './load-place.ts'
 import type { Environment, Places } from './places.ts'
 
 /** Opens the state itself, while no server runs, and calls the same handlers in this process. Records are written as if a server did it. */
 export async function openLocalAdmin(places: Places, env: Environment, io: CliIo): Promise<AdminClient> {
-  const loaded = await loadConfiguration({ file: places.configurationFile, env, stateDir: places.stateDir })
-  if (!loaded.ok) throw new CliFailure(EXIT.configuration, explainProblems(loaded.refusal))
-  const { snapshot, warnings, store: settings } = loaded.value
+  const { snapshot, warnings, store: settings } = await loadPlace(places, env)
   const closers: (() => unknown)[] = []
   const close = async () => {
     for (const closer of closers.reverse()) await closer()

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { NAME_PATTERN } from '#core/ids.ts'
 import { systemErrorCode } from '#core/system-error.ts'
 import type { CommandWorld } from './command.ts'
 import { checkCommand } from './commands/check.ts'
@@ -82,9 +83,23 @@ export function createProgram(world: CommandWorld): Command {
     ['log', logCommand, 'sallyport log verify'],
     ['db', dbCommand, 'sallyport db copy --from sqlite --to postgres'],
   ] as const) {
-    fill(program.command(name), world).addHelpText('after', `\nExamples:\n  $ ${example}`)
+    const command = fill(program.command(name), world).addHelpText('after', `\nExamples:\n  $ ${example}`)
+    offerTenants(command)
   }
   return program
+}
+
+/** What is about things of one issuer can be about a tenant's. */
+function offerTenants(command: Command): void {
+  if (command.commands.length === 0)
+    command.option('-t, --tenant <name>', 'of this tenant instead of the gateway itself', tenantName)
+  for (const child of command.commands) offerTenants(child)
+}
+
+/** It becomes part of a path, so it is nothing but a name. */
+function tenantName(value: string): string {
+  if (!NAME_PATTERN.test(value)) throw new InvalidArgumentError('Write 1 to 63 of a-z, 0-9 and -.')
+  return value
 }
 
 function versionOfPackage(): string {

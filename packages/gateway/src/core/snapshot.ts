@@ -16,7 +16,10 @@ export interface Snapshot {
   readonly version: string
   readonly number: number
   readonly tenant: TenantId
-  /** `P`: an origin without path and without trailing slash; issuer and resource identifiers are built from it, never from headers. */
+  /**
+   * The issuer: `P`, an origin without path and without trailing slash, or `P/t/{tenant}`. Resource identifiers and all our URLs begin with it; it never comes
+   * from headers.
+   */
   readonly publicUrl: string
   /** True while P is http on a loopback address: the only case in which plain http and open registration are allowed. */
   readonly isLoopback: boolean

@@ -1,3 +1,4 @@
+import { originOf } from '#core/issuer-url.ts'
 import type { Snapshot } from '#core/snapshot.ts'
 import type { HttpExchange, Route } from './exchange.ts'
 import { sendEmpty } from './respond.ts'
@@ -10,7 +11,7 @@ const PREFLIGHT_SECONDS = '600'
 
 /** Whether a browser page of this origin may use us. P itself may; everyone else must be configured. `null` never. */
 export function originIsAllowed(origin: string, snapshot: Snapshot): boolean {
-  return origin === snapshot.publicUrl || snapshot.allowedOrigins.has(origin)
+  return origin === originOf(snapshot.publicUrl) || snapshot.allowedOrigins.has(origin)
 }
 
 /** Lets configured origins read these routes' answers, and answers their preflights. Other origins get no CORS header at all. */

@@ -1,3 +1,5 @@
+import { pathOf } from '#core/issuer-url.ts'
+
 /**
  * An escaping template: html`<p>${untrusted}</p>`. What may stand at a place depends on the place, and is checked when the template is
  * first used: text and double-quoted attributes take strings (escaped), attributes that hold a URL take only a `SafeUrl`, the inside of
@@ -55,7 +57,7 @@ class AttributeList {
 
 /** Markup that came out of `html`; there is no other way to make it. */
 export type Html = HtmlFragment
-/** A URL on our own origin; made by `safeUrl` only. */
+/** A URL below our own issuer; made by `safeUrl` only. */
 export type SafeUrl = CheckedUrl
 /** Attributes that are there or not; made by `attributes` only. */
 export type Attributes = AttributeList
@@ -87,15 +89,17 @@ export function attributes(list: Readonly<Record<string, string | number | boole
  * A URL that a page may link to, submit to or refresh to: an address on our own origin, absolute or as a path.
  * Throws for everything else (other origins, `javascript:`, credentials), so that no page can be made to point elsewhere.
  */
-export function safeUrl(url: string, ownOrigin: string): SafeUrl {
-  const parsed = URL.parse(url, ownOrigin)
+export function safeUrl(url: string, issuer: string): SafeUrl {
+  const isPath = /^\/(?![/\\])/.test(url)
+  const parsed = isPath ? URL.parse(`${issuer}${url}`) : URL.parse(url, issuer)
   const isOurs =
     parsed !== null &&
     (parsed.protocol === 'https:' || parsed.protocol === 'http:') &&
-    parsed.origin === new URL(ownOrigin).origin &&
+    parsed.origin === new URL(issuer).origin &&
+    parsed.pathname.startsWith(`${pathOf(issuer)}/`) &&
     parsed.username === '' &&
     parsed.password === ''
-  if (!isOurs) throw new TypeError('a page may only point to its own origin')
+  if (!isOurs) throw new TypeError('a page may only point to its own origin, and there to its own issuer')
   return new CheckedUrl(parsed.href)
 }
 

@@ -1,5 +1,5 @@
 import type { OwnedAuditTrail } from '#audit/create-trail.ts'
-import { DEFAULT_TENANT } from '#core/ids.ts'
+import type { TenantId } from '#core/ids.ts'
 import type { Settling } from './settling.ts'
 
 /**
@@ -9,10 +9,11 @@ import type { Settling } from './settling.ts'
  */
 export async function recordStop(
   audit: OwnedAuditTrail,
+  tenant: TenantId,
   settling: Settling,
   parts: { readonly isWhole: boolean },
 ): Promise<boolean> {
-  const stop = { tenant: DEFAULT_TENANT, activity: 'system.stop', requestId: null } as const
+  const stop = { tenant, activity: 'system.stop', requestId: null } as const
   const areSettled = [parts.isWhole, await settling.stop(), await audit.settle()]
   const isSettled = !areSettled.includes(false)
   await audit.record(

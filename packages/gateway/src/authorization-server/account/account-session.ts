@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { asSubjectId } from '#core/ids.ts'
+import { cookieName } from '#http/cookie-name.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import type { Account } from '#store/ports/accounts.ts'
 import type { PageContext } from '../pages/deps.ts'
@@ -23,11 +24,17 @@ export function openAccountSession(
   const kept: Kept = { subject, until: clock.nowSeconds() + SECONDS, password: digestOf(passwordHash) }
   const sealed = sealer.seal(Buffer.from(JSON.stringify(kept)), placeOf(snapshots.current().tenant))
   const value = Buffer.from(sealed).toString('base64url')
-  exchange.response.appendHeader('set-cookie', `${COOKIE}=${value}; Path=/; Secure; HttpOnly; SameSite=Strict`)
+  exchange.response.appendHeader(
+    'set-cookie',
+    `${cookieName(COOKIE, exchange.tenant)}=${value}; Path=/; Secure; HttpOnly; SameSite=Strict`,
+  )
 }
 
 export function closeAccountSession(exchange: HttpExchange): void {
-  exchange.response.appendHeader('set-cookie', `${COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`)
+  exchange.response.appendHeader(
+    'set-cookie',
+    `${cookieName(COOKIE, exchange.tenant)}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`,
+  )
 }
 
 /** The account that logged in here minutes ago, if it is active and has the password it had then. */
@@ -38,12 +45,13 @@ export async function accountOfSession(context: PageContext, exchange: HttpExcha
   return account?.status === 'active' && digestOf(account.passwordHash) === kept.password ? account : null
 }
 
-function readCookie({ sealer, snapshots }: PageContext, { request }: HttpExchange): Kept | null {
+function readCookie({ sealer, snapshots }: PageContext, { request, tenant }: HttpExchange): Kept | null {
+  const name = cookieName(COOKIE, tenant)
   const values = (request.headers.cookie ?? '')
     .split(';')
     .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(`${COOKIE}=`))
-    .map((pair) => pair.slice(COOKIE.length + 1))
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1))
   const [value = ''] = values
   if (values.length !== 1 || value.length > CHARACTERS_MAX) return null
   try {

@@ -1,19 +1,20 @@
 import type { AuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
 import type { Snapshot, SnapshotSource } from '#core/snapshot.ts'
+import { cookieName } from '#http/cookie-name.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import { readForm } from '#http/form.ts'
 import { pageHeaders } from '#http/page-headers.ts'
 import { sendEmpty, sendHtml } from '#http/respond.ts'
 import type { Store } from '#store/ports/store.ts'
+import { SESSION_COOKIE } from '../engine/configuration.ts'
 import type { UnitOfWork } from '../engine/unit-of-work.ts'
 import { errorPage } from '../pages/error-page.ts'
 import { postIsFromOurPage } from '../pages/same-origin.ts'
 import { sayPlainly } from '../pages/say.ts'
 import { userCodeDraws } from './user-code-limits.ts'
 
-/** The browser's session with the engine, known or not. */
-const SESSION_COOKIE = /(?:^|;\s*)__Host-sallyport-session=([^;]{1,256})/
+const SESSION_CHARACTERS_MAX = 256
 const USER_CODE_CHARACTERS_MAX = 64
 
 export interface DeviceEndpointDependencies {
@@ -59,7 +60,7 @@ export function deviceRoutes(dependencies: DeviceEndpointDependencies): Route[] 
     if (!read.ok) return await refuse(dependencies, exchange, 'malformedBody', read.refusal.status, 'form')
     const typed = read.value.get('user_code')?.slice(0, USER_CODE_CHARACTERS_MAX) ?? ''
     try {
-      const session = SESSION_COOKIE.exec(exchange.request.headers.cookie ?? '')?.[1] ?? null
+      const session = sessionOf(exchange)
       const draws = userCodeDraws(exchange.clientAddress, session)
       const limit = await dependencies.store.limits.draw(snapshot.tenant, draws, dependencies.clock.nowMs())
       if (limit.kind === 'exceeded') return await throttle(dependencies, exchange, limit.retryAfterSeconds)
@@ -127,6 +128,14 @@ async function refuse(
     requestId,
   })
   sendHtml(exchange.response, status, html, pageHeaders())
+}
+
+/** The session with the engine that this browser says it has, whether or not there is one. */
+function sessionOf({ request, tenant }: HttpExchange): string | null {
+  const start = `${cookieName(SESSION_COOKIE, tenant)}=`
+  const pairs = (request.headers.cookie ?? '').split(';').map((pair) => pair.trim())
+  const value = pairs.find((pair) => pair.startsWith(start))?.slice(start.length) ?? ''
+  return value === '' ? null : value.slice(0, SESSION_CHARACTERS_MAX)
 }
 
 /** The router answers HEAD by GET's handler; looking must not begin or end anything. */

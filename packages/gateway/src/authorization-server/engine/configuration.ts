@@ -2,7 +2,9 @@ import { type Client, type Context, errors, type Grant, type Session, type Token
 import { CLIENT_AUTH_METHODS } from '#core/client-grant-types.ts'
 import type { Clock } from '#core/clock.ts'
 import { asSubjectId } from '#core/ids.ts'
+import { pathOf, tenantOf } from '#core/issuer-url.ts'
 import { DEFAULT_TOKEN_ALGORITHM } from '#core/token-algorithms.ts'
+import { cookieName } from '#http/cookie-name.ts'
 import { DPOP_ALGORITHMS } from '#identity/sender/dpop-proof.ts'
 import { DPOP_NONCES } from '#identity/sender/proof-nonces.ts'
 import type { Sealer } from '#keys/sealer.ts'
@@ -33,9 +35,13 @@ export const INTERACTION_SECONDS = 600
 /** Clock difference allowed for client assertions. The engine also allows it for its own documents, whose expiry the store has judged by then. */
 const CLOCK_TOLERANCE_SECONDS = 15
 
+/** Of the engine's session with a browser. */
+export const SESSION_COOKIE = '__Host-sallyport-session'
 const COOKIE = { httpOnly: true, sameSite: 'lax', secure: true, signed: true, overwrite: true } as const
 
 export interface ConfigurationDependencies {
+  /** `P`, or a tenant's. */
+  readonly issuer: string
   readonly keys: SigningKeys
   readonly sealer: Sealer
   readonly store: Store
@@ -43,7 +49,8 @@ export interface ConfigurationDependencies {
 }
 
 /** The whole of what we tell the engine. Anything that could change while we run is read from the request's own snapshot. */
-export function engineConfiguration({ keys, sealer, store, clock }: ConfigurationDependencies): object {
+export function engineConfiguration({ issuer, keys, sealer, store, clock }: ConfigurationDependencies): object {
+  const tenant = tenantOf(issuer)
   return {
     adapter: createAdapter,
     jwks: { keys: keys.signers.map(({ privateJwk }) => privateJwk) },
@@ -72,9 +79,9 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
     cookies: {
       // `__Host-` binds the login session to this host; the other two are bound to one path each, which that prefix forbids.
       names: {
-        session: '__Host-sallyport-session',
-        interaction: 'sallyport-interaction',
-        resume: 'sallyport-resume',
+        session: cookieName(SESSION_COOKIE, tenant),
+        interaction: cookieName('sallyport-interaction', tenant),
+        resume: cookieName('sallyport-resume', tenant),
       },
       long: COOKIE,
       short: COOKIE,
@@ -127,7 +134,7 @@ export function engineConfiguration({ keys, sealer, store, clock }: Configuratio
     interactions: {
       policy: prompts(),
       url: (_: Context, interaction: { readonly uid: string; readonly prompt: { readonly name: string } }) =>
-        `/${interaction.prompt.name}/${interaction.uid}`,
+        `${pathOf(issuer)}/${interaction.prompt.name}/${interaction.uid}`,
     },
     loadExistingGrant: existingGrant,
     expiresWithSession: () => false,

@@ -16,7 +16,7 @@ import { currentUnit, runUnit, type UnitDependencies, type UnitOfWork } from './
 
 /** The part of the engine that the rest of the authorization server sees. One engine serves one issuer. */
 export interface Engine {
-  /** Runs one engine endpoint and answers the exchange. `url` is the endpoint's own path, with its query. */
+  /** Runs one engine endpoint and answers the exchange. `url` is the endpoint's own path below the issuer, with its query. */
   answer(exchange: HttpExchange, unit: UnitOfWork, url: string, form: URLSearchParams | null): Promise<void>
   /** The pending interaction of this browser, by its cookie; null when there is none. Must run inside a unit. */
   interactionOf(exchange: HttpExchange): Promise<Interaction | null>
@@ -44,7 +44,7 @@ export interface EngineDependencies extends UnitDependencies {
 }
 
 export function createEngine(issuer: string, keys: SigningKeys, dependencies: EngineDependencies): Engine {
-  const provider = new SecureProvider(issuer, engineConfiguration({ ...dependencies, keys }))
+  const provider = new SecureProvider(issuer, engineConfiguration({ ...dependencies, issuer, keys }))
   offerDirectGrants(provider, builtInHandler(provider, 'client_credentials'), dependencies)
   paceDevices(provider, builtInHandler(provider, DEVICE_CODE_GRANT), dependencies)
   // Host and scheme come from the request that `engineRequest` makes, which says what P is.
@@ -67,7 +67,7 @@ export function createEngine(issuer: string, keys: SigningKeys, dependencies: En
         const made = engineRequest({
           method: form === null ? 'GET' : 'POST',
           url,
-          publicUrl: exchange.otherOrigin ?? unit.snapshot.publicUrl,
+          issuer: exchange.otherOrigin ?? unit.snapshot.publicUrl,
           cookie: request.headers.cookie,
           authorization: form === null ? undefined : request.headers.authorization,
           dpop: unit.proof?.text,

@@ -1,12 +1,13 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
+import { pathOf } from '#core/issuer-url.ts'
 
 export interface EngineRequest {
   readonly method: 'GET' | 'POST'
-  /** Path and query on our own origin. */
+  /** Path and query below the issuer. */
   readonly url: string
-  /** `P`, or the origin for client certificates where the request came in there. */
-  readonly publicUrl: string
+  /** `P` or a tenant's issuer, or its like at the origin for client certificates where the request came in there. */
+  readonly issuer: string
   readonly cookie: string | undefined
   readonly authorization: string | undefined
   /** A DPoP proof that has been read and found well-formed. */
@@ -21,8 +22,10 @@ export interface EngineRequest {
  * that is not named here does not exist for it. It has a socket of its own that leads nowhere.
  */
 export function engineRequest(of: EngineRequest): IncomingMessage {
-  const { protocol, host } = new URL(of.publicUrl)
-  const request = new IncomingMessage(new Socket())
+  const { protocol, host } = new URL(of.issuer)
+  const request: IncomingMessage & { baseUrl?: string } = new IncomingMessage(new Socket())
+  // What the engine puts in front of the paths that it knows, in every URL that it builds.
+  request.baseUrl = pathOf(of.issuer)
   request.method = of.method
   request.url = of.url
   request.httpVersion = '1.1'

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '#core/clock.ts'
 import type { TenantId } from '#core/ids.ts'
 import { type Random, randomToken } from '#core/random.ts'
+import { cookieName } from '#http/cookie-name.ts'
 import type { HttpExchange } from '#http/exchange.ts'
 import type { Sealer } from '#keys/sealer.ts'
 
@@ -35,7 +36,10 @@ export function createFormTokens(deps: {
       let browser = browserOf(exchange)
       if (browser === null) {
         browser = randomToken(random)
-        exchange.response.appendHeader('set-cookie', `${COOKIE}=${browser}; Path=/; Secure; HttpOnly; SameSite=Lax`)
+        exchange.response.appendHeader(
+          'set-cookie',
+          `${cookieName(COOKIE, exchange.tenant)}=${browser}; Path=/; Secure; HttpOnly; SameSite=Lax`,
+        )
       }
       const payload = Buffer.alloc(EXPIRY_BYTES + 32)
       payload.writeBigUInt64BE(BigInt(clock.nowSeconds() + TOKEN_SECONDS))
@@ -64,11 +68,12 @@ function open(sealer: Sealer, token: string, associatedData: string): Buffer | n
 
 /** The browser's own secret, or null if it has none, a malformed one, or several. */
 function browserOf(exchange: HttpExchange): string | null {
+  const name = cookieName(COOKIE, exchange.tenant)
   const values = (exchange.request.headers.cookie ?? '')
     .split(';')
     .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(`${COOKIE}=`))
-    .map((pair) => pair.slice(COOKIE.length + 1))
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1))
   const [value] = values
   return values.length === 1 && value !== undefined && COOKIE_PATTERN.test(value) ? value : null
 }

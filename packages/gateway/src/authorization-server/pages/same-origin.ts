@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { originOf } from '#core/issuer-url.ts'
 
 /**
  * Whether a form post may have come from a page of ours, by what the browser itself says. The first of two checks; the form token is the
@@ -12,5 +13,5 @@ export function postIsFromOurPage(headers: IncomingHttpHeaders, publicUrl: strin
   const site = headers['sec-fetch-site']
   if (site !== undefined && site !== 'same-origin') return false
   const origin = headers.origin
-  return origin === undefined || origin === 'null' || origin === publicUrl
+  return origin === undefined || origin === 'null' || origin === originOf(publicUrl)
 }

@@ -22,8 +22,10 @@ export function checkCommand(command: Command, world: CommandWorld): Command {
       for (const line of explainProblems(problems).split('\n')) if (line !== '') io.stderr.write(`${printable(line)}\n`)
       for (const warning of warnings) io.stderr.write(`${printable(`warning: ${printProblem(warning)}`)}\n`)
       if (!loaded.ok) return EXIT.negative
-      const { snapshot } = loaded.value
+      const { snapshot, tenants } = loaded.value
       print.line`${places.configurationFile} is good: ${counted(snapshot.servers.size, 'server')}, ${counted(snapshot.roles.size, 'role')}, version ${snapshot.version.slice(0, 12)}.`
+      for (const [name, { snapshot: own }] of tenants)
+        print.line`Tenant ${name} at ${own.publicUrl}: ${counted(own.servers.size, 'server')}, ${counted(own.roles.size, 'role')}.`
       return EXIT.ok
     },
   )

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { loadConfiguration } from '#control-plane/configuration/load.ts'
 import { describeStore } from '#control-plane/configuration/resolve-store.ts'
 import { openStateFolder } from '#serve/state-folder.ts'
 import type { CopySide } from '#store/copy/copy-side.ts'
@@ -9,7 +8,7 @@ import { StoreFailure, StoreInUse } from '#store/errors.ts'
 import type { StoreSettings } from '#store/ports/settings.ts'
 import { type CommandWorld, type CommonOptions, define, type Session } from '../command.ts'
 import { CliFailure, EXIT, type ExitCode } from '../exit-codes.ts'
-import { explainProblems } from '../explain-problems.ts'
+import { loadPlace } from '../load-place.ts'
 import { printable } from '../printable.ts'
 
 interface CopyOptions extends CommonOptions {
@@ -112,9 +111,7 @@ async function openSide(session: Session, text: string, role: 'source' | 'target
 }
 
 async function settingsOf({ env, places }: Session, file: string): Promise<StoreSettings> {
-  const loaded = await loadConfiguration({ file, env, stateDir: places.stateDir })
-  if (!loaded.ok) throw new CliFailure(EXIT.configuration, explainProblems(loaded.refusal))
-  return loaded.value.store
+  return (await loadPlace({ ...places, configurationFile: file }, env)).store
 }
 
 function warnerOf({ io }: Session): (message: string) => void {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { LogTampered } from '#audit/sequencer.ts'
-import type { Snapshot } from '#core/snapshot.ts'
 import { systemErrorCode } from '#core/system-error.ts'
 import { SETUP_LINK_SECONDS } from '#identity/setup-link.ts'
+import type { Gateway } from '#serve.ts'
 import { StoreFailure, StoreInUse } from '#store/errors.ts'
 import { createLog } from '#telemetry/log.ts'
 import { clientLines, serverUrls } from '../client-lines.ts'
@@ -55,7 +55,7 @@ export function serveCommand(command: Command, world: CommandWorld): Command {
       process.on('SIGHUP', () => {
         if (!isStopping) reload()
       })
-      greet(print, gateway.snapshot, gateway.setupLink)
+      greet(print, gateway)
       const lost = await Promise.race([stop.asked, gateway.lost])
       isStopping = true
       if (lost === undefined && !print.isJson) print.line`Stopping.`
@@ -104,12 +104,15 @@ function explainStart(cause: unknown): string {
 }
 
 /** The first screen: where it runs, the first account, and how clients connect. */
-function greet(print: Printer, snapshot: Snapshot, setupLink: string | null): void {
+function greet(print: Printer, gateway: Gateway): void {
+  const { snapshot, setupLink } = gateway
+  const tenants = gateway.tenants()
   const servers = serverUrls(snapshot)
   if (print.isJson) {
     print.json({
       publicUrl: snapshot.publicUrl,
       setupLink,
+      tenants,
       servers: servers.map((server) => ({ ...server, clients: clientLines(server.id, server.url) })),
     })
     return
@@ -119,6 +122,11 @@ function greet(print: Printer, snapshot: Snapshot, setupLink: string | null): vo
     print.line``
     print.line`Create the first account (this link works once, for ${SETUP_LINK_SECONDS / 60} minutes):`
     print.line`  ${setupLink}`
+  }
+  for (const { name, publicUrl, setupLink: link } of tenants) {
+    print.line``
+    print.line`Tenant ${name} is at ${publicUrl}`
+    if (link !== null) print.line`  its first account: ${link}`
   }
   const [first, ...others] = servers
   if (first === undefined) {

@@ -19,21 +19,31 @@ export interface Findings {
 export function crossCheck(configuration: Configuration, effective: EffectiveGateway, source: Source): Findings {
   const problems: ConfigurationProblem[] = []
   const warnings: ConfigurationProblem[] = []
-  const into: Collector = {
-    wrong: (path, problem, instead = null, at = 'value') => problems.push(source.problem(path, problem, instead, at)),
-    doubtful: (path, problem, instead = null) => warnings.push(source.problem(path, problem, instead)),
-  }
+  const into = collect(problems, warnings, source)
   checkPublicUrl(configuration, effective, into)
   checkListen(configuration, effective, into)
   checkProxiesAndOrigins(configuration, into)
   checkMutualTls(configuration, effective, into)
+  const sections = crossCheckSections(configuration, effective, source)
+  return { problems: [...problems, ...sections.problems], warnings: [...warnings, ...sections.warnings] }
+}
+
+/** The part that is one issuer's own: the gateway's, or a tenant's. */
+export function crossCheckSections(
+  configuration: Configuration,
+  effective: EffectiveGateway,
+  source: Source,
+): Findings {
+  const problems: ConfigurationProblem[] = []
+  const warnings: ConfigurationProblem[] = []
+  const into = collect(problems, warnings, source)
   checkRegistration(configuration, effective, into)
   checkTrustedIssuers(configuration, into)
   checkLifetimes(configuration, into)
   checkRoles(configuration, into)
   checkExternal(configuration, into)
   for (const [id, server] of Object.entries(configuration.servers)) checkServer(id, server, into)
-  if (Object.keys(configuration.servers).length === 0)
+  if (Object.keys(configuration.servers).length + Object.keys(configuration.tenants).length === 0)
     into.doubtful(['servers'], 'There is no server, so there is nothing to reach.', 'Add one under `servers`.')
   return { problems, warnings }
 }
@@ -41,6 +51,13 @@ export function crossCheck(configuration: Configuration, effective: EffectiveGat
 interface Collector {
   wrong(path: readonly PropertyKey[], problem: string, instead?: string | null, at?: 'key' | 'value'): void
   doubtful(path: readonly PropertyKey[], problem: string, instead?: string | null): void
+}
+
+function collect(problems: ConfigurationProblem[], warnings: ConfigurationProblem[], source: Source): Collector {
+  return {
+    wrong: (path, problem, instead = null, at = 'value') => problems.push(source.problem(path, problem, instead, at)),
+    doubtful: (path, problem, instead = null) => warnings.push(source.problem(path, problem, instead)),
+  }
 }
 
 /**

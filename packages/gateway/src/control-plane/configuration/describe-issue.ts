@@ -69,6 +69,7 @@ function suggestKey(key: string, known: readonly string[]): string {
 
 function keyRule(path: readonly PropertyKey[]): string {
   if (path[0] === 'servers' && path.length === 2) return 'Server ids are 1 to 63 of a-z, 0-9 and -.'
+  if (path[0] === 'tenants' && path.length === 2) return 'Tenants are called by 1 to 63 of a-z, 0-9 and -.'
   if (path[0] === 'roles' && path.length === 2)
     return 'Role names are up to 63 of a-z, 0-9 and -, starting with a letter.'
   if (path.includes('headers')) return 'Header names are letters, digits and -.'

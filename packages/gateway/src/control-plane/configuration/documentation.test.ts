@@ -17,6 +17,7 @@ const NAMES: Readonly<Record<string, string>> = {
   externalIssuers: '<name>',
   workloads: '<name>',
   claims: '<claim>',
+  tenants: '<name>',
 }
 
 /** Every key with its schema. */

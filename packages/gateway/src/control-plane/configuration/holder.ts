@@ -26,6 +26,8 @@ export interface SnapshotHolder extends SnapshotSource {
   health(): ConfigurationHealth
   /** Reads the file now (SIGHUP). Runs one at a time; concurrent callers get the answer of a run that began after they asked. */
   reload(): Promise<ReloadOutcome>
+  /** Runs before a new configuration holds; if it rejects, the new one does not. Answers how to stop. */
+  beforeSwap(record: (next: LoadedConfiguration) => Promise<void>): () => void
   close(): void
 }
 
@@ -60,6 +62,7 @@ export async function openSnapshotHolder(
   }
   let health: ConfigurationHealth = { state: 'ok', problems: [] }
   const listeners = new Set<(snapshot: Snapshot) => void>()
+  const recorders = new Set<(next: LoadedConfiguration) => Promise<void>>()
 
   const reject = async (problems: readonly ConfigurationProblem[], isForced: boolean): Promise<ReloadOutcome> => {
     const isNews = isForced || JSON.stringify(problems) !== JSON.stringify(health.problems)
@@ -77,6 +80,7 @@ export async function openSnapshotHolder(
     const candidate = numbered(next.value, inForce.snapshot.number + 1)
     try {
       // Nothing takes effect unrecorded: a log that cannot be written leaves the old configuration in force.
+      for (const record of recorders) await record(candidate)
       await recordApplied(options, candidate)
     } catch (cause) {
       options.log.error('the new configuration could not be recorded', { cause })
@@ -108,6 +112,10 @@ export async function openSnapshotHolder(
     loaded: () => inForce,
     health: () => health,
     reload: () => enqueue(true),
+    beforeSwap: (record) => {
+      recorders.add(record)
+      return () => recorders.delete(record)
+    },
     onSwap: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -117,10 +125,15 @@ export async function openSnapshotHolder(
 }
 
 function numbered(loaded: LoadedConfiguration, number: number): LoadedConfiguration {
-  return { ...loaded, snapshot: Object.freeze({ ...loaded.snapshot, number }) }
+  const tenants = new Map([...loaded.tenants].map(([tenant, own]) => [tenant, numbered(own, number)]))
+  return { ...loaded, tenants, snapshot: Object.freeze({ ...loaded.snapshot, number }) }
 }
 
-async function recordApplied({ audit, log }: HolderOptions, { snapshot }: LoadedConfiguration): Promise<void> {
+/** Writes down, for whoever administers this, what is about to hold. Rejects if that cannot be done. */
+export async function recordApplied(
+  { audit, log }: Pick<HolderOptions, 'audit' | 'log'>,
+  { snapshot }: LoadedConfiguration,
+): Promise<void> {
   await audit.record({
     tenant: snapshot.tenant,
     activity: 'config.applied',

@@ -1,19 +1,18 @@
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
+import type { TenantId } from '#core/ids.ts'
 import { ok, type Result, refused } from '#core/result.ts'
-import type { Snapshot, UpstreamSpec } from '#core/snapshot.ts'
+import type { Snapshot } from '#core/snapshot.ts'
 import type { StoreSettings } from '#store/ports/settings.ts'
 import { buildSnapshot } from './build-snapshot.ts'
 import { crossCheck } from './cross-checks.ts'
 import { describeIssue } from './describe-issue.ts'
 import { effectiveGateway, type FixedAtStart } from './effective.ts'
-import type { ConfigurationProblem } from './problem.ts'
-import { resolveClients } from './resolve-clients.ts'
-import { resolveExternalIssuers } from './resolve-external-issuers.ts'
-import { resolveIntrospection } from './resolve-introspection.ts'
+import { loadTenants } from './load-tenants.ts'
+import { type ConfigurationProblem, inFileOrder } from './problem.ts'
 import { resolveMutualTls } from './resolve-mutual-tls.ts'
-import { resolveProviders } from './resolve-providers.ts'
-import { type Resolving, resolveHttp, resolveStdio } from './resolve-server.ts'
+import { resolveSections } from './resolve-sections.ts'
+import type { Resolving } from './resolve-server.ts'
 import { describeStore, resolveStore } from './resolve-store.ts'
 import { resolveTls, type TlsMaterial } from './resolve-tls.ts'
 import { type Configuration, configurationSchema } from './schema.ts'
@@ -38,7 +37,10 @@ export interface LoadedConfiguration {
   /** Where clients are asked for certificates: by the one listener, by a second one, or by nobody here. */
   readonly certificateListener: 'none' | 'same' | { readonly host: string; readonly port: number }
   readonly store: StoreSettings
+  /** Its own, then its tenants'. */
   readonly warnings: readonly ConfigurationProblem[]
+  /** Each as if it were a gateway of its own; a tenant has none. */
+  readonly tenants: ReadonlyMap<TenantId, LoadedConfiguration>
   /** Absolute paths of the file and of every file it refers to: a change of one is a change of the configuration. */
   readonly files: readonly string[]
 }
@@ -72,21 +74,25 @@ async function complete(
     warnings: [...effective.warnings, ...checked.warnings],
     files: new Set([source.file]),
   }
-  const upstreams = new Map<string, UpstreamSpec>()
-  for (const [id, section] of Object.entries(configuration.servers)) {
-    const path = ['servers', id]
-    if (section.stdio !== undefined) upstreams.set(id, await resolveStdio(section.stdio, [...path, 'stdio'], resolving))
-    else if (section.http !== undefined)
-      upstreams.set(id, await resolveHttp(section.http, [...path, 'http'], resolving))
-  }
-  const clients = await resolveClients(configuration, resolving)
-  const identityProviders = await resolveProviders(configuration, resolving)
-  const externalIssuers = await resolveExternalIssuers(configuration, resolving)
-  const introspection = await resolveIntrospection(configuration, effective.gateway.publicUrl, resolving)
+  const { upstreams, externalIssuers, known } = await resolveSections(
+    configuration,
+    effective.gateway.publicUrl,
+    resolving,
+  )
   const tls = await resolveTls(configuration.gateway, resolving)
   const mutualTls = await resolveMutualTls(configuration.gateway, effective.gateway.publicUrl, resolving)
   const store = await resolveStore(configuration.store, resolving)
-  if (resolving.problems.length > 0 || store === null) return refused(inFileOrder(resolving.problems))
+  const shared = {
+    listen: { host: effective.gateway.listenHost, port: effective.gateway.listenPort },
+    // Whether the listener speaks TLS is fixed since the start.
+    tls: effective.gateway.hasTls ? tls : null,
+    certificateListener: certificateListenerOf(configuration),
+  }
+  if (store === null) return refused(inFileOrder(resolving.problems))
+  const all = { ...shared, store, configuration, effective: effective.gateway, mutualTls }
+  resolving.warnings.splice(0, resolving.warnings.length, ...inFileOrder(resolving.warnings))
+  const { tenants, problems } = await loadTenants(all, resolving)
+  if (resolving.problems.length + problems.length > 0) return refused([...inFileOrder(resolving.problems), ...problems])
   const placeInForce = options.fixed?.storePlace ?? describeStore(store)
   if (placeInForce !== describeStore(store)) {
     const changed = source.problem(
@@ -98,21 +104,11 @@ async function complete(
   }
   const version = createHash('sha256').update(source.bytes).digest('hex')
   return ok({
-    snapshot: buildSnapshot(
-      configuration,
-      effective.gateway,
-      upstreams,
-      { clients, introspection, identityProviders },
-      externalIssuers,
-      mutualTls,
-      version,
-    ),
-    listen: { host: effective.gateway.listenHost, port: effective.gateway.listenPort },
-    // Whether the listener speaks TLS is fixed since the start.
-    tls: effective.gateway.hasTls ? tls : null,
-    certificateListener: certificateListenerOf(configuration),
+    ...shared,
+    snapshot: buildSnapshot(configuration, effective.gateway, upstreams, known, externalIssuers, mutualTls, version),
     store,
-    warnings: inFileOrder(resolving.warnings),
+    warnings: resolving.warnings,
+    tenants,
     files: [...resolving.files],
   })
 }
@@ -121,8 +117,4 @@ function certificateListenerOf({ gateway }: Configuration): LoadedConfiguration[
   const { mutualTls } = gateway
   if (mutualTls === undefined || mutualTls.proxy !== undefined) return 'none'
   return mutualTls.listen ?? 'same'
-}
-
-function inFileOrder(problems: readonly ConfigurationProblem[]): ConfigurationProblem[] {
-  return [...problems].sort((a, b) => a.line - b.line || a.column - b.column)
 }

@@ -22,3 +22,8 @@ export function printProblem(problem: ConfigurationProblem): string {
 export function printPath(path: readonly PropertyKey[]): string {
   return path.map(String).join('.')
 }
+
+/** Of one file's problems. */
+export function inFileOrder(problems: readonly ConfigurationProblem[]): ConfigurationProblem[] {
+  return [...problems].sort((a, b) => a.line - b.line || a.column - b.column)
+}

@@ -13,6 +13,8 @@ import { SCHEMA_PATTERN } from '#store/ports/settings.ts'
  */
 
 const SERVERS_MAX = 500
+/** Each is a whole gateway but for the listener, so each costs memory (docs/guides/tenants.md). */
+const TENANTS_MAX = 32
 const CLIENTS_MAX = 200
 const ROLES_MAX = 100
 const LIST_MAX = 100
@@ -733,6 +735,14 @@ const externalIssuer = z
   })
   .describe('An authorization server elsewhere whose tokens open servers here.')
 
+const tenant = z
+  .strictObject({
+    file: text(
+      'Its configuration: a file like this one without `gateway`, `store` and `tenants`. Relative to this file.',
+    ),
+  })
+  .describe('One tenant.')
+
 export const configurationSchema = z
   .strictObject({
     version: z.literal(1).describe('Version of this format.'),
@@ -768,6 +778,13 @@ export const configurationSchema = z
     signingKeys: signingKeys.prefault({}),
     senderConstraint: senderConstraint.prefault({}),
     store: store.prefault({}),
+    tenants: z
+      .record(z.string().regex(SERVER_ID_PATTERN), tenant)
+      .refine((tenants) => Object.keys(tenants).length <= TENANTS_MAX, `at most ${TENANTS_MAX} tenants`)
+      .default({})
+      .describe(
+        'Tenants by name: each is its own issuer, `publicUrl/t/NAME`, with its own people, clients, servers, keys and log.',
+      ),
     roles: z
       .record(z.string().regex(ROLE_NAME_PATTERN), role)
       .refine((roles) => Object.keys(roles).length <= ROLES_MAX, `at most ${ROLES_MAX} roles`)
@@ -782,6 +799,12 @@ export const configurationSchema = z
       .describe('MCP servers by id. The id is part of the resource identifier and of every scope: choose it for good.'),
   })
   .meta({ title: 'sallyport.yaml' })
+
+/** What all tenants share, so that it stands in the gateway's own file alone. */
+export const GATEWAY_SECTIONS = ['gateway', 'store', 'tenants'] as const
+
+/** The shape of a tenant's file. */
+export const tenantSchema = configurationSchema.omit({ gateway: true, store: true, tenants: true })
 
 /** A whole configuration, defaults filled in. */
 export type Configuration = z.output<typeof configurationSchema>

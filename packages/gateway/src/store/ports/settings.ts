@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Secret } from '#core/secret.ts'
 
 /** Which engine keeps the state, and where. */
@@ -30,3 +31,19 @@ export interface PostgresTls {
 }
 
 export const SCHEMA_PATTERN: RegExp = /^[a-z_][a-z0-9_]{0,47}$/
+
+const SCHEMA_CHARACTERS_MAX = 48
+/** A tenant gets by with fewer: there may be many of them, and the server's connections are all tenants' together. */
+const TENANT_CONNECTIONS_MAX = 4
+
+/**
+ * The schema of a tenant in the database of the gateway: its tables, locks and notifications are called after it, so those of two tenants never meet. The
+ * name follows from the tenant's alone: `{schema}_t_{tenant}`, or with a digest where that is too long for an identifier.
+ */
+export function tenantSchemaOf<T extends PostgresSettings>(settings: T, tenant: string): T {
+  const plain = `${settings.schema}_t_${tenant.replaceAll('-', '_')}`
+  const digest = createHash('sha256').update(`${settings.schema} ${tenant}`).digest('hex')
+  // The one kind ends before the length at which the other always is.
+  const schema = plain.length < SCHEMA_CHARACTERS_MAX ? plain : `${plain.slice(0, 15)}_${digest.slice(0, 32)}`
+  return { ...settings, schema, connectionsMax: Math.min(settings.connectionsMax, TENANT_CONNECTIONS_MAX) }
+}
