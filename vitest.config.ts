@@ -12,7 +12,13 @@ export default defineConfig({
       'bench/src/**/*.test.ts',
     ],
     // Long runs (kill -9 at 200 points, soaks) are *.full.test.ts and join only `npm run test:full`.
-    exclude: ['**/node_modules/**', '**/dist/**', ...(process.env['SALLYPORT_TEST_FULL'] ? [] : ['**/*.full.test.ts'])],
+    // What needs a Keycloak is *.idp.test.ts: `npm run test:idp` starts one.
+    exclude: [
+      '**/node_modules/**',
+      '**/dist/**',
+      ...(process.env['SALLYPORT_TEST_FULL'] ? [] : ['**/*.full.test.ts']),
+      ...(process.env['SALLYPORT_KEYCLOAK'] ? [] : ['**/*.idp.test.ts']),
+    ],
     globalSetup: ['packages/gateway/test/support/postgres/setup.ts'],
     passWithNoTests: false,
     testTimeout: 20_000,

@@ -68,3 +68,20 @@ test('given tokens are used and stay secret', async () => {
   const { out } = await cli(open.url, '--rps', '0', '--token-file', file, '--format', 'json')
   expect(out).not.toContain('c2VjcmV0c2lnbmF0dXJl')
 })
+
+test('a baseline accepts what was found, and fails once it is gone', async () => {
+  const url = correct.url
+  expect((await cli(open.url, '--rps', '0', '--write-baseline', 'accepted.json')).code).toBe(1)
+  const again = await cli(open.url, '--rps', '0', '--baseline', 'accepted.json', '--format', 'json')
+  const report = auditReportSchema.parse(JSON.parse(again.out))
+  expect([again.code, report.findings.every(({ isAccepted }) => isAccepted), report.grade.letter]).toEqual([
+    0,
+    true,
+    'F',
+  ])
+  expect((await cli(open.url, '--rps', '0', '--baseline', 'accepted.json', '--fail-on', 'grade<B')).code).toBe(1)
+  const gone = await cli(url, '--rps', '0', '--baseline', 'accepted.json', '--format', 'json')
+  expect([gone.code, JSON.parse(gone.out).baseline.stale.length > 0]).toEqual([1, true])
+  writeFileSync(join(folder, 'broken.json'), '{"accepted":[]}')
+  expect((await cli(url, '--rps', '0', '--baseline', 'broken.json')).code).toBe(2)
+})

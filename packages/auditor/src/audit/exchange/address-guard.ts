@@ -1,5 +1,6 @@
+import { lookup as lookupNow } from 'node:dns'
 import { lookup } from 'node:dns/promises'
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, type LookupFunction } from 'node:net'
 
 const PRIVATE = new BlockList()
 for (const [network, bits] of [
@@ -31,23 +32,38 @@ for (const [network, bits] of [
 export class AddressGuard {
   readonly #host: string
   readonly #isTargetPrivate: Promise<boolean>
+  #mayBePrivate = false
   readonly #known = new Map<string, Promise<boolean>>()
 
   constructor(target: URL) {
     this.#host = target.hostname
-    this.#isTargetPrivate = isPrivate(target.hostname)
+    this.#isTargetPrivate = isPrivate(target.hostname, false)
   }
 
   async mayAsk(url: URL): Promise<boolean> {
     if (url.protocol !== 'https:' && url.protocol !== 'http:') return false
     if (url.username !== '' || url.password !== '') return false
-    if (url.hostname === this.#host) return true
-    const known = this.#known.get(url.hostname) ?? isPrivate(url.hostname)
+    const known = this.#known.get(url.hostname) ?? isPrivate(url.hostname, true)
     this.#known.set(url.hostname, known)
     const isTargetPrivate = await this.#isTargetPrivate
+    this.#mayBePrivate = isTargetPrivate
+    if (url.hostname === this.#host) return true
     // Without TLS nothing but one's own machine is asked: a name in clear text would be anybody's.
     if (url.protocol === 'http:' && !(isTargetPrivate && isLoopback(url.hostname))) return false
     return !(await known) || isTargetPrivate
+  }
+
+  /**
+   * Looks a name up for a connection, and refuses what `mayAsk` would: a name may lead elsewhere by then. The target's own name is the user's
+   * to give.
+   */
+  readonly lookup: LookupFunction = (hostname, options, callback) => {
+    lookupNow(hostname, options, (error, address, family) => {
+      const found =
+        typeof address === 'string' ? [address] : ((address ?? []) as { address: string }[]).map((one) => one.address)
+      const isRefused = error === null && hostname !== this.#host && !this.#mayBePrivate && found.some(isPrivateAddress)
+      callback(isRefused ? Object.assign(new Error('refused'), { code: 'EREFUSED' }) : error, address, family)
+    })
   }
 }
 
@@ -55,7 +71,8 @@ export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname)
 }
 
-async function isPrivate(hostname: string): Promise<boolean> {
+/** A name that leads nowhere is what `ifUnknown` says. */
+async function isPrivate(hostname: string, ifUnknown: boolean): Promise<boolean> {
   const literal = hostname.replace(/^\[(.*)\]$/, '$1')
   if (isIP(literal) !== 0) return isPrivateAddress(literal)
   if (hostname === 'localhost' || hostname.endsWith('.localhost')) return true
@@ -63,8 +80,7 @@ async function isPrivate(hostname: string): Promise<boolean> {
     const addresses = await lookup(hostname, { all: true })
     return addresses.some(({ address }) => isPrivateAddress(address))
   } catch {
-    // A name that leads nowhere is nobody's.
-    return true
+    return ifUnknown
   }
 }
 

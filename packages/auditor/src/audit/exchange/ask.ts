@@ -1,5 +1,6 @@
 import { type ClientRequest, type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http'
 import { request as tlsRequest } from 'node:https'
+import type { LookupFunction } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { sendHttp10 } from './http-1-0.ts'
 
@@ -35,6 +36,8 @@ export interface AskLimits {
   readonly bodyBytesMax: number
   /** PEM of further authorities to trust. */
   readonly authority: string | null
+  /** How names become addresses. */
+  readonly lookup: LookupFunction
 }
 
 /** Sends it and reads the answer, within the limits. Never rejects: what goes wrong is part of the evidence. */
@@ -55,12 +58,12 @@ export function send(ask: Ask, limits: AskLimits): Promise<Answer> {
       failed('timeout')
       sent.destroy()
     }, limits.timeoutMs)
-    sent.once('error', (error: Error & { code?: string }) => {
+    sent.on('error', (error: Error & { code?: string }) => {
       clearTimeout(timer)
       failed(reasonOf(error))
     })
     sent.once('response', (response) => {
-      void read(response, limits.bodyBytesMax).then((body) => {
+      void read(response, limits.bodyBytesMax, ask.method).then((body) => {
         clearTimeout(timer)
         const tlsVersion = (response.socket as Partial<TLSSocket>).getProtocol?.() ?? null
         const { statusCode: status = 0 } = response
@@ -79,7 +82,7 @@ export function send(ask: Ask, limits: AskLimits): Promise<Answer> {
   })
 }
 
-function open({ method, url, target, headers, body }: Ask, { authority }: AskLimits): ClientRequest {
+function open({ method, url, target, headers, body }: Ask, { authority, lookup }: AskLimits): ClientRequest {
   const { protocol, hostname, port, pathname, search } = new URL(url)
   const options: RequestOptions & { ca?: string } = {
     method,
@@ -87,6 +90,7 @@ function open({ method, url, target, headers, body }: Ask, { authority }: AskLim
     ...(port === '' ? {} : { port }),
     path: target ?? `${pathname}${search}`,
     agent: false,
+    lookup,
     setHost: !headers.some(([name]) => name.toLowerCase() === 'host'),
     ...(authority === null ? {} : { ca: authority }),
   }
@@ -102,12 +106,18 @@ function grouped(headers: Ask['headers']): Map<string, string[]> {
   return byName
 }
 
-/** An event stream stays open: it counts as read when its first message is there, or nothing comes for a while. */
-const STREAM_SILENCE_MS = 400
+/** An event stream that nothing was asked on stays open: so much of it is looked at. */
+const STREAM_LOOK_MS = 400
+/** What ends the wait on a stream: an answer, or the first word of a subscription. */
+const ANSWERED = /^data: ?\{.*"(?:result|error|notifications\/subscriptions\/acknowledged)".*\n\n/ms
 
-async function read(response: IncomingMessage, bytesMax: number): Promise<{ text: string; isCut: boolean }> {
+async function read(
+  response: IncomingMessage,
+  bytesMax: number,
+  method: string,
+): Promise<{ text: string; isCut: boolean }> {
   const isStream = String(response.headers['content-type']).startsWith('text/event-stream')
-  const silence = isStream ? setTimeout(() => response.destroy(), STREAM_SILENCE_MS) : null
+  const look = isStream && method !== 'POST' ? setTimeout(() => response.destroy(), STREAM_LOOK_MS) : null
   const chunks: Buffer[] = []
   let bytes = 0
   try {
@@ -115,12 +125,12 @@ async function read(response: IncomingMessage, bytesMax: number): Promise<{ text
       bytes += chunk.length
       chunks.push(chunk.subarray(0, Math.max(0, bytesMax - (bytes - chunk.length))))
       if (bytes > bytesMax) break
-      if (isStream && /^data: ?\{.*"(?:result|error)".*\n\n/ms.test(Buffer.concat(chunks).toString('utf8'))) break
+      if (isStream && ANSWERED.test(Buffer.concat(chunks).toString('utf8'))) break
     }
   } catch {
     // What was read until the other side went away is what there is.
   } finally {
-    if (silence !== null) clearTimeout(silence)
+    if (look !== null) clearTimeout(look)
   }
   return { text: Buffer.concat(chunks).toString('utf8'), isCut: bytes > bytesMax }
 }

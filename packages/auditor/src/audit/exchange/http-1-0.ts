@@ -7,7 +7,11 @@ export function sendHttp10({ method, url, target, headers, body = '' }: Ask, lim
   const started = performance.now()
   const { hostname, port, protocol, pathname, search, host } = new URL(url)
   const isTls = protocol === 'https:'
-  const where = { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port) || (isTls ? 443 : 80) }
+  const where = {
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(port) || (isTls ? 443 : 80),
+    lookup: limits.lookup,
+  }
   const socket: Socket = isTls
     ? tlsConnect({
         ...where,

@@ -19,11 +19,15 @@ const BODY_BYTES_MAX = 512 * 1024
 /** More than any audit sends; a loop that we did not think of ends here. */
 const REQUESTS_MAX = 3000
 
+/** After so many that were not answered in time, one after the other, nothing more is asked. */
+const SILENCES_MAX = 6
+
 /** Sends requests at a pace, only where they may go, and keeps what was sent and what came. */
 export class Recorder {
   readonly exchanges: Exchange[] = []
   readonly #options: RecorderOptions
   readonly #guard: AddressGuard
+  #silences = 0
   readonly #startedAt = performance.now()
   #nextAt = 0
   #label = 'discovery'
@@ -48,9 +52,12 @@ export class Recorder {
         ask,
         refused(url === null ? 'not a URL' : 'not asked: this address is not the target’s to name'),
       )
+    if (this.#silences >= SILENCES_MAX) return this.#record(ask, refused('not asked: the target has stopped answering'))
     await this.#pace()
     const { timeoutMs, authority } = this.#options
-    return this.#record(ask, await send(ask, { timeoutMs, authority, bodyBytesMax: BODY_BYTES_MAX }))
+    const answer = await send(ask, { timeoutMs, authority, lookup: this.#guard.lookup, bodyBytesMax: BODY_BYTES_MAX })
+    this.#silences = answer.failure === 'timeout' ? this.#silences + 1 : 0
+    return this.#record(ask, answer)
   }
 
   async #pace(): Promise<void> {

@@ -6,12 +6,15 @@ import { type LoopbackPerson, loopbackPerson } from '#audit/login/loopback-perso
 import type { AuditOptions } from '#audit/options.ts'
 import { runAudit } from '#audit/run-audit.ts'
 import { SEVERITIES } from '#inventory/inventory-rules.ts'
-import type { AuditReport, Severity } from '#report/model.ts'
+import { applyBaseline, type Baseline, baselineOf, parseBaseline } from '#report/baseline.ts'
+import type { AuditReport } from '#report/model.ts'
 import { CliFailure, EXIT, type ExitCode } from '../exit-codes.ts'
 import { printable } from '../printable.ts'
 import { versionOfPackage } from '../version.ts'
 import type { CommandWorld } from '../world.ts'
 import { FORMATS, writeReport } from './formats.ts'
+
+const GRADES = ['grade<A', 'grade<B', 'grade<C', 'grade<D'] as const
 
 interface Options {
   readonly public?: true
@@ -27,7 +30,9 @@ interface Options {
   readonly ca?: string
   readonly format: keyof typeof FORMATS
   readonly output?: string
-  readonly failOn: Severity | 'never'
+  readonly failOn: string
+  readonly baseline?: string
+  readonly writeBaseline?: string
 }
 
 /** `sallyport-audit <url>`: whether the OAuth of an MCP server holds. */
@@ -69,16 +74,19 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
     .addOption(new Option('--format <name>', 'how to print the report').choices(Object.keys(FORMATS)).default('table'))
     .option('--output <file>', 'write the report to this file')
     .addOption(
-      new Option('--fail-on <severity>', 'exit with 1 from this severity on')
-        .choices([...SEVERITIES, 'never'])
+      new Option('--fail-on <severity>', 'exit with 1 from this severity on, or when the grade is worse: grade<B')
+        .choices([...SEVERITIES, 'never', ...GRADES])
         .default('high'),
     )
+    .option('--baseline <file>', 'accept the findings of this file; those that are gone from the server fail')
+    .option('--write-baseline <file>', 'write a file that accepts what was found')
     .addHelpText(
       'after',
       '\nReads only, unless --register or --login is given: then clients are registered and deleted again. Nothing is sent to anybody but the server and what it names.',
     )
     .action(async (url: string, options: Options) => {
       const { io } = world
+      const cwd = io.cwd ?? '.'
       const tell = (line: string) => void io.stderr.write(`${printable(line)}\n`)
       const people: LoopbackPerson[] = []
       try {
@@ -88,10 +96,14 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
               tell(count === 0 ? line : `As the second person, in another browser profile: ${line}`),
             ),
           )
-        const report = await runAudit(optionsOf(url, options, people, io.cwd ?? '.', tell))
+        const baseline = options.baseline === undefined ? null : readBaseline(cwd, options.baseline)
+        const found = await runAudit(optionsOf(url, options, people, cwd, tell))
+        const report = baseline === null ? found : applyBaseline(found, baseline)
+        if (options.writeBaseline !== undefined)
+          writeReport(cwd, options.writeBaseline, `${JSON.stringify(baselineOf(found), null, 2)}\n`)
         const printed = FORMATS[options.format](report)
         if (options.output === undefined) io.stdout.write(printed)
-        else writeReport(io.cwd ?? '.', options.output, printed)
+        else writeReport(cwd, options.output, printed)
         world.finish(exitCodeOf(report, options.failOn))
       } finally {
         await Promise.all(people.map((person) => person.close()))
@@ -128,11 +140,20 @@ function optionsOf(
   }
 }
 
-function exitCodeOf({ outcome, findings, checks }: AuditReport, failOn: Severity | 'never'): ExitCode {
-  const counting = failOn === 'never' ? [] : SEVERITIES.slice(0, SEVERITIES.indexOf(failOn) + 1)
+function exitCodeOf({ outcome, findings, checks, grade, baseline }: AuditReport, failOn: string): ExitCode {
+  const worst = /^grade<([A-D])$/.exec(failOn)?.[1]
+  const counting = SEVERITIES.slice(0, SEVERITIES.findIndex((severity) => severity === failOn) + 1)
   if (findings.some(({ severity, isAccepted }) => !isAccepted && counting.includes(severity))) return EXIT.findings
+  if (worst !== undefined && grade.letter !== null && grade.letter > worst) return EXIT.findings
+  if ((baseline?.stale.length ?? 0) > 0) return EXIT.findings
   if (outcome === 'unreachable') return EXIT.unreachable
   return checks.some(({ verdict }) => verdict === 'inconclusive') ? EXIT.inconclusive : EXIT.ok
+}
+
+function readBaseline(cwd: string, file: string): Baseline {
+  const baseline = parseBaseline(readText(cwd, file))
+  if (baseline === null) throw new CliFailure(EXIT.usage, `${file} is not a baseline.`)
+  return baseline
 }
 
 function readText(cwd: string, file: string): string {
