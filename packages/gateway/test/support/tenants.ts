@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Person } from '../e2e/support/authorize.ts'
 import { type AdminAnswer, askSocket } from './admin-socket.ts'
+import { type HandMadeProvider, PROVIDER_CLIENT, startHandMadeProvider } from './hand-made-provider.ts'
 import { storeYaml } from './postgres/place.ts'
 import { authorizeClient, type IssuedTokens, REDIRECT_URI, requestToken } from './scripted-client.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from './upstream-http.ts'
@@ -26,6 +27,8 @@ export interface Household {
 export interface TenantsWorld {
   readonly gateway: WholeGateway
   readonly upstream: ScriptedUpstream
+  /** Where people of everybody log in, too. */
+  readonly corp: HandMadeProvider
   readonly origin: string
   readonly root: Household
   readonly acme: Household
@@ -41,6 +44,7 @@ export interface TenantsWorld {
  */
 export async function startTenants(place: string | null = null): Promise<TenantsWorld> {
   const upstream = await startScriptedUpstream(() => false)
+  const corp = await startHandMadeProvider()
   const secrets = Object.fromEntries(['root', 'acme', 'beta'].map((name) => [name, randomBytes(20).toString('hex')]))
   let origin = ''
   const sections = (name: string) => ({
@@ -48,12 +52,22 @@ export async function startTenants(place: string | null = null): Promise<Tenants
     servers: { notes: { http: { url: upstream.url, network: 'loopback' } } },
     clients: {
       desk: { name: 'Desk', redirectUris: [REDIRECT_URI], authMethod: 'none' },
+      tv: { name: 'Terminal', grantTypes: ['urn:ietf:params:oauth:grant-type:device_code'] },
       robot: {
         name: 'Robot',
         grantTypes: ['client_credentials'],
         authMethod: 'client_secret_basic',
         secret: `\${file:${name}.secret}`,
         scopes: ['notes:read'],
+      },
+    },
+    identityProviders: {
+      corp: {
+        issuer: corp.issuer,
+        clientId: PROVIDER_CLIENT,
+        network: 'loopback',
+        accounts: 'opened',
+        roles: { always: ['user'] },
       },
     },
     introspection: { ledger: { servers: ['notes'], secret: `\${file:${name}.secret}` } },
@@ -113,6 +127,7 @@ export async function startTenants(place: string | null = null): Promise<Tenants
   return {
     gateway,
     upstream,
+    corp,
     origin,
     root: await household(null),
     acme: await household('acme'),
@@ -121,6 +136,7 @@ export async function startTenants(place: string | null = null): Promise<Tenants
     close: async () => {
       await gateway.close()
       await upstream.close()
+      await corp.close()
     },
   }
 }
