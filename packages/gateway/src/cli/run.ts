@@ -20,6 +20,8 @@ import { printable } from './printable.ts'
 
 /** Runs one command line; answers the exit code. Throws only for bugs. */
 export async function runCli(argv: readonly string[], env: Environment, io: CliIo): Promise<ExitCode> {
+  // The auditor judges any server, this one among them: a program of its own, with its own options and exit codes.
+  if (argv[0] === 'audit') return (await import('@sallyport/auditor/cli')).runCli(argv.slice(1), env, io)
   let exitCode: ExitCode = EXIT.ok
   // A reader that goes away (`| head`) ends the output, not the command; for `serve` least of all.
   const onStreamError = (cause: Error) => {
@@ -67,6 +69,7 @@ export function createProgram(world: CommandWorld): Command {
         '  $ sallyport init && sallyport check && sallyport serve',
         '  $ sallyport user add ada --role operator',
         '  $ sallyport log explain 0198c2f0-6b1e-7a44-9d53-2f1f4a1f7c11',
+        '  $ sallyport audit https://mcp.example.com/mcp',
         '',
         'Exit codes: 0 done, 1 the answer is no, 2 not understood, 3 state or server out of reach, 4 configuration unusable.',
       ].join('\n'),
