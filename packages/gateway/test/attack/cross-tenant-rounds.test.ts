@@ -32,7 +32,7 @@ describe.each([
   it('the state of a round is no state, and nothing reaches the upstream', async () => {
     const [mine, theirs] = [await from().tokens(), await at().tokens()]
     const first = await ask(from().resource, { ...CALL, token: mine.access_token })
-    const { requestState } = first.messages[0]?.['result'] as { requestState: string }
+    const { requestState } = (first.messages[0]?.['result'] ?? {}) as { requestState: string }
     const retry = (token: string): ModernAsk => ({
       ...CALL,
       id: 2,
