@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { NAME_PATTERN } from '#core/ids.ts'
+import { Command, CommanderError } from 'commander'
 import { systemErrorCode } from '#core/system-error.ts'
 import type { CommandWorld } from './command.ts'
 import { checkCommand } from './commands/check.ts'
@@ -12,6 +11,7 @@ import { keyCommand } from './commands/key.ts'
 import { keysCommand } from './commands/keys.ts'
 import { logCommand } from './commands/log.ts'
 import { serveCommand } from './commands/serve.ts'
+import { tenantCommand, tenantName } from './commands/tenant.ts'
 import { userCommand } from './commands/user.ts'
 import { CliFailure, EXIT, type ExitCode } from './exit-codes.ts'
 import type { CliIo } from './io.ts'
@@ -89,6 +89,7 @@ export function createProgram(world: CommandWorld): Command {
     const command = fill(program.command(name), world).addHelpText('after', `\nExamples:\n  $ ${example}`)
     offerTenants(command)
   }
+  tenantCommand(program.command('tenant'), world).addHelpText('after', '\nExamples:\n  $ sallyport tenant list')
   return program
 }
 
@@ -97,12 +98,6 @@ function offerTenants(command: Command): void {
   if (command.commands.length === 0)
     command.option('-t, --tenant <name>', 'of this tenant instead of the gateway itself', tenantName)
   for (const child of command.commands) offerTenants(child)
-}
-
-/** It becomes part of a path, so it is nothing but a name. */
-function tenantName(value: string): string {
-  if (!NAME_PATTERN.test(value)) throw new InvalidArgumentError('Write 1 to 63 of a-z, 0-9 and -.')
-  return value
 }
 
 function versionOfPackage(): string {

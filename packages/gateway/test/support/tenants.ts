@@ -42,8 +42,11 @@ export interface TenantsWorld {
  * The gateway, and tenants `acme` and `beta`, put together as `serve` does it. All that they could be confused by is the same on purpose: a
  * server `notes`, a client `desk`, a resource server `ledger`, a person `alice`. Only secrets differ.
  */
-export async function startTenants(place: string | null = null): Promise<TenantsWorld> {
-  const upstream = await startScriptedUpstream(() => false)
+export async function startTenants(
+  place: string | null = null,
+  startUpstream: () => Promise<ScriptedUpstream> = () => startScriptedUpstream(() => false),
+): Promise<TenantsWorld> {
+  const upstream = await startUpstream()
   const corp = await startHandMadeProvider()
   const secrets = Object.fromEntries(['root', 'acme', 'beta'].map((name) => [name, randomBytes(20).toString('hex')]))
   let origin = ''
@@ -55,7 +58,7 @@ export async function startTenants(place: string | null = null): Promise<Tenants
       tv: { name: 'Terminal', grantTypes: ['urn:ietf:params:oauth:grant-type:device_code'] },
       robot: {
         name: 'Robot',
-        grantTypes: ['client_credentials'],
+        grantTypes: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
         authMethod: 'client_secret_basic',
         secret: `\${file:${name}.secret}`,
         scopes: ['notes:read'],
