@@ -12,13 +12,14 @@ interface Options {
 }
 
 /** `sallyport-audit report <file>`: a report that was kept, graded again from what was seen, in any format. Nothing is asked. */
-export function reportCommand(command: Command, { io, finish }: CommandWorld): Command {
+export function reportCommand(command: Command, world: CommandWorld): Command {
   return command
     .description('print the report of an earlier audit (JSON) in another format, graded again')
     .argument('<file>', 'what --format json has written')
     .addOption(new Option('--format <name>', 'how to print the report').choices(Object.keys(FORMATS)).default('table'))
     .option('--output <file>', 'write the report to this file')
     .action((file: string, options: Options) => {
+      const { io } = world
       const cwd = io.cwd ?? '.'
       const kept = readReport(cwd, file)
       const report = { ...kept, grade: gradeChecks(kept.checks, kept.findings) }
@@ -31,7 +32,7 @@ export function reportCommand(command: Command, { io, finish }: CommandWorld): C
       const printed = FORMATS[options.format](report)
       if (options.output === undefined) io.stdout.write(printed)
       else writeReport(cwd, options.output, printed)
-      finish(EXIT.ok)
+      world.finish(EXIT.ok)
     })
 }
 
