@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
+import type { IdentityTests } from '#authorization-server/login/provider/identity-tests.ts'
 import type { Clock } from '#core/clock.ts'
 import type { ClientId, RequestId, SubjectId } from '#core/ids.ts'
 import type { Log } from '#core/log.ts'
@@ -27,6 +28,8 @@ export interface AdminDependencies {
     warnings(): readonly ConfigurationProblem[]
   }
   readonly log: Log
+  /** Null where no gateway runs that a browser could come back to. */
+  readonly identityTests: Pick<IdentityTests, 'begin' | 'look'> | null
 }
 
 /** Who is asking. `localOperator` is whoever may open the 0600 socket or the store itself. */
