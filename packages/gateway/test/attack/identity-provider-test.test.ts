@@ -35,7 +35,7 @@ afterAll(async () => {
 })
 beforeEach(() => {
   corp.script.claims = { sub: 'corp-ada', preferred_username: 'ada', groups: ['staff'] }
-  for (const name of ['idToken', 'callback', 'tokenStatus', 'metadata'] as const) delete corp.script[name]
+  for (const name of ['idToken', 'callback', 'unknownClient'] as const) delete corp.script[name]
 })
 
 interface Shown {
@@ -85,7 +85,9 @@ describe('a login that is tried out', () => {
     })
     expect(await usernames()).toEqual(before)
     const log = await world.whole.log()
-    expect(log.slice(0, 2).map(({ activity, reason }) => [activity, reason])).toEqual([
+    expect(
+      log.filter(({ activity }) => activity === 'provider.test').map(({ activity, reason }) => [activity, reason]),
+    ).toEqual([
       ['provider.test', null],
       ['provider.test', 'begun'],
     ])
@@ -133,7 +135,17 @@ describe('a login that is tried out', () => {
     expect(result?.['said']).toContain('not assigned to this app')
   })
 
-  it('tells at once when the provider cannot be reached, or is another issuer than it is said to be', async () => {
+  it.each([{}, { 'www-authenticate': 'Basic realm="corp"' }])(
+    'tells that the secret is wrong, however the provider puts it: %o',
+    async (headers) => {
+      corp.script.unknownClient = headers
+      const { result } = await tryOut()
+      expect(result).toMatchObject({ isLetIn: false, reason: 'providerRefused' })
+      expect(result?.['said']).toMatch('www-authenticate' in headers ? /401/ : /invalid_client.*wrong secret/)
+    },
+  )
+
+  it('tells at once when the provider cannot be reached', async () => {
     const { status, body } = await begin('gone')
     expect([status, JSON.stringify(body)]).toEqual([502, expect.stringContaining('providerUnreachable')])
   })

@@ -233,6 +233,7 @@ describe('the scopes of tokens', () => {
       'keys.list',
       'keys.show',
       'signingKeys.list',
+      'identityProviders.testResult',
       'log.show',
       'log.explain',
       'log.verify',
