@@ -39,7 +39,13 @@ export class Audit {
     return this.#eras
   }
 
+  /** Sends it, and again after a limit: a 429 says nothing of the question. */
   ask(ask: Ask): Promise<Answer> {
+    return this.#patiently(() => this.#recorder.ask(ask))
+  }
+
+  /** Sends it once, where the limit is the question. */
+  askOnce(ask: Ask): Promise<Answer> {
     return this.#recorder.ask(ask)
   }
 
@@ -48,8 +54,7 @@ export class Audit {
     const needsSession =
       era === 'legacy' && request.method !== 'initialize' && request.token != null && request.sessionId === undefined
     const sessionId = needsSession ? await this.sessionOf(request.token ?? '', url) : (request.sessionId ?? null)
-    const ask = mcpAsk(url, era, { ...request, sessionId })
-    return this.#patiently(() => this.ask(ask))
+    return this.ask(mcpAsk(url, era, { ...request, sessionId }))
   }
 
   /** Id of the session that belongs to a token; null where the target has none. */
@@ -84,7 +89,7 @@ export class Audit {
     return this.options.wait(ms)
   }
 
-  /** Asks again after a limit, for as long as the target says, within reason: a 429 says nothing of the question. */
+  /** For as long as the target says, within reason. */
   async #patiently(asked: () => Promise<Answer>): Promise<Answer> {
     let answer = await asked()
     for (let time = 0; time < PATIENCE && answer.status === 429; time += 1) {

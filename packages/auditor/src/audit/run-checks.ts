@@ -4,7 +4,7 @@ import type { Audit } from './audit.ts'
 import { CHECKS } from './checks/all.ts'
 import type { Recorder } from './exchange/recorder.ts'
 import { redactText } from './exchange/redact.ts'
-import { LoginFailed } from './login/logins.ts'
+import { LoginFailed, LoginMissing } from './login/logins.ts'
 import { type Check, inconclusive, notTested, type Outcome, type Probe, type Verdict } from './probe.ts'
 import type { Era } from './target/mcp-message.ts'
 
@@ -65,6 +65,7 @@ async function decide(audit: Audit, check: Check, probe: Probe, era: Era | null)
   try {
     return await probe.run(audit, era ?? audit.eras[0] ?? 'modern')
   } catch (error) {
+    if (error instanceof LoginMissing) return notTested(error.message)
     if (error instanceof LoginFailed) return inconclusive(error.message)
     throw error
   }

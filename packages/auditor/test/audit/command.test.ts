@@ -11,14 +11,18 @@ import { auditServer } from '../mutants/support/audit-server.ts'
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-audit-'))
 let correct: Reference
 let open: Reference
+/** Correct but for a limit on bad tokens, which would have to be waited for. */
+let hasty: Reference
 
 beforeAll(async () => {
   correct = await startReference()
   open = await startReference({ flaw: 'open-to-all' })
+  hasty = await startReference({ flaw: 'bad-tokens-without-limit' })
 })
 afterAll(async () => {
   await correct[Symbol.asyncDispose]()
   await open[Symbol.asyncDispose]()
+  await hasty[Symbol.asyncDispose]()
   rmSync(folder, { recursive: true })
 })
 
@@ -70,7 +74,7 @@ test('given tokens are used and stay secret', async () => {
 })
 
 test('a baseline accepts what was found, and fails once it is gone', async () => {
-  const url = correct.url
+  const url = hasty.url
   expect((await cli(open.url, '--rps', '0', '--write-baseline', 'accepted.json')).code).toBe(1)
   const again = await cli(open.url, '--rps', '0', '--baseline', 'accepted.json', '--format', 'json')
   const report = auditReportSchema.parse(JSON.parse(again.out))
@@ -84,4 +88,27 @@ test('a baseline accepts what was found, and fails once it is gone', async () =>
   expect([gone.code, JSON.parse(gone.out).baseline.stale.length > 0]).toEqual([1, true])
   writeFileSync(join(folder, 'broken.json'), '{"accepted":[]}')
   expect((await cli(url, '--rps', '0', '--baseline', 'broken.json')).code).toBe(2)
+})
+
+test('what has changed since the last run is told, and fails', async () => {
+  const first = await cli(hasty.url, '--rps', '0', '--format', 'json', '--output', 'last.json')
+  expect(first.code).toBe(0)
+  const before = JSON.parse(readFileSync(join(folder, 'last.json'), 'utf8')) as AuditReport
+  expect((await cli(hasty.url, '--rps', '0', '--previous', 'last.json')).code).toBe(0)
+  before.observations.scopes.push('notes:gone')
+  before.observations.tools = { read_note: 'other' }
+  writeFileSync(join(folder, 'last.json'), JSON.stringify(before))
+  const changed = await cli(hasty.url, '--rps', '0', '--previous', 'last.json', '--watch', '0', '--runs', '2')
+  expect([changed.err.match(/scope gone: notes:gone/g)?.length, changed.code]).toEqual([1, 0])
+  expect((await cli(hasty.url, '--rps', '0', '--previous', 'last.json')).code).toBe(1)
+})
+
+test('without leave nothing is registered, whatever else is given', async () => {
+  const file = join(folder, 'some-token')
+  writeFileSync(file, 'not-a-token')
+  const { out } = await cli(hasty.url, '--rps', '0', '--client-id', 'none', '--token-file', file, '--format', 'json')
+  const report = auditReportSchema.parse(JSON.parse(out))
+  expect(report.mayWrite).toBe(false)
+  expect(JSON.stringify(report.findings)).not.toContain('/register')
+  expect(report.checks[6]?.probes.every(({ verdict }) => verdict.startsWith('not '))).toBe(true)
 })

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { NAME_PATTERN } from '#core/ids.ts'
+import { Command, CommanderError } from 'commander'
 import { systemErrorCode } from '#core/system-error.ts'
 import type { CommandWorld } from './command.ts'
 import { checkCommand } from './commands/check.ts'
@@ -13,6 +12,7 @@ import { keyCommand } from './commands/key.ts'
 import { keysCommand } from './commands/keys.ts'
 import { logCommand } from './commands/log.ts'
 import { serveCommand } from './commands/serve.ts'
+import { tenantCommand, tenantName } from './commands/tenant.ts'
 import { userCommand } from './commands/user.ts'
 import { CliFailure, EXIT, type ExitCode } from './exit-codes.ts'
 import type { CliIo } from './io.ts'
@@ -21,6 +21,8 @@ import { printable } from './printable.ts'
 
 /** Runs one command line; answers the exit code. Throws only for bugs. */
 export async function runCli(argv: readonly string[], env: Environment, io: CliIo): Promise<ExitCode> {
+  // The auditor judges any server, this one among them: a program of its own, with its own options and exit codes.
+  if (argv[0] === 'audit') return (await import('@sallyport/auditor/cli')).runCli(argv.slice(1), env, io)
   let exitCode: ExitCode = EXIT.ok
   // A reader that goes away (`| head`) ends the output, not the command; for `serve` least of all.
   const onStreamError = (cause: Error) => {
@@ -68,6 +70,7 @@ export function createProgram(world: CommandWorld): Command {
         '  $ sallyport init && sallyport check && sallyport serve',
         '  $ sallyport user add ada --role operator',
         '  $ sallyport log explain 0198c2f0-6b1e-7a44-9d53-2f1f4a1f7c11',
+        '  $ sallyport audit https://mcp.example.com/mcp',
         '',
         'Exit codes: 0 done, 1 the answer is no, 2 not understood, 3 state or server out of reach, 4 configuration unusable.',
       ].join('\n'),
@@ -88,6 +91,7 @@ export function createProgram(world: CommandWorld): Command {
     const command = fill(program.command(name), world).addHelpText('after', `\nExamples:\n  $ ${example}`)
     offerTenants(command)
   }
+  tenantCommand(program.command('tenant'), world).addHelpText('after', '\nExamples:\n  $ sallyport tenant list')
   return program
 }
 
@@ -96,12 +100,6 @@ function offerTenants(command: Command): void {
   if (command.commands.length === 0)
     command.option('-t, --tenant <name>', 'of this tenant instead of the gateway itself', tenantName)
   for (const child of command.commands) offerTenants(child)
-}
-
-/** It becomes part of a path, so it is nothing but a name. */
-function tenantName(value: string): string {
-  if (!NAME_PATTERN.test(value)) throw new InvalidArgumentError('Write 1 to 63 of a-z, 0-9 and -.')
-  return value
 }
 
 function versionOfPackage(): string {

@@ -45,3 +45,13 @@ servers: {}
 #      url: https://tickets.example.com/mcp
 #      headers: { Authorization: "Bearer \${file:secrets/tickets-token}" }
 `
+
+export const TENANT_STARTER = `# A tenant: everything that sallyport.yaml has but gateway, store and tenants (docs/guides/tenants.md).
+version: 1
+
+# Its MCP servers, each at <publicUrl>/t/<tenant>/mcp/<id>. To add one, take {} away and write lines such as those below.
+servers: {}
+#  files:
+#    title: Files
+#    http: { url: https://files.example.com/mcp }
+`

@@ -51,6 +51,7 @@ beforeEach(async () => {
     },
   }
   verifier = createAccessTokenVerifier({
+    tenant: DEFAULT_TENANT,
     keys: { version: 1, publicJwks: mint.publicJwks },
     issuer: ISSUER,
     store: { grants },
@@ -245,6 +246,7 @@ describe('a flood of bad tokens', () => {
 describe('keys', () => {
   it('are unavailable, not invalid, when there are none', async () => {
     verifier = createAccessTokenVerifier({
+      tenant: DEFAULT_TENANT,
       keys: { version: 1, publicJwks: [] },
       issuer: ISSUER,
       store: opened.store,
@@ -259,6 +261,7 @@ describe('keys', () => {
     for (const changed of [{ alg: 'HS256' }, { kty: 'oct', k: 'c2VjcmV0' }, { crv: 'P-384' }, { kty: 'RSA' }]) {
       const publicJwks = [{ ...jwk, ...changed }]
       verifier = createAccessTokenVerifier({
+        tenant: DEFAULT_TENANT,
         keys: { version: 1, publicJwks },
         issuer: ISSUER,
         store: opened.store,
@@ -280,6 +283,7 @@ describe('a store that cannot answer', () => {
       },
     }
     verifier = createAccessTokenVerifier({
+      tenant: DEFAULT_TENANT,
       keys: { version: 1, publicJwks: mint.publicJwks },
       issuer: ISSUER,
       store: { grants },
@@ -349,6 +353,7 @@ describe('races with the change feed', () => {
     const raced = startRevocations({ feed, clock })
     await raced.poll()
     verifier = createAccessTokenVerifier({
+      tenant: DEFAULT_TENANT,
       keys: { version: 1, publicJwks: mint.publicJwks },
       issuer: ISSUER,
       store: { grants: spied },
@@ -379,6 +384,7 @@ describe('races with the change feed', () => {
     const raced = startRevocations({ feed, clock })
     await raced.poll()
     verifier = createAccessTokenVerifier({
+      tenant: DEFAULT_TENANT,
       keys: { version: 1, publicJwks: mint.publicJwks },
       issuer: ISSUER,
       store: { grants },
@@ -411,6 +417,7 @@ describe('races with the change feed', () => {
     const silent = startRevocations({ feed, clock })
     await silent.poll()
     verifier = createAccessTokenVerifier({
+      tenant: DEFAULT_TENANT,
       keys: { version: 1, publicJwks: mint.publicJwks },
       issuer: ISSUER,
       store: { grants },

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { type CryptoKey, compactVerify, errors } from 'jose'
 import type { Clock } from '#core/clock.ts'
-import { DEFAULT_TENANT, type TenantId } from '#core/ids.ts'
+import type { TenantId } from '#core/ids.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import { isServiceSubject } from '#core/service-subject.ts'
 import type { TokenAlgorithm } from '#core/token-algorithms.ts'
@@ -57,7 +57,7 @@ export interface AccessTokenVerifierOptions {
     onReplay?(listener: () => void): () => void
   }
   readonly clock: Clock
-  readonly tenant?: TenantId
+  readonly tenant: TenantId
 }
 
 /**
@@ -165,7 +165,7 @@ interface Loader {
 
 function createLoader(options: AccessTokenVerifierOptions): Loader {
   const { issuer, store, clock } = options
-  const tenant = options.tenant ?? DEFAULT_TENANT
+  const { tenant } = options
   let keys = { version: options.keys.version, ...createVerificationKeys(options.keys.publicJwks) }
   const keysNow = () => {
     const { version, publicJwks } = options.keys

@@ -60,6 +60,7 @@ beforeEach(() => {
     ],
   }
   verifier = createApiKeyVerifier({
+    tenant: DEFAULT_TENANT,
     store: {
       apiKeys: {
         findBySecret: async (_tenant, secretId) => {

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Clock } from '#core/clock.ts'
-import { asTokenId, DEFAULT_TENANT, type TenantId } from '#core/ids.ts'
+import { asTokenId, type TenantId } from '#core/ids.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import { createWorkQueue } from '#core/work-queue.ts'
 import type { ApiKeysPort, StoredApiKey } from '#store/ports/api-keys.ts'
@@ -41,7 +41,7 @@ export interface ApiKeyVerifierOptions {
   /** Freshness, revocation, expiry and audience are one judgement for every kind of credential. */
   readonly tokens: Pick<AccessTokenVerifier, 'judge'>
   readonly clock: Clock
-  readonly tenant?: TenantId
+  readonly tenant: TenantId
   /** Told of each key as it is accepted. */
   readonly uses: { note(principal: Principal): void }
 }
@@ -110,7 +110,7 @@ async function lookUp(
   secretId: string,
   hash: string,
   resource: string,
-  { store, clock, tenant = DEFAULT_TENANT }: ApiKeyVerifierOptions,
+  { store, clock, tenant }: ApiKeyVerifierOptions,
 ): Promise<Result<Principal, TokenProblem>> {
   let key: StoredApiKey | null
   try {

@@ -132,6 +132,7 @@ describe('a token that was accepted a moment ago', () => {
     const { createAccessTokenVerifier } = await import('#identity/access-tokens.ts')
     const revocations = startRevocations({ feed: door.store.feed, clock: door.clock })
     const verifier = createAccessTokenVerifier({
+      tenant: DEFAULT_TENANT,
       keys: { version: 1, publicJwks: door.mint.publicJwks },
       issuer: door.origin,
       store: door.store,

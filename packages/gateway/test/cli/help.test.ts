@@ -66,6 +66,10 @@ describe('--help', () => {
       'db',
       'db migrate',
       'db copy',
+      'tenant',
+      'tenant list',
+      'tenant create',
+      'tenant remove',
     ])
   })
 

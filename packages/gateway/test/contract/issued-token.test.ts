@@ -25,6 +25,7 @@ describe('a token of the authorization server at the front door', () => {
     await revocations.poll()
     const { store, keys } = server
     verifier = createAccessTokenVerifier({
+      tenant: DEFAULT_TENANT,
       keys,
       issuer: server.url,
       store,

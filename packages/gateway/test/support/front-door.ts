@@ -130,6 +130,7 @@ export async function startFrontDoor(): Promise<FrontDoor> {
     mint: (claims = {}, header = {}) => base.mint({ iss: origin, aud: `${origin}/mcp/files`, ...claims }, header),
   }
   const tokens = createAccessTokenVerifier({
+    tenant: DEFAULT_TENANT,
     keys: { version: 1, publicJwks: mint.publicJwks },
     issuer: origin,
     store,
@@ -138,7 +139,7 @@ export async function startFrontDoor(): Promise<FrontDoor> {
   })
   const keyUses: string[] = []
   const uses = { note: ({ clientId }: { readonly clientId: string }) => void keyUses.push(clientId) }
-  const keys = createApiKeyVerifier({ store, revocations, tokens, clock, uses })
+  const keys = createApiKeyVerifier({ tenant: DEFAULT_TENANT, store, revocations, tokens, clock, uses })
   const verifier = chooseVerifier(tokens, keys)
   const memberships = createMemberships({ accounts: store.accounts, changes: revocations })
   const quiet = () => {}

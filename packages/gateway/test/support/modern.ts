@@ -32,12 +32,9 @@ export interface ModernPair {
   close(): Promise<void>
 }
 
-/** A gateway before one upstream of 2026-07-28, server `notes`. */
-export async function startModernPair(
-  script: Script = () => false,
-  options: Omit<GatewayOptions, 'servers'> = {},
-): Promise<ModernPair> {
-  const upstream = await startScriptedUpstream(async (context) => {
+/** An upstream of 2026-07-28 that does what the script says, and else what is usual. */
+export function startModernUpstream(script: Script = () => false): Promise<ScriptedUpstream> {
+  return startScriptedUpstream(async (context) => {
     if (await script(context)) return true
     const { body, json } = context
     const answer = (result: Message) => {
@@ -53,6 +50,14 @@ export async function startModernPair(
     }
     return false
   })
+}
+
+/** A gateway before one upstream of 2026-07-28, server `notes`. */
+export async function startModernPair(
+  script: Script = () => false,
+  options: Omit<GatewayOptions, 'servers'> = {},
+): Promise<ModernPair> {
+  const upstream = await startModernUpstream(script)
   const entry = { kind: 'http' as const, url: upstream.url, headers: new Map(), network: 'loopback' as const }
   const gateway = await startDataPlane({ ...options, servers: { notes: { upstream: entry } } })
   const close = async () => {

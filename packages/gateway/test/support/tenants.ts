@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Person } from '../e2e/support/authorize.ts'
 import { type AdminAnswer, askSocket } from './admin-socket.ts'
+import { type HandMadeProvider, PROVIDER_CLIENT, startHandMadeProvider } from './hand-made-provider.ts'
 import { storeYaml } from './postgres/place.ts'
 import { authorizeClient, type IssuedTokens, REDIRECT_URI, requestToken } from './scripted-client.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from './upstream-http.ts'
@@ -26,6 +27,8 @@ export interface Household {
 export interface TenantsWorld {
   readonly gateway: WholeGateway
   readonly upstream: ScriptedUpstream
+  /** Where people of everybody log in, too. */
+  readonly corp: HandMadeProvider
   readonly origin: string
   readonly root: Household
   readonly acme: Household
@@ -39,8 +42,12 @@ export interface TenantsWorld {
  * The gateway, and tenants `acme` and `beta`, put together as `serve` does it. All that they could be confused by is the same on purpose: a
  * server `notes`, a client `desk`, a resource server `ledger`, a person `alice`. Only secrets differ.
  */
-export async function startTenants(place: string | null = null): Promise<TenantsWorld> {
-  const upstream = await startScriptedUpstream(() => false)
+export async function startTenants(
+  place: string | null = null,
+  startUpstream: () => Promise<ScriptedUpstream> = () => startScriptedUpstream(() => false),
+): Promise<TenantsWorld> {
+  const upstream = await startUpstream()
+  const corp = await startHandMadeProvider()
   const secrets = Object.fromEntries(['root', 'acme', 'beta'].map((name) => [name, randomBytes(20).toString('hex')]))
   let origin = ''
   const sections = (name: string) => ({
@@ -48,12 +55,22 @@ export async function startTenants(place: string | null = null): Promise<Tenants
     servers: { notes: { http: { url: upstream.url, network: 'loopback' } } },
     clients: {
       desk: { name: 'Desk', redirectUris: [REDIRECT_URI], authMethod: 'none' },
+      tv: { name: 'Terminal', grantTypes: ['urn:ietf:params:oauth:grant-type:device_code'] },
       robot: {
         name: 'Robot',
-        grantTypes: ['client_credentials'],
+        grantTypes: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
         authMethod: 'client_secret_basic',
         secret: `\${file:${name}.secret}`,
         scopes: ['notes:read'],
+      },
+    },
+    identityProviders: {
+      corp: {
+        issuer: corp.issuer,
+        clientId: PROVIDER_CLIENT,
+        network: 'loopback',
+        accounts: 'opened',
+        roles: { always: ['user'] },
       },
     },
     introspection: { ledger: { servers: ['notes'], secret: `\${file:${name}.secret}` } },
@@ -113,6 +130,7 @@ export async function startTenants(place: string | null = null): Promise<Tenants
   return {
     gateway,
     upstream,
+    corp,
     origin,
     root: await household(null),
     acme: await household('acme'),
@@ -121,6 +139,7 @@ export async function startTenants(place: string | null = null): Promise<Tenants
     close: async () => {
       await gateway.close()
       await upstream.close()
+      await corp.close()
     },
   }
 }

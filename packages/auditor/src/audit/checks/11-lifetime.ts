@@ -44,6 +44,7 @@ export const lifetime: Check = {
       severity: 'medium',
       need: 'login',
       run: async (audit) => {
+        if (audit.options.people.length === 0) return notApplicable('no token response was seen')
         const { expiresIn } = await audit.logins.full(0)
         if (expiresIn === null) return warn('expires_in is not told')
         if (expiresIn > HOUR_SECONDS) return fail(`${expiresIn} s`)

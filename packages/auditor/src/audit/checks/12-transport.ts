@@ -233,7 +233,7 @@ export const transport: Check = {
         const era = audit.eras[0] ?? 'modern'
         for (let count = 0; count < BAD_TOKENS; count += 1) {
           const ask = mcpAsk(audit.target.url, era, { method: 'tools/list', token: `sallyport-audit-${count}` })
-          const answer = await audit.ask(ask)
+          const answer = await audit.askOnce(ask)
           if (answer.status === 429 || answer.failure !== null) return pass(`${answer.failure ?? 429} after ${count}`)
         }
         return warn(`${BAD_TOKENS} in a row were answered`)

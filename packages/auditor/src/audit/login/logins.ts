@@ -11,6 +11,9 @@ export type AuthorizationChange = Readonly<Record<string, string | null>>
 /** Where a login did not lead to what it should. */
 export class LoginFailed extends Error {}
 
+/** Where a login was not tried, because the audit was not given what it takes. */
+export class LoginMissing extends LoginFailed {}
+
 /** Clients, codes and tokens of this audit, made as a correct client makes them. */
 export class Logins {
   readonly #options: AuditOptions
@@ -57,6 +60,7 @@ export class Logins {
   async register(
     change: Readonly<Record<string, unknown>> = {},
   ): Promise<{ readonly answer: Answer; readonly client: Client | null }> {
+    if (!this.#options.mayWrite) throw new LoginMissing('it registers a client, and that was not allowed')
     const url = this.endpoint('registration')
     if (url === null) throw new LoginFailed('there is no registration endpoint')
     const redirectUri = this.#options.people[0]?.redirectUri ?? 'http://127.0.0.1:49152/callback'
@@ -107,7 +111,7 @@ export class Logins {
   async #findClient(): Promise<Client> {
     const { client, mayWrite } = this.#options
     if (client !== null) return { ...client, registration: null }
-    if (!mayWrite) throw new LoginFailed('no client was given, and none may be registered')
+    if (!mayWrite) throw new LoginMissing('it registers a client, and that was not allowed')
     const { client: made, answer } = await this.register()
     if (made === null) throw new LoginFailed(`registration was refused: ${answer.status}`)
     return made
@@ -159,7 +163,7 @@ export class Logins {
 
   person(index: number): Person {
     const person = this.#options.people[index]
-    if (person === undefined) throw new LoginFailed('nobody is there to log in')
+    if (person === undefined) throw new LoginMissing('it needs somebody to log in')
     return person
   }
 

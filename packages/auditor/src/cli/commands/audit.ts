@@ -1,39 +1,23 @@
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { type LoopbackPerson, loopbackPerson } from '#audit/login/loopback-person.ts'
-import type { AuditOptions } from '#audit/options.ts'
 import { runAudit } from '#audit/run-audit.ts'
 import { SEVERITIES } from '#inventory/inventory-rules.ts'
 import { applyBaseline, type Baseline, baselineOf, parseBaseline } from '#report/baseline.ts'
-import type { AuditReport } from '#report/model.ts'
+import { driftBetween } from '#report/drift.ts'
+import { type AuditReport, auditReportSchema } from '#report/model.ts'
 import { CliFailure, EXIT, type ExitCode } from '../exit-codes.ts'
 import { printable } from '../printable.ts'
-import { versionOfPackage } from '../version.ts'
 import type { CommandWorld } from '../world.ts'
+import { collect, type Options, optionsOf, parseCount, parsePeople, parseUrl, readText } from './audit-options.ts'
 import { FORMATS, writeReport } from './formats.ts'
 
+const MINUTE_MS = 60_000
+/** A year of runs, one every six minutes; whoever wants more starts it anew. */
+const RUNS_MAX = 90_000
+/** How notes on what has changed begin. */
+const DRIFT = 'changed since the last run: '
 const GRADES = ['grade<A', 'grade<B', 'grade<C', 'grade<D'] as const
-
-interface Options {
-  readonly public?: true
-  readonly login: number
-  readonly register?: true
-  readonly tokenFile: readonly string[]
-  readonly clientId?: string
-  readonly clientSecretFile?: string
-  readonly otherResource?: string
-  readonly rps: number
-  readonly timeout: number
-  readonly patience: number
-  readonly ca?: string
-  readonly format: keyof typeof FORMATS
-  readonly output?: string
-  readonly failOn: string
-  readonly baseline?: string
-  readonly writeBaseline?: string
-}
 
 /** `sallyport-audit <url>`: whether the OAuth of an MCP server holds. */
 export function auditCommand(command: Command, world: CommandWorld): Command {
@@ -80,6 +64,16 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
     )
     .option('--baseline <file>', 'accept the findings of this file; those that are gone from the server fail')
     .option('--write-baseline <file>', 'write a file that accepts what was found')
+    .option('--previous <file>', 'the report of an earlier run (JSON): what has changed since then is told, and fails')
+    .addOption(
+      new Option(
+        '--watch <minutes>',
+        'audit again and again, and tell what has changed since the run before',
+      ).argParser(parseCount),
+    )
+    .addOption(
+      new Option('--runs <number>', 'with --watch: stop after so many').argParser(parseCount).default(RUNS_MAX),
+    )
     .addHelpText(
       'after',
       '\nReads only, unless --register or --login is given: then clients are registered and deleted again. Nothing is sent to anybody but the server and what it names.',
@@ -89,6 +83,7 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
       const cwd = io.cwd ?? '.'
       const tell = (line: string) => void io.stderr.write(`${printable(line)}\n`)
       const people: LoopbackPerson[] = []
+      let before = options.previous === undefined ? null : readReport(cwd, options.previous).observations
       try {
         for (let count = 0; count < options.login; count += 1)
           people.push(
@@ -96,93 +91,68 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
               tell(count === 0 ? line : `As the second person, in another browser profile: ${line}`),
             ),
           )
-        const baseline = options.baseline === undefined ? null : readBaseline(cwd, options.baseline)
-        const found = await runAudit(optionsOf(url, options, people, cwd, tell))
-        const report = baseline === null ? found : applyBaseline(found, baseline)
-        if (options.writeBaseline !== undefined)
-          writeReport(cwd, options.writeBaseline, `${JSON.stringify(baselineOf(found), null, 2)}\n`)
-        const printed = FORMATS[options.format](report)
-        if (options.output === undefined) io.stdout.write(printed)
-        else writeReport(cwd, options.output, printed)
-        world.finish(exitCodeOf(report, options.failOn))
+        for (let run = 1; run <= options.runs; run += 1) {
+          const report = compared(before, await auditOnce(url, options, people, cwd, tell), tell)
+          const printed = FORMATS[options.format](report)
+          if (options.output === undefined) io.stdout.write(printed)
+          else writeReport(cwd, options.output, printed)
+          world.finish(exitCodeOf(report, options.failOn))
+          if (report.outcome === 'audited') before = report.observations
+          if (options.watch === undefined) break
+          if (run < options.runs) await sleep(options.watch * MINUTE_MS)
+        }
       } finally {
         await Promise.all(people.map((person) => person.close()))
       }
     })
 }
 
-function optionsOf(
+async function auditOnce(
   url: string,
   options: Options,
   people: readonly LoopbackPerson[],
   cwd: string,
   tell: (line: string) => void,
-): AuditOptions {
-  const { clientId, clientSecretFile } = options
-  const redirectUri = people[0]?.redirectUri ?? 'http://127.0.0.1/callback'
-  const secret = clientSecretFile === undefined ? null : readText(cwd, clientSecretFile)
-  return {
-    url,
-    isPublic: options.public === true,
-    mayWrite: options.register === true || (people.length > 0 && clientId === undefined),
-    people,
-    tokens: options.tokenFile.map((file) => readText(cwd, file)),
-    client: clientId === undefined ? null : { id: clientId, secret, redirectUri },
-    otherResource: options.otherResource ?? null,
-    requestsPerSecond: options.rps,
-    timeoutMs: options.timeout * 1000,
-    authority: options.ca === undefined ? null : readText(cwd, options.ca),
-    patienceSeconds: options.patience,
-    wait: (ms) => sleep(ms),
-    version: versionOfPackage(),
-    startedAt: new Date(),
-    progress: tell,
-  }
+): Promise<AuditReport> {
+  const baseline = options.baseline === undefined ? null : readBaseline(cwd, options.baseline)
+  const found = await runAudit(optionsOf(url, options, people, cwd, tell))
+  if (options.writeBaseline !== undefined)
+    writeReport(cwd, options.writeBaseline, `${JSON.stringify(baselineOf(found), null, 2)}\n`)
+  return baseline === null ? found : applyBaseline(found, baseline)
 }
 
-function exitCodeOf({ outcome, findings, checks, grade, baseline }: AuditReport, failOn: string): ExitCode {
+/** The report with what has changed since the run before among its notes. */
+function compared(
+  before: AuditReport['observations'] | null,
+  report: AuditReport,
+  tell: (line: string) => void,
+): AuditReport {
+  const drift = before === null || report.outcome !== 'audited' ? [] : driftBetween(before, report.observations)
+  for (const line of drift) tell(line)
+  return { ...report, notes: [...report.notes, ...drift.map((line) => `${DRIFT}${line}`)] }
+}
+
+function exitCodeOf({ outcome, findings, checks, grade, baseline, notes }: AuditReport, failOn: string): ExitCode {
   const worst = /^grade<([A-D])$/.exec(failOn)?.[1]
   const counting = SEVERITIES.slice(0, SEVERITIES.findIndex((severity) => severity === failOn) + 1)
   if (findings.some(({ severity, isAccepted }) => !isAccepted && counting.includes(severity))) return EXIT.findings
   if (worst !== undefined && grade.letter !== null && grade.letter > worst) return EXIT.findings
   if ((baseline?.stale.length ?? 0) > 0) return EXIT.findings
+  if (failOn !== 'never' && notes.some((note) => note.startsWith(DRIFT))) return EXIT.findings
   if (outcome === 'unreachable') return EXIT.unreachable
   return checks.some(({ verdict }) => verdict === 'inconclusive') ? EXIT.inconclusive : EXIT.ok
+}
+
+function readReport(cwd: string, file: string): AuditReport {
+  try {
+    return auditReportSchema.parse(JSON.parse(readText(cwd, file)))
+  } catch (cause) {
+    throw new CliFailure(EXIT.usage, `${file} is not the report of an audit.`, { cause })
+  }
 }
 
 function readBaseline(cwd: string, file: string): Baseline {
   const baseline = parseBaseline(readText(cwd, file))
   if (baseline === null) throw new CliFailure(EXIT.usage, `${file} is not a baseline.`)
   return baseline
-}
-
-function readText(cwd: string, file: string): string {
-  try {
-    return readFileSync(resolve(cwd, file), 'utf8').trim()
-  } catch (cause) {
-    throw new CliFailure(EXIT.usage, `${file} can't be read.`, { cause })
-  }
-}
-
-function parseUrl(value: string): string {
-  const url = URL.parse(value)
-  if (url === null || !/^https?:$/.test(url.protocol)) throw new InvalidArgumentError('An http or https URL is needed.')
-  if (url.username !== '' || url.password !== '' || url.hash !== '')
-    throw new InvalidArgumentError('A URL with a password or a fragment in it is not taken.')
-  // The URL as it was written: what the metadata says is compared with it character by character.
-  return value
-}
-
-function parsePeople(value: string): number {
-  if (value !== '1' && value !== '2') throw new InvalidArgumentError('One person or two.')
-  return Number(value)
-}
-
-function parseCount(value: string): number {
-  if (!/^\d{1,5}$/.test(value)) throw new InvalidArgumentError('A number is needed.')
-  return Number(value)
-}
-
-function collect(value: string, previous: readonly string[]): readonly string[] {
-  return [...previous, value]
 }

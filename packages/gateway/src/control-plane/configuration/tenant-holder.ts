@@ -44,6 +44,8 @@ export async function openTenantSnapshots({
       for (const listener of listeners) listener(next.snapshot)
     }),
   ]
+  // What came between the reading of `first` and now was not heard of here.
+  inForce = whole.loaded().tenants.get(tenant) ?? first
   await recordApplied({ audit, log }, inForce)
   return {
     current: () => inForce.snapshot,
