@@ -112,3 +112,14 @@ test('without leave nothing is registered, whatever else is given', async () => 
   expect(JSON.stringify(report.findings)).not.toContain('/register')
   expect(report.checks[6]?.probes.every(({ verdict }) => verdict.startsWith('not '))).toBe(true)
 })
+
+test('a report that was kept is graded the same again, and a letter that somebody changed is told', async () => {
+  await cli(open.url, '--rps', '0', '--format', 'json', '--output', 'kept.json')
+  const printed = await cli('report', 'kept.json', '--format', 'markdown')
+  expect([printed.code, printed.out]).toEqual([0, expect.stringContaining('tools-list-modern')])
+  const kept = JSON.parse(readFileSync(join(folder, 'kept.json'), 'utf8')) as AuditReport
+  writeFileSync(join(folder, 'kept.json'), JSON.stringify({ ...kept, grade: { ...kept.grade, letter: 'A' } }))
+  const changed = await cli('report', 'kept.json')
+  expect([changed.code, changed.err]).toEqual([1, expect.stringContaining('says A; what was seen is F')])
+  expect((await cli('report', 'nothing.json')).code).toBe(2)
+})

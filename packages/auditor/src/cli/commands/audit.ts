@@ -5,12 +5,13 @@ import { runAudit } from '#audit/run-audit.ts'
 import { SEVERITIES } from '#inventory/inventory-rules.ts'
 import { applyBaseline, type Baseline, baselineOf, parseBaseline } from '#report/baseline.ts'
 import { driftBetween } from '#report/drift.ts'
-import { type AuditReport, auditReportSchema } from '#report/model.ts'
+import type { AuditReport } from '#report/model.ts'
 import { CliFailure, EXIT, type ExitCode } from '../exit-codes.ts'
 import { printable } from '../printable.ts'
 import type { CommandWorld } from '../world.ts'
 import { collect, type Options, optionsOf, parseCount, parsePeople, parseUrl, readText } from './audit-options.ts'
 import { FORMATS, writeReport } from './formats.ts'
+import { readReport } from './report.ts'
 
 const MINUTE_MS = 60_000
 /** A year of runs, one every six minutes; whoever wants more starts it anew. */
@@ -141,14 +142,6 @@ function exitCodeOf({ outcome, findings, checks, grade, baseline, notes }: Audit
   if (failOn !== 'never' && notes.some((note) => note.startsWith(DRIFT))) return EXIT.findings
   if (outcome === 'unreachable') return EXIT.unreachable
   return checks.some(({ verdict }) => verdict === 'inconclusive') ? EXIT.inconclusive : EXIT.ok
-}
-
-function readReport(cwd: string, file: string): AuditReport {
-  try {
-    return auditReportSchema.parse(JSON.parse(readText(cwd, file)))
-  } catch (cause) {
-    throw new CliFailure(EXIT.usage, `${file} is not the report of an audit.`, { cause })
-  }
 }
 
 function readBaseline(cwd: string, file: string): Baseline {
