@@ -33,7 +33,7 @@ import { createHashQueue, type HashQueue } from '../login/hash-queue.ts'
 import { findProvider } from '../login/provider/handle-discovery.ts'
 import { receiveLogout } from '../login/provider/handle-logout.ts'
 import { beginProviderLogin, finishProviderLogin, returnToInteraction } from '../login/provider/handle-provider.ts'
-import { createIdentityTests, type IdentityTests } from '../login/provider/identity-tests.ts'
+import { createIdentityTests, type IdentityTestPages } from '../login/provider/identity-tests.ts'
 import { createOpenProvider, type OpenProvider } from '../login/provider/open-provider.ts'
 import { showSetup, submitSetup } from '../setup/handle-setup.ts'
 import { answerPage, guarded } from './answer.ts'
@@ -71,7 +71,7 @@ export interface PagesDeps {
 }
 
 /** The pages for people: setup, login and consent. No JavaScript but where passkeys are asked for, no third party, no framing. */
-export function createPages(deps: PagesDeps): { readonly routes: Route[]; readonly identityTests: IdentityTests } {
+export function createPages(deps: PagesDeps): { readonly routes: Route[]; readonly identityTests: IdentityTestPages } {
   const context: PageContext = {
     ...deps,
     formTokens: createFormTokens(deps),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
-import type { IdentityTests } from '#authorization-server/login/provider/identity-tests.ts'
 import type { Clock } from '#core/clock.ts'
+import type { IdentityTests } from '#core/identity-tests.ts'
 import type { ClientId, RequestId, SubjectId } from '#core/ids.ts'
 import type { Log } from '#core/log.ts'
 import type { Random } from '#core/random.ts'
@@ -29,7 +29,7 @@ export interface AdminDependencies {
   }
   readonly log: Log
   /** Null where no gateway runs that a browser could come back to. */
-  readonly identityTests: Pick<IdentityTests, 'begin' | 'look'> | null
+  readonly identityTests: IdentityTests | null
 }
 
 /** Who is asking. `localOperator` is whoever may open the 0600 socket or the store itself. */

@@ -1,17 +1,10 @@
+import type { Foreseen } from '#core/identity-tests.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { IdentityProvider } from '#core/snapshot.ts'
 import type { PageContext } from '../../pages/deps.ts'
 import { believedAddress, externalSubjectOf, type NoAccount, plainName } from './account-of.ts'
 import { judgeClaims } from './profiles.ts'
 import { rolesOf } from './roles-of.ts'
-
-/** What would become of somebody who logged in. */
-export interface Foreseen {
-  /** Null: one that would be made up. */
-  readonly username: string | null
-  readonly how: 'linked' | 'linkedByAddress' | 'opened'
-  readonly roles: readonly string[]
-}
 
 /** What `accountOf` would decide now, without any of it being done. */
 export async function foreseeAccount(

@@ -13,7 +13,7 @@ import type { PageContext } from '../../pages/deps.ts'
 import type { LoginPlace } from '../handle-login.ts'
 import { accountOf } from './account-of.ts'
 import { amrOf, authTimeOf, FUTURE_SECONDS_MAX, maxAge } from './authentication-of.ts'
-import type { IdentityTests } from './identity-tests.ts'
+import type { IdentityTestPages } from './identity-tests.ts'
 import { keepLogin } from './keep-login.ts'
 import { loginCookieOf } from './login-cookie.ts'
 import { redeem } from './redeem.ts'
@@ -48,7 +48,7 @@ export function beginProviderLogin(context: PageContext, place: LoginPlace): Rou
 }
 
 /** The browser is back from the provider. What it brings counts once, for the browser that went, for the provider that it went to. */
-export function finishProviderLogin(context: PageContext, tests: Pick<IdentityTests, 'finish'>): Route['handler'] {
+export function finishProviderLogin(context: PageContext, tests: Pick<IdentityTestPages, 'finish'>): Route['handler'] {
   return async (exchange, { provider: name = '' }) => {
     const snapshot = context.snapshots.current()
     const provider = snapshot.identityProviders.get(name)

@@ -1,5 +1,6 @@
 import type { AuditTrail } from '#audit/trail.ts'
 import { acrOf, MULTI_FACTOR } from '#core/acr.ts'
+import type { IdentityTests, TestResult } from '#core/identity-tests.ts'
 import { randomToken } from '#core/random.ts'
 import { ok, type Result, refused } from '#core/result.ts'
 import type { IdentityProvider } from '#core/snapshot.ts'
@@ -11,7 +12,7 @@ import type { PageContext } from '../../pages/deps.ts'
 import { layout } from '../../pages/layout.ts'
 import { say, sayPlainly } from '../../pages/say.ts'
 import { amrOf, authTimeOf, FUTURE_SECONDS_MAX, maxAge } from './authentication-of.ts'
-import { type Foreseen, foreseeAccount } from './foresee-account.ts'
+import { foreseeAccount } from './foresee-account.ts'
 import type { NotRedeemed, Redeemed } from './redeem.ts'
 import { callbackPath, sendToProvider } from './send-to-provider.ts'
 import { keep, look, replace } from './transactions.ts'
@@ -24,40 +25,8 @@ const BEGIN_LIMIT = { burst: 60, periodSeconds: 600 }
 const CLAIMS_MAX = 100
 const CLAIM_CHARACTERS_MAX = 2_000
 
-/** What a login came to. Nobody was logged in, and no account was opened, linked or changed. */
-export interface TestResult {
-  /** Null: the person would be let in. */
-  readonly reason: string | null
-  /** In the words of the provider or of the library that speaks with it. */
-  readonly said: string | null
-  /** Of the verified ID token; long ones are cut. Null where there is none. */
-  readonly claims: Readonly<Record<string, unknown>> | null
-  readonly account: Foreseen | null
-  readonly authentication: {
-    /** Seconds; null where the provider does not say when the person proved themselves. */
-    readonly at: number | null
-    readonly amr: readonly string[]
-    readonly isMultiFactor: boolean
-  } | null
-}
-
-export interface BegunTest {
-  readonly testId: string
-  /** Where somebody who has an account at the provider logs in. Good for a quarter of an hour. */
-  readonly url: string
-  /** To be registered at the provider. */
-  readonly redirectUri: string
-}
-
-/** Logins that an operator tries out before anybody depends on them. */
-export interface IdentityTests {
-  begin(
-    name: string,
-  ): Promise<
-    Result<BegunTest, { readonly kind: 'unknown' } | { readonly kind: 'unreachable'; readonly said: string | null }>
-  >
-  /** Null where there is no such test, or none any more; its result is null until the browser is back. */
-  look(testId: string): Promise<{ readonly provider: string; readonly result: TestResult | null } | null>
+/** `IdentityTests`, and the two pages that a browser meets. */
+export interface IdentityTestPages extends IdentityTests {
   /** Sends the browser to the provider. */
   readonly send: Route['handler']
   /** The browser is back. */
@@ -76,7 +45,7 @@ export type IdentityTestsContext = Pick<
   readonly audit: Pick<AuditTrail, 'record'>
 }
 
-export function createIdentityTests(context: IdentityTestsContext): IdentityTests {
+export function createIdentityTests(context: IdentityTestsContext): IdentityTestPages {
   const { snapshots, store, clock, random } = context
   return {
     begin: async (name) => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
+import type { TestResult } from '#core/identity-tests.ts'
 import type { PageContext } from '../../pages/deps.ts'
-import type { TestResult } from './identity-tests.ts'
 
 /** One login at a provider, from the click until the browser is back. */
 export interface LoginTransaction {
