@@ -64,6 +64,7 @@ describe('docs/specs/audit-record.md', () => {
       login: 3002,
       logout: 3002,
       authenticate: 3002,
+      'provider.test': 3002,
       consent: 3003,
       'key.create': 3003,
       'key.rotate': 3003,

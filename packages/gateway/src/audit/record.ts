@@ -30,6 +30,7 @@ const CLASS_UID: Readonly<Record<AuditActivity, number>> = {
   'request.refused': 6003,
   'account.create': 3001,
   'account.change': 3001,
+  'provider.test': 3002,
   'log.read': 6003,
   'config.applied': 6002,
   'config.rejected': 6002,

@@ -52,6 +52,7 @@ export type AuditActivity =
   | 'request.refused'
   | 'account.create'
   | 'account.change'
+  | 'provider.test'
   | 'log.read'
   | 'config.applied'
   | 'config.rejected'

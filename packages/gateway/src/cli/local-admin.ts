@@ -44,6 +44,7 @@ export async function openLocalAdmin(places: Places, env: Environment, io: CliIo
         random,
         log,
         logOperations: openLogOperations({ port: store.audit, tenant: snapshot.tenant, sequencer, signer, sealer }),
+        identityTests: null,
         configuration: { health: () => ({ state: 'ok', problems: [] }), warnings: () => warnings },
       },
       null,

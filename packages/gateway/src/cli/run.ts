@@ -6,6 +6,7 @@ import { checkCommand } from './commands/check.ts'
 import { clientCommand } from './commands/client.ts'
 import { dbCommand } from './commands/db.ts'
 import { grantCommand } from './commands/grant.ts'
+import { idpCommand } from './commands/idp.ts'
 import { initCommand } from './commands/init.ts'
 import { keyCommand } from './commands/key.ts'
 import { keysCommand } from './commands/keys.ts'
@@ -83,6 +84,7 @@ export function createProgram(world: CommandWorld): Command {
     ['grant', grantCommand, 'sallyport grant revoke --user ada'],
     ['key', keyCommand, 'sallyport key list'],
     ['keys', keysCommand, 'sallyport keys rotate'],
+    ['idp', idpCommand, 'sallyport idp test corp'],
     ['log', logCommand, 'sallyport log verify'],
     ['db', dbCommand, 'sallyport db copy --from sqlite --to postgres'],
   ] as const) {

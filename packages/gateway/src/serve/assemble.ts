@@ -254,6 +254,7 @@ export async function assemble(options: AssemblyOptions, closers: Closers): Prom
       log,
       logOperations: openLogOperations({ port: store.audit, tenant: snapshot.tenant, sequencer, signer, sealer }),
       configuration: { health: () => snapshots.health(), warnings: () => snapshots.loaded().warnings },
+      identityTests: pages.identityTests,
     },
     { verifier, senders, memberships },
   )

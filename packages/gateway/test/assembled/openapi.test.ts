@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { type HandMadeProvider, PROVIDER_CLIENT, startHandMadeProvider } from '../support/hand-made-provider.ts'
 import { initialize, logInScripted, registerClient } from '../support/scripted-client.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/upstream-http.ts'
 import { startWholeGateway, type WholeGateway } from '../support/whole-gateway.ts'
@@ -25,6 +26,7 @@ interface Example {
 }
 
 let upstream: ScriptedUpstream
+let corp: HandMadeProvider
 let world: WholeGateway
 let origin: string
 let document: OpenApi
@@ -68,6 +70,8 @@ const EXAMPLES: Record<string, () => Example> = {
   'keys.revoke': () => ({ params: { key: ids['key'] ?? '' } }),
   'signingKeys.list': () => ({}),
   'signingKeys.rotate': () => ({ body: { algorithm: 'ES256' } }),
+  'identityProviders.test': () => ({ params: { provider: 'corp' } }),
+  'identityProviders.testResult': () => ({ params: { test: ids['test'] ?? '' } }),
   'tokens.revoke': () => ({ params: { token: 'some-token' } }),
   'clients.remove': () => ({ params: { client: ids['client'] ?? '' } }),
   'log.show': () => ({ query: 'limit=5&outcome=refused' }),
@@ -83,6 +87,7 @@ const yaml = (mode: string) => (port: number) =>
     'version: 1',
     `gateway: { publicUrl: 'http://127.0.0.1:${port}' }`,
     `registration: { mode: ${mode} }`,
+    `identityProviders: { corp: { issuer: '${corp.issuer}', clientId: ${PROVIDER_CLIENT}, network: loopback } }`,
     'servers:',
     `  files: { http: { url: '${upstream.url}', network: loopback } }`,
     '',
@@ -90,6 +95,7 @@ const yaml = (mode: string) => (port: number) =>
 
 beforeAll(async () => {
   upstream = await startScriptedUpstream(() => false)
+  corp = await startHandMadeProvider()
   world = await startWholeGateway(yaml('open'))
   origin = `http://127.0.0.1:${world.port}`
   document = (await (await fetch(`${origin}/api/v1/openapi.json`)).json()) as OpenApi
@@ -114,11 +120,14 @@ beforeAll(async () => {
   })
   const token = await world.admin('POST', '/client-tokens', { name: 'another', expiresInSeconds: 3600 })
   ids['token'] = (JSON.parse(token.text) as { tokenId: string }).tokenId
+  const test = await world.admin('POST', '/identity-providers/corp/test')
+  ids['test'] = (JSON.parse(test.text) as { testId: string }).testId
   ids['key'] = (JSON.parse(made.text) as { keyId: string }).keyId
   ids['grant'] = grants.items[0]?.grantId ?? ''
 })
 afterAll(async () => {
   await world.close()
+  await corp.close()
   await upstream.close()
 })
 

@@ -56,6 +56,8 @@ describe('--help', () => {
       'keys',
       'keys list',
       'keys rotate',
+      'idp',
+      'idp test',
       'log',
       'log show',
       'log explain',

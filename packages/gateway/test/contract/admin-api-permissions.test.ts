@@ -16,6 +16,7 @@ import {
   seed,
   seedClientToken,
   seedKey,
+  seedProviderTest,
   seedSigningKeys,
   type TestAdminApi,
   tokenCaller,
@@ -57,6 +58,8 @@ const MATRIX: Readonly<Record<OperationId, readonly [Expected, Expected, Expecte
   'keys.revoke': ['all', 'own', 'own', 'own', 'none'],
   'signingKeys.list': ['all', 'none', 'all', 'none', 'none'],
   'signingKeys.rotate': ['all', 'none', 'none', 'none', 'none'],
+  'identityProviders.test': ['all', 'none', 'none', 'none', 'none'],
+  'identityProviders.testResult': ['all', 'none', 'none', 'none', 'none'],
   'log.show': ['all', 'none', 'all', 'none', 'none'],
   'log.explain': ['all', 'none', 'all', 'none', 'none'],
   'log.verify': ['all', 'none', 'all', 'none', 'none'],
@@ -122,6 +125,8 @@ function request(id: OperationId, { username, subject, clientId, grantId }: Seed
     'keys.rotate': { params: { key: keyOf(username) }, body: {} },
     'keys.revoke': { params: { key: keyOf(username) } },
     'signingKeys.rotate': { body: {} },
+    'identityProviders.test': { params: { provider: 'github' } },
+    'identityProviders.testResult': { params: { test: `test-of-${username}` } },
     'log.explain': { params: { request: 'request-1' } },
   }
   return requests[id] ?? {}
@@ -150,6 +155,7 @@ describe.each(ROLES.map((role, column) => [role ?? 'nobody', role, column] as co
       for (const user of [alice, bob]) expect(await seedKey(world.store, user)).toBe(keyOf(user.username))
     if (id === 'users.unlink') await seedLink(bob)
     if (id === 'clientTokens.revoke') await seedClientToken(world.store, bob)
+    if (id === 'identityProviders.testResult') await seedProviderTest(world.store, `test-of-${bob.username}`)
     if (id === 'signingKeys.rotate') await seedSigningKeys(world.store)
     const anothers = await world.api.dispatch(id, raw(request(id, bob)), caller, REQUEST)
     if (expected === 'all') {
@@ -227,6 +233,7 @@ describe('the scopes of tokens', () => {
       'keys.list',
       'keys.show',
       'signingKeys.list',
+      'identityProviders.testResult',
       'log.show',
       'log.explain',
       'log.verify',

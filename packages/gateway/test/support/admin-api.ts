@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
+import { createIdentityTests, type IdentityTestsContext } from '#authorization-server/login/provider/identity-tests.ts'
+import { createOpenProvider } from '#authorization-server/login/provider/open-provider.ts'
+import { keep } from '#authorization-server/login/provider/transactions.ts'
 import type { LogOperations } from '#control-plane/admin-api/log-operations.ts'
 import type { Caller, RawRequest } from '#control-plane/admin-api/operation.ts'
 import { type AdminApi, createAdminApi } from '#control-plane/admin-api/routes.ts'
@@ -15,7 +18,8 @@ import {
   type SubjectId,
 } from '#core/ids.ts'
 import { systemRandom, uuidv7 } from '#core/random.ts'
-import type { AdminRole, RolePolicy, Snapshot } from '#core/snapshot.ts'
+import type { AdminRole, IdentityProvider, RolePolicy, Snapshot } from '#core/snapshot.ts'
+import { createSealer } from '#keys/sealer.ts'
 import type { Store } from '#store/ports/store.ts'
 import { NO_SENDER_RULES } from './sender-rules.ts'
 import { testServer } from './snapshot.ts'
@@ -58,6 +62,7 @@ export async function openTestAdminApi(door: TokenDoor | null = null): Promise<T
       random: systemRandom,
       logOperations: TEST_LOG,
       configuration: { health: () => ({ state: 'ok', problems: [] }), warnings: () => [] },
+      identityTests: createIdentityTests(testContext(store, note)),
       log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
     },
     door,
@@ -71,6 +76,27 @@ export async function openTestAdminApi(door: TokenDoor | null = null): Promise<T
     },
     close,
   }
+}
+
+/** Its one provider needs nobody on the network until somebody logs in there. */
+function testContext(store: Store, record: AuditTrail['record']): IdentityTestsContext {
+  return {
+    store,
+    snapshots: { current: () => TEST_SNAPSHOT, onSwap: () => () => undefined },
+    sealer: TEST_SEALER,
+    clock: systemClock,
+    random: systemRandom,
+    openProvider: createOpenProvider(systemClock),
+    audit: { record },
+  }
+}
+
+const TEST_SEALER = createSealer(systemRandom.bytes(32), systemRandom)
+
+/** A test of the provider that is under way; `testId` names it. */
+export async function seedProviderTest(store: Store, testId: string): Promise<void> {
+  const context = testContext(store, async () => undefined)
+  await keep(context, 'test', testId, { provider: 'github', result: null }, 60)
 }
 
 function role(name: string, admin: AdminRole | null): [string, RolePolicy] {
@@ -93,6 +119,7 @@ export const TEST_SNAPSHOT = {
     role('plain', null),
   ]),
   clients: new Map(),
+  identityProviders: new Map([['github', { name: 'github', profile: 'github' } as IdentityProvider]]),
   servers: new Map([[asServerId('files'), testServer('files')]]),
   dangerousOptions: [],
   signing: { rotateSeconds: 2_592_000, publishAheadSeconds: 900, algorithms: new Set(['ES256']) },

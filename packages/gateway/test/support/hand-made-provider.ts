@@ -14,6 +14,8 @@ export interface ProviderScript {
   metadata?: Readonly<Record<string, unknown>>
   /** The status of the token endpoint. */
   tokenStatus?: number
+  /** It does not know the client: 401, with these headers. */
+  unknownClient?: Readonly<Record<string, string>>
   /** What it does with refresh tokens, which it gives where this is set: takes each once, refuses all, or breaks down. */
   /** Whatever else there is at its host: an answer by path, or null. Gets the whole body. */
   beside?: (request: {
@@ -100,6 +102,11 @@ export async function startHandMadeProvider(path = ''): Promise<HandMadeProvider
       for await (const chunk of request) text += String(chunk)
       const form = new URLSearchParams(text)
       tokenRequests.push({ form, authorization: request.headers.authorization })
+      if (script.unknownClient !== undefined) {
+        response.writeHead(401, { 'content-type': 'application/json', ...script.unknownClient })
+        response.end(JSON.stringify({ error: 'invalid_client', error_description: 'wrong secret' }))
+        return
+      }
       const isRefresh = form.get('grant_type') === 'refresh_token'
       if (isRefresh && script.refresh === 'breaks') return json(response, { error: 'server_error' }, 500)
       const isTaken = isRefresh && takesToken(form.get('refresh_token') ?? '') && script.refresh !== 'refuses'

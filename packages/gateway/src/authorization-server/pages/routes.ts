@@ -33,6 +33,7 @@ import { createHashQueue, type HashQueue } from '../login/hash-queue.ts'
 import { findProvider } from '../login/provider/handle-discovery.ts'
 import { receiveLogout } from '../login/provider/handle-logout.ts'
 import { beginProviderLogin, finishProviderLogin, returnToInteraction } from '../login/provider/handle-provider.ts'
+import { createIdentityTests, type IdentityTestPages } from '../login/provider/identity-tests.ts'
 import { createOpenProvider, type OpenProvider } from '../login/provider/open-provider.ts'
 import { showSetup, submitSetup } from '../setup/handle-setup.ts'
 import { answerPage, guarded } from './answer.ts'
@@ -70,7 +71,7 @@ export interface PagesDeps {
 }
 
 /** The pages for people: setup, login and consent. No JavaScript but where passkeys are asked for, no third party, no framing. */
-export function createPages(deps: PagesDeps): { readonly routes: Route[] } {
+export function createPages(deps: PagesDeps): { readonly routes: Route[]; readonly identityTests: IdentityTestPages } {
   const context: PageContext = {
     ...deps,
     formTokens: createFormTokens(deps),
@@ -78,6 +79,7 @@ export function createPages(deps: PagesDeps): { readonly routes: Route[] } {
     openProvider: deps.openProvider ?? createOpenProvider(deps.clock),
     onFailure: deps.onFailure ?? (() => undefined),
   }
+  const identityTests = createIdentityTests(context)
   const logoutContext = {
     ...context,
     issuerKeys: createIssuerKeys(fetchDocument, deps.clock),
@@ -95,6 +97,7 @@ export function createPages(deps: PagesDeps): { readonly routes: Route[] } {
     route('POST', `${path}/passkey`, submitPasskey(context, place)),
   ]
   return {
+    identityTests,
     routes: [
       route('GET', '/', async (exchange) => answerPage(exchange, 200, homePage(context.snapshots.current().publicUrl))),
       route('GET', '/setup', showSetup(context)),
@@ -109,7 +112,8 @@ export function createPages(deps: PagesDeps): { readonly routes: Route[] } {
       route('GET', '/login/:uid/return', returnToInteraction(context, 'login')),
       route('GET', '/consent/:uid/account/with/:provider', beginProviderLogin(context, 'consent')),
       route('GET', '/consent/:uid/account/return', returnToInteraction(context, 'consent')),
-      route('GET', '/oidc/callback/:provider', finishProviderLogin(context)),
+      route('GET', '/oidc/callback/:provider', finishProviderLogin(context, identityTests)),
+      route('GET', '/oidc/test/:test', identityTests.send),
       { method: 'POST', path: '/oidc/logout/:provider', handler: receiveLogout(logoutContext) },
       ...(['login', 'consent'] as const).flatMap((page) => {
         const path = page === 'login' ? '/login/:uid' : '/consent/:uid/account'

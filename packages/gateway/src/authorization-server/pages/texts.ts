@@ -31,6 +31,10 @@ export const TEXTS = {
   'login.missing': 'Enter your username and your password.',
   'login.throttled': 'Too many attempts. Try again in {wait}.',
 
+  'providerTest.title': 'The test is done',
+  'providerTest.lead': 'What came of it stands where the test was begun. You may close this page.',
+  'providerTest.what': 'Nobody was signed in by it, and no account was opened or changed.',
+
   'where.lead': 'Your e-mail address says where you sign in. It is not passed on.',
   'where.address': 'E-mail address',
   'where.next': 'Continue',

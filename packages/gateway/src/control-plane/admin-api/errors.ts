@@ -19,6 +19,7 @@ export const ERROR_STATUS = {
   signingKeysChanged: 409,
   userDisabled: 409,
   linkTaken: 409,
+  providerUnreachable: 502,
   idempotencyKeyReused: 409,
   preconditionFailed: 412,
   bodyTooLarge: 413,

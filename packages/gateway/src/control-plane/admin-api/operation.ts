@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { AuditEvent, AuditTrail } from '#audit/trail.ts'
 import type { Clock } from '#core/clock.ts'
+import type { IdentityTests } from '#core/identity-tests.ts'
 import type { ClientId, RequestId, SubjectId } from '#core/ids.ts'
 import type { Log } from '#core/log.ts'
 import type { Random } from '#core/random.ts'
@@ -27,6 +28,8 @@ export interface AdminDependencies {
     warnings(): readonly ConfigurationProblem[]
   }
   readonly log: Log
+  /** Null where no gateway runs that a browser could come back to. */
+  readonly identityTests: IdentityTests | null
 }
 
 /** Who is asking. `localOperator` is whoever may open the 0600 socket or the store itself. */

@@ -2,6 +2,7 @@ import { clientTokenOperations } from './client-tokens.ts'
 import { clientOperations } from './clients.ts'
 import { configurationOperations } from './configuration.ts'
 import { grantOperations } from './grants.ts'
+import { identityProviderOperations } from './identity-providers.ts'
 import { keyOperations } from './keys.ts'
 import { linkOperations } from './links.ts'
 import { logOperations } from './log.ts'
@@ -18,6 +19,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...grantOperations,
   ...keyOperations,
   ...signingKeyOperations,
+  ...identityProviderOperations,
   ...logOperations,
   ...configurationOperations,
 ]

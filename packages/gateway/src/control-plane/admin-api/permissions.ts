@@ -36,6 +36,8 @@ export const PERMISSIONS = {
   'keys.revoke': { operator: 'all', approver: 'own', auditor: 'own', user: 'own' },
   'signingKeys.list': { operator: 'all', approver: 'none', auditor: 'all', user: 'none' },
   'signingKeys.rotate': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
+  'identityProviders.test': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
+  'identityProviders.testResult': { operator: 'all', approver: 'none', auditor: 'none', user: 'none' },
   'log.show': { operator: 'all', approver: 'none', auditor: 'all', user: 'none' },
   'log.explain': { operator: 'all', approver: 'none', auditor: 'all', user: 'none' },
   'log.verify': { operator: 'all', approver: 'none', auditor: 'all', user: 'none' },

@@ -37,7 +37,7 @@ export async function accountOf(
   event: Omit<AuditEvent, 'activity' | 'outcome'>,
 ): Promise<Result<Account, NoAccount>> {
   const { store } = context
-  const externalSubject = text(claims['sub'], SUBJECT_CHARACTERS_MAX)
+  const externalSubject = externalSubjectOf(claims)
   if (externalSubject === null) return refused('subjectMissing')
   const { tenant } = event
   const { issuer } = provider
@@ -160,7 +160,7 @@ async function openAccount(
  * OpenID Connect Core §5.7: an address is a claim of the provider about now, and only if it says that it has checked; and then of domains that
  * the configuration believes it about. An account that somebody else could have called by an address would be waiting for its owner.
  */
-function believedAddress(claims: Readonly<Record<string, unknown>>, provider: IdentityProvider): string | null {
+export function believedAddress(claims: Readonly<Record<string, unknown>>, provider: IdentityProvider): string | null {
   const { emailDomains } = provider
   const address = isAddressVerified(claims, provider) ? nameOf(claims['email']) : null
   const [, domain, more] = address?.split('@') ?? []
@@ -168,9 +168,13 @@ function believedAddress(claims: Readonly<Record<string, unknown>>, provider: Id
 }
 
 /** A name that people may choose themselves where they log in: so none that reads as an address. */
-function plainName(value: unknown): string | null {
+export function plainName(value: unknown): string | null {
   const name = nameOf(value)
   return name?.includes('@') ? null : name
+}
+
+export function externalSubjectOf(claims: Readonly<Record<string, unknown>>): string | null {
+  return text(claims['sub'], SUBJECT_CHARACTERS_MAX)
 }
 
 function nameOf(value: unknown): string | null {

@@ -1,17 +1,7 @@
-import {
-  AuthorizationResponseError,
-  authorizationCodeGrant,
-  buildAuthorizationUrl,
-  calculatePKCECodeChallenge,
-  ResponseBodyError,
-  randomNonce,
-  randomPKCECodeVerifier,
-  randomState,
-} from 'openid-client'
 import type { AuditEvent } from '#audit/trail.ts'
 import { acrOf } from '#core/acr.ts'
 import { asSubjectId } from '#core/ids.ts'
-import type { IdentityProvider, LoginDemand, Snapshot } from '#core/snapshot.ts'
+import type { IdentityProvider, LoginDemand } from '#core/snapshot.ts'
 import type { HttpExchange, Route } from '#http/exchange.ts'
 import { safeUrl } from '#http/html.ts'
 import { sendRedirect } from '#http/respond.ts'
@@ -22,24 +12,18 @@ import { answerProblem, type PageProblem } from '../../pages/answer.ts'
 import type { PageContext } from '../../pages/deps.ts'
 import type { LoginPlace } from '../handle-login.ts'
 import { accountOf } from './account-of.ts'
-import { githubAuthorizationUrl, redeemAtGithub } from './github.ts'
-import { keepLogin, loginSecondsMax } from './keep-login.ts'
-import { loginCookieOf, setLoginCookie } from './login-cookie.ts'
-import { parametersOf, scopesOf } from './profiles.ts'
-import { digestOf, keep, type LoginTransaction, take } from './transactions.ts'
+import { amrOf, authTimeOf, FUTURE_SECONDS_MAX, maxAge } from './authentication-of.ts'
+import type { IdentityTestPages } from './identity-tests.ts'
+import { keepLogin } from './keep-login.ts'
+import { loginCookieOf } from './login-cookie.ts'
+import { redeem } from './redeem.ts'
+import { sendToProvider } from './send-to-provider.ts'
+import { digestOf, keep, take } from './transactions.ts'
 
-/** As long as the interaction that it belongs to. */
-const TRANSACTION_SECONDS = 600
 /** From the callback to the page behind it. */
 const TICKET_SECONDS = 60
 /** Each beginning is a document in the store. */
 const BEGIN_LIMIT = { burst: 120, periodSeconds: 600 }
-/** Clocks that differ. */
-const FUTURE_SECONDS_MAX = 60
-
-export function callbackPath(provider: string): string {
-  return `/oidc/callback/${encodeURIComponent(provider)}`
-}
 
 /** Sends the browser to the provider. Nothing of what the client asked for goes along: this is a login of its own. */
 export function beginProviderLogin(context: PageContext, place: LoginPlace): Route['handler'] {
@@ -51,39 +35,20 @@ export function beginProviderLogin(context: PageContext, place: LoginPlace): Rou
     const key = `providerLogin:${addressGroup(exchange.clientAddress)}`
     const limit = await context.store.limits.draw(snapshot.tenant, [{ key, ...BEGIN_LIMIT }], context.clock.nowMs())
     if (limit.kind === 'exceeded') return answerProblem(exchange, 'busy')
-    let url: URL
-    const [state, nonce, verifier] = [randomState(), randomNonce(), randomPKCECodeVerifier()]
-    try {
-      const maxAgeSeconds = Math.min(
-        maxAge(snapshot, provider),
-        interaction.demand.maxAgeSeconds ?? Number.POSITIVE_INFINITY,
-      )
-      const parameters = {
-        redirect_uri: `${snapshot.publicUrl}${callbackPath(name)}`,
-        scope: scopesOf(provider).join(' '),
-        state,
-        code_challenge: await calculatePKCECodeChallenge(verifier),
-        code_challenge_method: 'S256',
-        ...parametersOf(provider, maxAgeSeconds),
-        ...stepUp(interaction.demand, provider),
-      }
-      url =
-        provider.profile === 'github'
-          ? githubAuthorizationUrl(provider, parameters)
-          : buildAuthorizationUrl(await context.openProvider(provider), { ...parameters, nonce })
-    } catch (cause) {
-      context.onFailure(exchange.requestId, cause)
-      return await refuse(context, exchange, provider, 'providerUnreachable')
-    }
-    const browser = setLoginCookie(exchange, context.random)
-    const transaction = { provider: name, uid, place, verifier, nonce, browser: digestOf(browser) }
-    await keep(context, 'transaction', state, transaction, TRANSACTION_SECONDS)
-    sendRedirect(exchange.response, url.href)
+    const maxAgeSeconds = Math.min(
+      maxAge(snapshot, provider),
+      interaction.demand.maxAgeSeconds ?? Number.POSITIVE_INFINITY,
+    )
+    const more = stepUp(interaction.demand, provider)
+    const sent = await sendToProvider(context, exchange, provider, { uid, place, maxAgeSeconds, more })
+    if (sent.ok) return
+    context.onFailure(exchange.requestId, sent.refusal.cause)
+    await refuse(context, exchange, provider, 'providerUnreachable')
   }
 }
 
 /** The browser is back from the provider. What it brings counts once, for the browser that went, for the provider that it went to. */
-export function finishProviderLogin(context: PageContext): Route['handler'] {
+export function finishProviderLogin(context: PageContext, tests: Pick<IdentityTestPages, 'finish'>): Route['handler'] {
   return async (exchange, { provider: name = '' }) => {
     const snapshot = context.snapshots.current()
     const provider = snapshot.identityProviders.get(name)
@@ -97,8 +62,15 @@ export function finishProviderLogin(context: PageContext): Route['handler'] {
     if (transaction === null || transaction.provider !== name || transaction.browser !== digestOf(browser))
       return await refuse(context, exchange, provider, 'loginNotBegunHere')
     const redeemed = await redeem(context, exchange, provider, transaction, state)
-    if (typeof redeemed === 'string') return await refuse(context, exchange, provider, redeemed)
-    const { claims, refreshToken } = redeemed
+    const { uid, place } = transaction
+    if (place === 'test') return await tests.finish(exchange, provider, uid, redeemed)
+    if (!redeemed.ok) {
+      const { reason, cause } = redeemed.refusal
+      // Its own words stay with the operator.
+      if (cause !== null && reason !== 'providerRefused') context.onFailure(exchange.requestId, cause)
+      return await refuse(context, exchange, provider, reason)
+    }
+    const { claims, refreshToken } = redeemed.value
     const now = context.clock.nowSeconds()
     const authTime = authTimeOf(claims, now)
     if (authTime === null) return await refuse(context, exchange, provider, 'idTokenInvalid')
@@ -114,11 +86,10 @@ export function finishProviderLogin(context: PageContext): Route['handler'] {
     const amr = amrOf(claims, provider)
     const isTimeKnown = claims['auth_time'] !== undefined
     const ticket = { subject, authTime, amr, passwordHash, loginId: kept.value, isTimeKnown }
-    if (!(await keep(context, 'ticket', ticketSecret(browser, transaction.uid), ticket, TICKET_SECONDS)))
+    if (!(await keep(context, 'ticket', ticketSecret(browser, uid), ticket, TICKET_SECONDS)))
       return answerProblem(exchange, 'expired')
-    const page = transaction.place === 'login' ? '/login/' : '/consent/'
-    const rest = transaction.place === 'login' ? '/return' : '/account/return'
-    const next = `${page}${encodeURIComponent(transaction.uid)}${rest}`
+    const [page, rest] = place === 'login' ? ['/login/', '/return'] : ['/consent/', '/account/return']
+    const next = `${page}${encodeURIComponent(uid)}${rest}`
     sendRedirect(exchange.response, String(safeUrl(next, snapshot.publicUrl)))
   }
 }
@@ -143,86 +114,6 @@ export function returnToInteraction(context: PageContext, place: LoginPlace): Ro
     if (next === null) return answerProblem(exchange, 'expired')
     sendRedirect(exchange.response, String(safeUrl(next, context.snapshots.current().publicUrl)))
   }
-}
-
-type Claims = Readonly<Record<string, unknown>>
-
-interface Redeemed {
-  /** Of the verified ID token. */
-  readonly claims: Claims
-  readonly refreshToken: string | null
-}
-
-/** What the code was good for, or why it was good for nothing. */
-async function redeem(
-  context: PageContext,
-  exchange: HttpExchange,
-  provider: IdentityProvider,
-  { verifier, nonce }: LoginTransaction,
-  state: string,
-): Promise<Redeemed | 'providerRefused' | 'providerUnreachable' | 'idTokenInvalid'> {
-  const { publicUrl } = context.snapshots.current()
-  const url = new URL(`${publicUrl}${callbackPath(provider.name)}`)
-  if (provider.profile === 'github') return await redeemCode(exchange, provider, url.href, verifier)
-  url.search = exchange.query.toString()
-  try {
-    const tokens = await authorizationCodeGrant(await context.openProvider(provider), url, {
-      expectedState: state,
-      expectedNonce: nonce,
-      pkceCodeVerifier: verifier,
-      idTokenExpected: true,
-    })
-    const claims = tokens.claims()
-    return claims === undefined ? 'idTokenInvalid' : { claims, refreshToken: tokens.refresh_token ?? null }
-  } catch (cause) {
-    // Its own words stay with the operator.
-    if (cause instanceof AuthorizationResponseError || cause instanceof ResponseBodyError) return 'providerRefused'
-    context.onFailure(exchange.requestId, cause)
-    return isOfTheWay(cause) ? 'providerUnreachable' : 'idTokenInvalid'
-  }
-}
-
-/** As `authorizationCodeGrant` does it for others: an error of the provider, or exactly one code. */
-async function redeemCode(
-  { query }: HttpExchange,
-  provider: IdentityProvider,
-  redirectUri: string,
-  verifier: string,
-): Promise<Redeemed | 'providerRefused' | 'providerUnreachable'> {
-  const codes = query.getAll('code')
-  const [code] = codes
-  if (query.has('error') || codes.length !== 1 || code === undefined) return 'providerRefused'
-  const claims = await redeemAtGithub(provider, code, { redirectUri, verifier })
-  return typeof claims === 'string' ? claims : { claims, refreshToken: null }
-}
-
-function isOfTheWay(cause: unknown): boolean {
-  return cause instanceof Error && (cause.name === 'OutboundFailure' || isOfTheWay(cause.cause))
-}
-
-/**
- * How long ago the person may have proved themselves. A login counts from then, and nothing outlives it, so half of its time has to be left; the
- * provider asks again where it is longer.
- */
-function maxAge(snapshot: Snapshot, provider: IdentityProvider): number {
-  return Math.floor(loginSecondsMax(snapshot, provider) / 2)
-}
-
-/** When the person proved themselves to the provider; now, where it does not say; null where what it says is no time that has been. */
-function authTimeOf(claims: Claims, now: number): number | null {
-  const said = claims['auth_time']
-  if (said === undefined) return now
-  return typeof said === 'number' && said >= 0 && said <= now + FUTURE_SECONDS_MAX
-    ? Math.min(Math.floor(said), now)
-    : null
-}
-
-/** RFC 8176. A provider that says nothing vouches for one factor; an `acr` that the configuration knows as more counts as `mfa`. */
-function amrOf(claims: Claims, { multiFactorAcr }: IdentityProvider): readonly string[] {
-  const { amr, acr } = claims
-  const said = Array.isArray(amr) ? amr.filter((one): one is string => typeof one === 'string' && one.length <= 32) : []
-  const methods = said.length > 0 ? said.slice(0, 8) : ['fed']
-  return typeof acr === 'string' && multiFactorAcr.includes(acr) ? [...methods, 'mfa'] : methods
 }
 
 /** OpenID Connect Core §3.1.2.1: what the provider should do more of, where what is asked for here needs it. */
