@@ -8,11 +8,11 @@ const EXCHANGES_MAX = 4
 const WORTH_SHOWING = 1800
 
 /** What failed or should be better, worst first, each with what was sent and what came. */
-export function reportFindings(url: string, asked: readonly Asked[], { exchanges }: Recorder): Finding[] {
+export function reportFindings(url: string, asked: readonly Asked[], recorder: Recorder): Finding[] {
   const findings = asked.flatMap(({ check, probe, result }): Finding[] => {
     const { verdict, code, detail, era } = result
     if (verdict !== 'fail' && verdict !== 'warn') return []
-    const own = result.exchanges.slice(-EXCHANGES_MAX).flatMap((number) => exchanges[number - 1] ?? [])
+    const own = result.exchanges.slice(-EXCHANGES_MAX).flatMap((number) => recorder.shown(number) ?? [])
     return [
       {
         code,

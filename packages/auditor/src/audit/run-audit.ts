@@ -17,7 +17,14 @@ const RUBRIC = '1.0'
 export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const started = performance.now()
   const { requestsPerSecond, timeoutMs, authority } = options
-  const recorder = new Recorder({ target: new URL(options.url), requestsPerSecond, timeoutMs, authority })
+  const { tokens: given } = options
+  const recorder = new Recorder({
+    target: new URL(options.url),
+    requestsPerSecond,
+    timeoutMs,
+    authority,
+    tokens: given,
+  })
   options.progress('looking for the server and its metadata')
   const target = await discover(recorder, options.url)
   const audit = new Audit(options, target, recorder)

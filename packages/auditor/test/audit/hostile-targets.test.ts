@@ -39,13 +39,13 @@ function textsIn(value: unknown): string[] {
   return typeof value === 'object' && value !== null ? Object.entries(value).flat().flatMap(textsIn) : []
 }
 
-function audit(url: string, timeoutMs = 1000): Promise<AuditReport> {
+function audit(url: string, timeoutMs = 1000, tokens: readonly string[] = []): Promise<AuditReport> {
   return runAudit({
     url,
     isPublic: false,
     mayWrite: true,
     people: [],
-    tokens: [],
+    tokens,
     client: null,
     otherResource: null,
     requestsPerSecond: 0,
@@ -171,6 +171,16 @@ test('a target on this machine may name others on it, and nothing without TLS be
   expect(await guard.mayAsk(new URL('http://127.0.0.1:2/token'))).toBe(true)
   expect(await guard.mayAsk(new URL('http://198.51.100.1/token'))).toBe(false)
   expect(await guard.mayAsk(new URL('http://10.1.2.3/token'))).toBe(false)
+})
+
+test('a token that a target repeats, wherever it does, is not in the report', async () => {
+  await using target = await hostile((request, response) => {
+    const token = String(request.headers.authorization).split(' ').at(-1)
+    response.writeHead(401, { 'www-authenticate': `Bearer realm="${token}"`, 'x-seen': token }).end(`you are ${token}`)
+  })
+  const report = await audit(`${target.origin}/mcp`, 1000, ['opaque-token-of-somebody'])
+  expect(target.asked.length).toBeGreaterThan(20)
+  expect(textsIn(report).filter((text) => text.includes('opaque-token-of-somebody'))).toEqual([])
 })
 
 test('no request goes anywhere but to the target and what it names', async () => {

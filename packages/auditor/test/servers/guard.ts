@@ -17,7 +17,8 @@ export async function listenGuarded(): Promise<Guarded> {
   await once(server, 'listening')
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   let aheadMs = 0
-  const limit = new BadTokenLimit(() => Date.now() + aheadMs)
+  const startedMs = Date.now()
+  const limit = new BadTokenLimit(() => startedMs + aheadMs)
   return {
     origin,
     advance: (ms) => {

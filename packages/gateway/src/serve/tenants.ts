@@ -50,6 +50,9 @@ export function createTenants({ stateDir, ...shared }: TenantsOptions): Tenants 
     runs.delete(tenant)
     const left = run.close()
     leaving.set(tenant, left)
+    void left.then(() => {
+      if (leaving.get(tenant) === left) leaving.delete(tenant)
+    })
     return left
   }
   const reconcile = async (whole: SnapshotHolder): Promise<void> => {
@@ -58,7 +61,6 @@ export function createTenants({ stateDir, ...shared }: TenantsOptions): Tenants 
     for (const tenant of wanted.keys()) {
       if (runs.has(tenant)) continue
       const after = leaving.get(tenant) ?? Promise.resolve()
-      leaving.delete(tenant)
       runs.set(tenant, runTenant({ ...shared, tenant, whole, after, stateDir: tenantStateDir(stateDir, tenant) }))
     }
     await Promise.all([...left, ...[...runs.values()].map(({ tried }) => tried)])

@@ -161,6 +161,8 @@ describe.each(['sqlite', 'postgres'])('what one tenant gave is nothing to anothe
       for (const token of [mine, theirs]) {
         const headers = { ...session.headers, authorization: `Bearer ${token}` }
         expect((await send(at().resource, 'POST', headers, call)).status).toBe(token === mine ? 401 : 404)
+        const resume = { ...headers, accept: 'text/event-stream', 'last-event-id': `${session.id}-1` }
+        expect((await send(at().resource, 'GET', resume)).status).toBe(token === mine ? 401 : 404)
         expect((await send(at().resource, 'DELETE', headers)).status).toBe(token === mine ? 401 : 404)
       }
       const foreign = { ...BASE_HEADERS, 'mcp-session-id': session.id, authorization: `Bearer ${theirs}` }

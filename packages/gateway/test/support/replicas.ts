@@ -17,7 +17,14 @@ export interface Replicas {
 
 const KEYS = ['sealing.key', 'checkpoint.key']
 
-export async function startReplicas(count: number, serversYaml: string): Promise<Replicas> {
+/** `tenants`: the configuration of each by name; `serversYaml` names `NAME.yaml`. */
+export async function startReplicas(
+  count: number,
+  serversYaml: string,
+  tenants: Readonly<Record<string, string>> = {},
+): Promise<Replicas> {
+  // From the gateway's own folder of keys.
+  const folders = ['', ...Object.keys(tenants).map((name) => `../tenants/${name}/keys/`)]
   const place = await newPlace()
   const store = storeYaml(place)
   const publicPort = await freePort()
@@ -26,15 +33,27 @@ export async function startReplicas(count: number, serversYaml: string): Promise
   const keysOfFirst = async (): Promise<Record<string, Uint8Array>> => {
     const [first] = all
     if (first === undefined) return {}
-    const read = KEYS.map(async (name) => [name, await readFile(join(first.folder, 'var', 'keys', name))] as const)
+    const read = folders.flatMap((folder) =>
+      KEYS.map(async (name) => {
+        const path = `${folder}${name}`
+        return [path, await readFile(join(first.folder, 'var', 'keys', path))] as const
+      }),
+    )
     return Object.fromEntries(await Promise.all(read))
   }
   const add = async (keys?: Readonly<Record<string, Uint8Array>>) => {
     const given = Object.entries(keys ?? (await keysOfFirst()))
+    const files = Object.entries(tenants).map(([name, yaml]) => [`${name}.yaml`, yaml])
     const gateway = await startWholeGateway(
       (port) =>
         `version: 1\ngateway: { publicUrl: '${origin}', listen: { port: ${all.length === 0 ? publicPort : port} } }\n${store.yaml}${serversYaml}`,
-      { files: { ...store.files, ...Object.fromEntries(given.map(([name, key]) => [`var/keys/${name}`, key])) } },
+      {
+        files: {
+          ...store.files,
+          ...Object.fromEntries(files),
+          ...Object.fromEntries(given.map(([path, key]) => [`var/keys/${path}`, key])),
+        },
+      },
     )
     all.push(gateway)
     return gateway
@@ -47,6 +66,7 @@ export async function startReplicas(count: number, serversYaml: string): Promise
     add,
     close: async () => {
       for (const gateway of all) await gateway.close()
+      for (const name of Object.keys(tenants)) await removePlace(`${place}_t_${name}`)
       await removePlace(place)
     },
   }

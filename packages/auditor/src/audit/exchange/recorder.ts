@@ -4,6 +4,7 @@ import type { exchangeSchema } from '#report/model.ts'
 import { AddressGuard } from './address-guard.ts'
 import { type Answer, type Ask, send } from './ask.ts'
 import { redactHeader, redactText } from './redact.ts'
+import { SecretsSeen } from './secrets-seen.ts'
 
 type Exchange = z.infer<typeof exchangeSchema>
 
@@ -13,6 +14,8 @@ export interface RecorderOptions {
   readonly requestsPerSecond: number
   readonly timeoutMs: number
   readonly authority: string | null
+  /** Tokens that were given. */
+  readonly tokens: readonly string[]
 }
 
 const BODY_BYTES_MAX = 512 * 1024
@@ -27,6 +30,7 @@ export class Recorder {
   readonly exchanges: Exchange[] = []
   readonly #options: RecorderOptions
   readonly #guard: AddressGuard
+  readonly #secrets: SecretsSeen
   #silences = 0
   readonly #startedAt = performance.now()
   #nextAt = 0
@@ -35,6 +39,7 @@ export class Recorder {
   constructor(options: RecorderOptions) {
     this.#options = options
     this.#guard = new AddressGuard(options.target)
+    this.#secrets = new SecretsSeen(options.tokens)
   }
 
   /** Everything that `work` sends is told to be of this probe; answers its numbers with what it comes to. */
@@ -60,6 +65,12 @@ export class Recorder {
     return this.#record(ask, answer)
   }
 
+  /** An exchange as a report may show it, without any secret of this audit. */
+  shown(number: number): Exchange | null {
+    const exchange = this.exchanges[number - 1]
+    return exchange === undefined ? null : this.#secrets.hideIn(exchange)
+  }
+
   async #pace(): Promise<void> {
     const { requestsPerSecond } = this.#options
     if (requestsPerSecond === 0) return
@@ -71,6 +82,7 @@ export class Recorder {
 
   #record(ask: Ask, answer: Answer): Answer {
     const { status, headers, text, isCut, failure, durationMs } = answer
+    this.#secrets.learn(ask, answer)
     this.exchanges.push({
       number: this.exchanges.length + 1,
       label: this.#label,

@@ -48,7 +48,9 @@ export async function startReference(options: ReferenceOptions = {}): Promise<Re
   const { flaw, isTls = false, mcpPath = '/mcp', issuerPath = '', eras = ['modern', 'legacy'] } = options
   const certificate = isTls ? loopbackCertificate({ isExpired: flaw === 'certificate-expired' }) : null
   let aheadMs = 0
-  const nowMs = () => Date.now() + aheadMs
+  let startedMs: number | null = null
+  // Once it is moved it stands otherwise: what a test sees does not depend on how busy the machine is.
+  const nowMs = () => (startedMs ?? Date.now()) + aheadMs
   const front = await listen(certificate, flaw)
   const back = options.isSplit ? await listen(certificate, flaw) : null
   const origin = front.origin
@@ -88,6 +90,7 @@ export async function startReference(options: ReferenceOptions = {}): Promise<Re
     authority: certificate?.authority ?? null,
     confidential: addConfidentialClient(site),
     advance(ms) {
+      startedMs ??= Date.now()
       aheadMs += ms
     },
     async [Symbol.asyncDispose]() {

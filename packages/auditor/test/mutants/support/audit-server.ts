@@ -26,6 +26,7 @@ export function auditServer({
   advance,
   isPatient = false,
 }: Audited): Promise<AuditReport> {
+  advance?.(0)
   return runAudit({
     url,
     isPublic,

@@ -43,6 +43,18 @@ describe('tenants in the configuration', () => {
     expect(files).toEqual([join(folder, 'sallyport.yaml'), join(folder, 'acme.yaml')])
   })
 
+  it('are asked for certificates where the gateway is', async () => {
+    write('acme.yaml', `version: 1\n${SERVER}`)
+    write('proxy.secret', 'an-example-as-long-as-a-secret-has-to-be')
+    const gateway =
+      "gateway: { publicUrl: 'https://mcp.example.com', trustedProxies: [127.0.0.1], mutualTls: { publicUrl: 'https://mtls.example.com', proxy: { addresses: [127.0.0.1], secret: '${file:proxy.secret}' } } }\n"
+    const loaded = await load(`${gateway}${SERVER}tenants: { acme: { file: acme.yaml } }\n`)
+    if (!loaded.ok) throw new Error(loaded.refusal.map(printProblem).join('\n'))
+    const acme = loaded.value.tenants.get(asTenantId('acme'))?.snapshot
+    expect(acme?.mutualTls?.publicUrl).toBe('https://mtls.example.com/t/acme')
+    expect(loaded.value.snapshot.mutualTls?.publicUrl).toBe('https://mtls.example.com')
+  })
+
   it('move along with --port', async () => {
     write('acme.yaml', `version: 1\n${SERVER}`)
     const loaded = await load(`${SERVER}tenants: { acme: { file: acme.yaml } }\n`, { port: 9_100 })

@@ -1,0 +1,42 @@
+import { headerOf, objectOf } from './answer.ts'
+import type { Answer, Ask } from './ask.ts'
+import { hashed } from './redact.ts'
+
+const MEMBERS = ['access_token', 'refresh_token', 'id_token', 'client_secret', 'registration_access_token']
+/** What is shorter is no secret, and would be found everywhere. */
+const LENGTH_MIN = 8
+const SECRETS_MAX = 2000
+
+/** Every token, code and secret of this audit, so that it is hidden wherever a target repeats it. */
+export class SecretsSeen {
+  readonly #seen = new Set<string>()
+
+  constructor(given: readonly string[]) {
+    for (const token of given) this.#keep(token)
+  }
+
+  learn(ask: Ask, answer: Answer): void {
+    const body = objectOf(answer)
+    for (const member of MEMBERS) this.#keep(body?.[member])
+    this.#keep(headerOf(answer, 'mcp-session-id'))
+    this.#keep(URL.parse(headerOf(answer, 'location') ?? '', ask.url)?.searchParams.get('code'))
+  }
+
+  /** A value with every text in it free of secrets. */
+  hideIn<T>(value: T): T {
+    if (typeof value === 'string') return this.#hide(value) as T
+    if (Array.isArray(value)) return value.map((one: unknown) => this.hideIn(one)) as T
+    if (typeof value !== 'object' || value === null) return value
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, this.hideIn<unknown>(one)])) as T
+  }
+
+  #hide(text: string): string {
+    let hidden = text
+    for (const secret of this.#seen) hidden = hidden.replaceAll(secret, hashed(secret))
+    return hidden
+  }
+
+  #keep(value: unknown): void {
+    if (typeof value === 'string' && value.length >= LENGTH_MIN && this.#seen.size < SECRETS_MAX) this.#seen.add(value)
+  }
+}
