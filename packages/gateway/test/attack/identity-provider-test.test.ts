@@ -108,6 +108,19 @@ describe('a login that is tried out', () => {
     expect(JSON.parse((await world.whole.admin('GET', '/users/grace@corp.example/links')).text)).toEqual({ items: [] })
   })
 
+  it('foresees no second identity of the same provider for one account', async () => {
+    await world.whole.addUser('hedy@corp.example')
+    const link = { issuer: corp.issuer, subject: 'corp-hedy' }
+    await world.whole.admin('POST', '/users/hedy@corp.example/links', link)
+    corp.script.claims = { sub: 'corp-other', email: 'hedy@corp.example', email_verified: true, groups: ['staff'] }
+    expect((await tryOut()).result).toMatchObject({ isLetIn: false, reason: 'usernameTaken', account: null })
+    corp.script.claims = { sub: 'corp-hedy', groups: ['staff'] }
+    expect((await tryOut()).result).toMatchObject({
+      isLetIn: true,
+      account: { username: 'hedy@corp.example', how: 'linked' },
+    })
+  })
+
   it.each<[string, string, Partial<HandMadeProvider['script']>, string]>([
     ['nobody here', 'closed', {}, 'notLinked'],
     ['a name that is taken', 'corp', { claims: { sub: 'x', preferred_username: 'grace' } }, 'usernameTaken'],
