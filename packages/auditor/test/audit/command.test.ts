@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
@@ -122,4 +122,49 @@ test('a report that was kept is graded the same again, and a letter that somebod
   const changed = await cli('report', 'kept.json')
   expect([changed.code, changed.err]).toEqual([1, expect.stringContaining('says A; what was seen is F')])
   expect((await cli('report', 'nothing.json')).code).toBe(2)
+})
+
+test('a configuration file of a client names the target; nothing else of it is used', async () => {
+  const started = join(folder, 'started')
+  const servers = {
+    open: { type: 'http', url: open.url, headers: { Authorization: 'Bearer of-the-file' } },
+    local: { command: 'touch', args: [started] },
+  }
+  const write = (file: string, value: unknown) => writeFileSync(join(folder, file), JSON.stringify(value))
+  write('mcp.json', { mcpServers: servers })
+  write('vscode.json', { servers: { ...servers, correct: { url: correct.url } } })
+  writeFileSync(join(folder, 'config.toml'), `[mcp_servers.open]\nurl = "${open.url}"\n`)
+
+  const direct = await cli('mcp.json', '--rps', '0', '--format', 'json')
+  const report = auditReportSchema.parse(JSON.parse(direct.out))
+  expect([direct.code, report.target.url, report.access]).toEqual([1, open.url, 'none'])
+  expect(direct.out).not.toContain('of-the-file')
+  expect(existsSync(started)).toBe(false)
+  expect((await cli('config.toml', '--rps', '0')).code).toBe(1)
+  expect((await cli('vscode.json', '--server', 'correct', '--rps', '0')).code).toBe(0)
+
+  const several = await cli('vscode.json', '--rps', '0')
+  expect([several.code, several.err]).toEqual([2, expect.stringContaining('open, correct')])
+  const unknown = await cli('mcp.json', '--server', 'local', '--rps', '0')
+  expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining('no server local that is called over HTTP')])
+})
+
+test.for([
+  ['no servers', 'a.json', '{}', 'names no server'],
+  ['only a server that is started', 'b.json', '{"mcpServers":{"a":{"command":"x"}}}', 'inventory --start'],
+  [
+    'a part that the client fills in',
+    'c.json',
+    '{"mcpServers":{"a":{"url":"https://x.example/${env:TENANT}/mcp"}}}',
+    'fills in',
+  ],
+  ['a password in the URL', 'd.json', '{"mcpServers":{"a":{"url":"https://u:hunter2@x.example/mcp"}}}', 'password'],
+  ['no JSON', 'e.json', '{"secret":"hunter2"', 'not JSON'],
+  ['not there', 'gone.json', null, 'can not be read'],
+  ['no configuration file', 'notes.txt', 'hunter2', 'URL of the endpoint'],
+] as const)('a configuration file with %s is a clear error', async ([, file, text, words]) => {
+  if (text !== null) writeFileSync(join(folder, file), text)
+  const { code, err } = await cli(file, '--rps', '0')
+  expect([code, err]).toEqual([2, expect.stringContaining(words)])
+  expect(err).not.toContain('hunter2')
 })

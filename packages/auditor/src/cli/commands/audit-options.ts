@@ -10,6 +10,7 @@ import type { FORMATS } from './formats.ts'
 
 /** What the command line says. */
 export interface Options {
+  readonly server?: string
   readonly public?: true
   readonly login: number
   readonly register?: true

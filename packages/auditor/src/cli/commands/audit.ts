@@ -10,6 +10,7 @@ import { CliFailure, EXIT, type ExitCode } from '../exit-codes.ts'
 import { printable } from '../printable.ts'
 import type { CommandWorld } from '../world.ts'
 import { collect, type Options, optionsOf, parseCount, parsePeople, parseUrl, readText } from './audit-options.ts'
+import { findTarget } from './find-target.ts'
 import { FORMATS, writeReport } from './formats.ts'
 import { readReport } from './report.ts'
 
@@ -20,11 +21,12 @@ const RUNS_MAX = 90_000
 const DRIFT = 'changed since the last run: '
 const GRADES = ['grade<A', 'grade<B', 'grade<C', 'grade<D'] as const
 
-/** `sallyport-audit <url>`: whether the OAuth of an MCP server holds. */
+/** `sallyport-audit <url | config file>`: whether the OAuth of an MCP server holds. */
 export function auditCommand(command: Command, world: CommandWorld): Command {
   return command
-    .description('audit the OAuth of the MCP server at a URL')
-    .argument('<url>', 'the MCP endpoint', parseUrl)
+    .description('audit the OAuth of an MCP server')
+    .argument('<target>', 'URL of the MCP endpoint, or a configuration file of a client that names it')
+    .option('--server <name>', 'which server of the configuration file')
     .option('--public', 'the server is meant to be used without a token')
     .option('--register', 'probes may register clients, which are deleted again')
     .addOption(
@@ -79,9 +81,10 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
       'after',
       '\nReads only, unless --register or --login is given: then clients are registered and deleted again. Nothing is sent to anybody but the server and what it names.',
     )
-    .action(async (url: string, options: Options) => {
+    .action(async (target: string, options: Options) => {
       const { io } = world
       const cwd = io.cwd ?? '.'
+      const url = await findTarget(target, options.server, cwd)
       const tell = (line: string) => void io.stderr.write(`${printable(line)}\n`)
       const people: LoopbackPerson[] = []
       let before = options.previous === undefined ? null : readReport(cwd, options.previous).observations
@@ -135,7 +138,8 @@ function compared(
 
 function exitCodeOf({ outcome, findings, checks, grade, baseline, notes }: AuditReport, failOn: string): ExitCode {
   const worst = /^grade<([A-D])$/.exec(failOn)?.[1]
-  const counting = SEVERITIES.slice(0, SEVERITIES.findIndex((severity) => severity === failOn) + 1)
+  const severities: readonly string[] = SEVERITIES
+  const counting = severities.slice(0, severities.indexOf(failOn) + 1)
   if (findings.some(({ severity, isAccepted }) => !isAccepted && counting.includes(severity))) return EXIT.findings
   if (worst !== undefined && grade.letter !== null && grade.letter > worst) return EXIT.findings
   if ((baseline?.stale.length ?? 0) > 0) return EXIT.findings
