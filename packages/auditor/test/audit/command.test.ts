@@ -132,7 +132,7 @@ test('a configuration file of a client names the target; nothing else of it is u
   }
   const write = (file: string, value: unknown) => writeFileSync(join(folder, file), JSON.stringify(value))
   write('mcp.json', { mcpServers: servers })
-  write('vscode.json', { servers: { ...servers, correct: { url: correct.url } } })
+  write('vscode.json', { servers: { ...servers, hasty: { url: hasty.url } } })
   writeFileSync(join(folder, 'config.toml'), `[mcp_servers.open]\nurl = "${open.url}"\n`)
 
   const direct = await cli('mcp.json', '--rps', '0', '--format', 'json')
@@ -141,10 +141,10 @@ test('a configuration file of a client names the target; nothing else of it is u
   expect(direct.out).not.toContain('of-the-file')
   expect(existsSync(started)).toBe(false)
   expect((await cli('config.toml', '--rps', '0')).code).toBe(1)
-  expect((await cli('vscode.json', '--server', 'correct', '--rps', '0')).code).toBe(0)
+  expect((await cli('vscode.json', '--server', 'hasty', '--rps', '0')).code).toBe(0)
 
   const several = await cli('vscode.json', '--rps', '0')
-  expect([several.code, several.err]).toEqual([2, expect.stringContaining('open, correct')])
+  expect([several.code, several.err]).toEqual([2, expect.stringContaining('open, hasty')])
   const unknown = await cli('mcp.json', '--server', 'local', '--rps', '0')
   expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining('no server local that is called over HTTP')])
 })
