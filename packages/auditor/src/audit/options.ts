@@ -27,6 +27,8 @@ export interface AuditOptions {
   readonly people: readonly Person[]
   /** Access tokens that were given instead of a login: of one person, or of two. */
   readonly tokens: readonly string[]
+  /** How many people log in on another device (RFC 8628) in place of a browser here: none, one, or two that are different. */
+  readonly devices: number
   readonly client: KnownClient | null
   /** Another MCP endpoint of the same authorization server. */
   readonly otherResource: string | null
@@ -41,4 +43,9 @@ export interface AuditOptions {
   readonly version: string
   readonly startedAt: Date
   progress(line: string): void
+}
+
+/** How many different people the audit can ask as. */
+export function identitiesOf({ people, tokens, devices }: AuditOptions): number {
+  return Math.max(people.length, tokens.length, devices)
 }

@@ -4,7 +4,7 @@ import { Audit } from './audit.ts'
 import { Recorder } from './exchange/recorder.ts'
 import { redactText } from './exchange/redact.ts'
 import { gradeChecks } from './grade-checks.ts'
-import type { AuditOptions } from './options.ts'
+import { type AuditOptions, identitiesOf } from './options.ts'
 import { reportFindings } from './report-findings.ts'
 import { type Asked, runChecks, sumUp } from './run-checks.ts'
 import { discover, type Target } from './target/discover.ts'
@@ -34,7 +34,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
       : { asked: await runChecks(audit, recorder, 'transport.certificate'), tools: null }
   const checks = sumUp(asked)
   const findings = reportFindings(options.url, asked, recorder)
-  const identities = Math.max(options.people.length, options.tokens.length)
+  const identities = identitiesOf(options)
   return {
     kind: 'audit',
     reportVersion: REPORT_VERSION,

@@ -4,7 +4,8 @@ import type { Audit } from './audit.ts'
 import { CHECKS } from './checks/all.ts'
 import type { Recorder } from './exchange/recorder.ts'
 import { redactText } from './exchange/redact.ts'
-import { LoginFailed, LoginMissing } from './login/logins.ts'
+import { LoginFailed, LoginMissing } from './login/login-failed.ts'
+import { identitiesOf } from './options.ts'
 import { type Check, inconclusive, notTested, type Outcome, type Probe, type Verdict } from './probe.ts'
 import type { Era } from './target/mcp-message.ts'
 
@@ -73,7 +74,7 @@ async function decide(audit: Audit, check: Check, probe: Probe, era: Era | null)
 
 /** What the probe needs and the audit was not given. */
 function missingFor({ options, logins }: Audit, { need = 'nothing' }: Probe): string | null {
-  const identities = Math.max(options.people.length, options.tokens.length)
+  const identities = identitiesOf(options)
   if (need === 'nothing') return null
   if (need === 'write')
     return options.mayWrite || options.client !== null ? null : 'it registers a client, and that was not allowed'

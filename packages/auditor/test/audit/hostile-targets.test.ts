@@ -46,6 +46,7 @@ function audit(url: string, timeoutMs = 1000, tokens: readonly string[] = []): P
     mayWrite: true,
     people: [],
     tokens,
+    devices: 0,
     client: null,
     otherResource: null,
     requestsPerSecond: 0,

@@ -86,6 +86,7 @@ function configuration({ format, resources, introspector }: Wanted): Configurati
       rpInitiatedLogout: { enabled: false },
       revocation: { enabled: true, allowedPolicy: (_, client, token) => token.clientId === client.clientId },
       introspection: { enabled: true, allowedPolicy: (_, client) => client.clientAuthMethod !== 'none' },
+      deviceFlow: { enabled: true },
       registration: { enabled: true },
       registrationManagement: { enabled: true },
       resourceIndicators: {
@@ -148,7 +149,7 @@ async function interact(provider: Provider, request: IncomingMessage, response: 
     return page(
       response,
       200,
-      prompt.name === 'login' ? LOGIN : consentForm(String(params['client_id']), String(params['redirect_uri'])),
+      prompt.name === 'login' ? LOGIN : consentForm(String(params['client_id']), params['redirect_uri']),
     )
   const form = new URLSearchParams(await readText(request))
   if (prompt.name === 'login') {
@@ -171,8 +172,8 @@ async function interact(provider: Provider, request: IncomingMessage, response: 
 const LOGIN =
   '<form method="post"><input name="username"><input name="password" type="password"><button>Sign in</button></form>'
 
-function consentForm(clientId: string, redirectUri: string): string {
-  const shown = new URL(redirectUri).host.replaceAll(/[<>&"]/g, '')
+function consentForm(clientId: string, redirectUri: unknown): string {
+  const shown = (typeof redirectUri === 'string' ? new URL(redirectUri).host : 'a device').replaceAll(/[<>&"]/g, '')
   return `<p>${clientId.replaceAll(/[<>&"]/g, '')} asks; the answer goes to ${shown}.</p>
 <form method="post"><button name="decision" value="allow">Allow</button><button name="decision" value="deny">Deny</button></form>`
 }

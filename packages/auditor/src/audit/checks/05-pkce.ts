@@ -3,8 +3,8 @@ import type { Audit } from '../audit.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
 import { attempt } from '../login/attempt.ts'
 import type { AuthorizationChange } from '../login/logins.ts'
-import { tokensOf } from '../login/logins.ts'
 import type { Code } from '../login/tokens.ts'
+import { tokensOf } from '../login/tokens.ts'
 import { type Check, fail, inconclusive, notApplicable, type Outcome, type Probe, pass } from '../probe.ts'
 
 const clauses = [

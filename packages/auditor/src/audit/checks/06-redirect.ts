@@ -1,8 +1,8 @@
 import type { Audit } from '../audit.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
 import { attempt } from '../login/attempt.ts'
-import { tokensOf } from '../login/logins.ts'
 import type { Client, Code } from '../login/tokens.ts'
+import { tokensOf } from '../login/tokens.ts'
 import {
   type Check,
   fail,

@@ -1,7 +1,7 @@
 import type { Audit } from '../audit.ts'
 import { isSuccess } from '../exchange/answer.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
-import { tokensOf } from '../login/logins.ts'
+import { tokensOf } from '../login/tokens.ts'
 import { type Check, fail, inconclusive, notApplicable, type Outcome, type Probe, pass, warn } from '../probe.ts'
 
 const clauses = [

@@ -3,8 +3,8 @@ import { objectOf } from '../exchange/answer.ts'
 import type { Answer } from '../exchange/ask.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
 import { attempt } from '../login/attempt.ts'
-import { tokensOf } from '../login/logins.ts'
 import type { Client } from '../login/tokens.ts'
+import { tokensOf } from '../login/tokens.ts'
 import { type Check, fail, inconclusive, notApplicable, type Outcome, pass, warn } from '../probe.ts'
 
 const clauses = [rfc(8707, '2'), rfc(9068, '4'), mcp('basic/authorization', 'Access Token Privilege Restriction')]

@@ -1,7 +1,7 @@
 import type { Audit } from '../audit.ts'
 import { errorCodeOf, hasResult, resultOf } from '../exchange/answer.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
-import { tokensOf } from '../login/logins.ts'
+import { tokensOf } from '../login/tokens.ts'
 import { type Check, fail, inconclusive, notApplicable, type Outcome, pass } from '../probe.ts'
 import type { Era } from '../target/mcp-message.ts'
 import { excludedTool } from './excluded-tool.ts'

@@ -1,8 +1,8 @@
 import type { Audit } from '../audit.ts'
 import { isSuccess, objectOf } from '../exchange/answer.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
-import { tokensOf } from '../login/logins.ts'
 import type { Client, Tokens } from '../login/tokens.ts'
+import { tokensOf } from '../login/tokens.ts'
 import { type Check, fail, inconclusive, notApplicable, type Outcome, type Probe, pass, warn } from '../probe.ts'
 
 const clauses = [rfc(9700, '4.14.2'), rfc(7009, '2'), rfc(7662, '4'), mcp('basic/authorization', 'Token Theft')]

@@ -4,7 +4,7 @@ import { printable } from '#cli/printable.ts'
 const TEXT_MAX = 2000
 /** Parameters and members whose values open something. */
 const SECRET_NAMES =
-  'access_token|refresh_token|id_token|code|code_verifier|client_secret|registration_access_token|token|password|assertion|client_assertion|csrf|transaction'
+  'access_token|refresh_token|id_token|code|device_code|user_code|code_verifier|client_secret|registration_access_token|token|password|assertion|client_assertion|csrf|transaction'
 
 /** `sha256:` and the first 16 digits: enough to see that two are the same. */
 export function hashed(value: string): string {

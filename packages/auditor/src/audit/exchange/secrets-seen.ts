@@ -2,7 +2,15 @@ import { headerOf, objectOf } from './answer.ts'
 import type { Answer, Ask } from './ask.ts'
 import { hashed } from './redact.ts'
 
-const MEMBERS = ['access_token', 'refresh_token', 'id_token', 'client_secret', 'registration_access_token']
+const MEMBERS = [
+  'access_token',
+  'refresh_token',
+  'id_token',
+  'client_secret',
+  'registration_access_token',
+  'device_code',
+  'user_code',
+]
 /** What is shorter is no secret, and would be found everywhere. */
 const LENGTH_MIN = 8
 const SECRETS_MAX = 2000

@@ -3,16 +3,12 @@ import { headerOf, objectOf } from '../exchange/answer.ts'
 import type { Answer, Ask } from '../exchange/ask.ts'
 import type { AuditOptions, Person } from '../options.ts'
 import type { Target } from '../target/discover.ts'
-import type { Client, Code, Tokens } from './tokens.ts'
+import { logInOnDevice } from './log-in-on-device.ts'
+import { LoginFailed, LoginMissing } from './login-failed.ts'
+import { type Client, type Code, type Tokens, tokensOf } from './tokens.ts'
 
 /** What an authorization request is made of, where it is not what a correct client sends. Null leaves a parameter out. */
 export type AuthorizationChange = Readonly<Record<string, string | null>>
-
-/** Where a login did not lead to what it should. */
-export class LoginFailed extends Error {}
-
-/** Where a login was not tried, because the audit was not given what it takes. */
-export class LoginMissing extends LoginFailed {}
 
 /** Clients, codes and tokens of this audit, made as a correct client makes them. */
 export class Logins {
@@ -22,6 +18,7 @@ export class Logins {
   readonly #clients: Client[] = []
   readonly #tokens = new Map<string, Promise<Tokens>>()
   #own: Promise<Client> | null = null
+  #device: Promise<Client> | null = null
 
   constructor(options: AuditOptions, target: Target, ask: (ask: Ask) => Promise<Answer>) {
     this.#options = options
@@ -262,9 +259,30 @@ export class Logins {
 
   #given(who: number): Promise<Tokens> | null {
     const accessToken = this.#options.tokens[who]
-    if (accessToken === undefined || this.#options.people[who] !== undefined) return null
+    if (this.#options.people[who] !== undefined) return null
+    if (accessToken === undefined) return who < this.#options.devices ? this.#onDevice(who) : null
     const client: Client = { id: '', secret: null, redirectUri: '', registration: null }
     return Promise.resolve({ client, accessToken, refreshToken: null, idToken: null, scopes: [], expiresIn: null })
+  }
+
+  async #onDevice(who: number): Promise<Tokens> {
+    this.#device ??= this.#findDeviceClient()
+    const { wait, progress } = this.#options
+    const world = { post: this.postForm.bind(this), wait, tell: progress }
+    const asked = { scope: this.allScopes.join(' '), resource: this.#target.url }
+    return await logInOnDevice(world, await this.#device, asked, who)
+  }
+
+  async #findDeviceClient(): Promise<Client> {
+    if (this.#options.client !== null) return this.client()
+    const { client, answer } = await this.register({
+      redirect_uris: [],
+      response_types: [],
+      grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+    })
+    if (client === null)
+      throw new LoginFailed(`registration of a client for the device flow was refused: ${answer.status}`)
+    return client
   }
 
   #once(key: string, login: () => Promise<Tokens>): Promise<Tokens> {
@@ -288,24 +306,4 @@ const NOTHING: Answer = {
 function errorIn(response: URL | null): string {
   const error = response?.searchParams.get('error')
   return error == null ? '' : `: ${error}`
-}
-
-export function tokensOf(answer: Answer, client: Client): Tokens | null {
-  const value = answer.status === 200 ? objectOf(answer) : null
-  const {
-    access_token: accessToken,
-    refresh_token: refreshToken,
-    id_token: idToken,
-    scope,
-    expires_in: expiresIn,
-  } = value ?? {}
-  if (typeof accessToken !== 'string') return null
-  return {
-    client,
-    accessToken,
-    refreshToken: typeof refreshToken === 'string' ? refreshToken : null,
-    idToken: typeof idToken === 'string' ? idToken : null,
-    scopes: typeof scope === 'string' ? scope.split(' ') : [],
-    expiresIn: typeof expiresIn === 'number' ? expiresIn : null,
-  }
 }

@@ -1,3 +1,6 @@
+import { objectOf } from '../exchange/answer.ts'
+import type { Answer } from '../exchange/ask.ts'
+
 /** A client as the authorization server knows it. */
 export interface Client {
   readonly id: string
@@ -26,4 +29,24 @@ export interface Code {
   /** The whole authorization response. */
   readonly response: URL
   readonly state: string
+}
+
+export function tokensOf(answer: Answer, client: Client): Tokens | null {
+  const value = answer.status === 200 ? objectOf(answer) : null
+  const {
+    access_token: accessToken,
+    refresh_token: refreshToken,
+    id_token: idToken,
+    scope,
+    expires_in: expiresIn,
+  } = value ?? {}
+  if (typeof accessToken !== 'string') return null
+  return {
+    client,
+    accessToken,
+    refreshToken: typeof refreshToken === 'string' ? refreshToken : null,
+    idToken: typeof idToken === 'string' ? idToken : null,
+    scopes: typeof scope === 'string' ? scope.split(' ') : [],
+    expiresIn: typeof expiresIn === 'number' ? expiresIn : null,
+  }
 }

@@ -13,6 +13,7 @@ export interface Options {
   readonly server?: string
   readonly public?: true
   readonly login: number
+  readonly deviceLogin: number
   readonly register?: true
   readonly tokenFile: readonly string[]
   readonly clientId?: string
@@ -45,9 +46,10 @@ export function optionsOf(
   return {
     url,
     isPublic: options.public === true,
-    mayWrite: options.register === true || (people.length > 0 && clientId === undefined),
+    mayWrite: options.register === true || (people.length + options.deviceLogin > 0 && clientId === undefined),
     people,
     tokens: options.tokenFile.map((file) => readText(cwd, file)),
+    devices: options.deviceLogin,
     client: clientId === undefined ? null : { id: clientId, secret, redirectUri },
     otherResource: options.otherResource ?? null,
     requestsPerSecond: options.rps,

@@ -37,6 +37,12 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
         .argParser(parsePeople)
         .default(0),
     )
+    .addOption(
+      new Option('--device-login <people>', 'log in with a code on another device (RFC 8628), as one or two people')
+        .argParser(parsePeople)
+        .default(0)
+        .conflicts(['login', 'tokenFile']),
+    )
     .option(
       '--token-file <file>',
       'an access token in place of a login; a second one is of another person',

@@ -33,6 +33,7 @@ export function auditServer({
     mayWrite: true,
     people: isPublic ? [] : [personOf('alice', authority), personOf('bob', authority)],
     tokens: [],
+    devices: 0,
     client: null,
     otherResource: secondUrl,
     requestsPerSecond: 0,

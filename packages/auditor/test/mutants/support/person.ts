@@ -29,6 +29,21 @@ export class Person {
     throw new Error('the pages led nowhere')
   }
 
+  /** Enters a code where a device asked for it (RFC 8628 §3.3), signs in and says yes; answers the last page. */
+  async approve(url: string): Promise<string> {
+    let at = url
+    let answer = await this.#send(at)
+    for (let step = 0; step < 12; step += 1) {
+      const { location } = answer.headers
+      if (location !== undefined) {
+        at = new URL(location, at).href
+        answer = await this.#send(at)
+      } else if (/<form\b/.test(answer.text)) answer = await this.#submit(at, answer)
+      else return answer.text
+    }
+    throw new Error('the pages led nowhere')
+  }
+
   /** Opens an authorization URL and clicks nothing: the authorization response if one comes by itself, else null. */
   async watch(url: string): Promise<URL | null> {
     const server = new URL(url).origin
