@@ -12,9 +12,9 @@ const WAIT_SECONDS_MAX = 900
 const TEXT_CHARACTERS_MAX = 2048
 
 export interface DeviceWorld {
-  post(endpoint: string, fields: Readonly<Record<string, string | null>>, client: Client): Promise<Answer>
-  wait(ms: number): Promise<unknown>
-  tell(line: string): void
+  readonly post: (endpoint: string, fields: Readonly<Record<string, string | null>>, client: Client) => Promise<Answer>
+  readonly wait: (ms: number) => Promise<unknown>
+  readonly tell: (line: string) => void
 }
 
 /** RFC 8628: somebody enters a code on whatever device they like, and the tokens come here. */

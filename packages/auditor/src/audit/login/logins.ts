@@ -3,7 +3,7 @@ import { headerOf, objectOf } from '../exchange/answer.ts'
 import type { Answer, Ask } from '../exchange/ask.ts'
 import type { AuditOptions, Person } from '../options.ts'
 import type { Target } from '../target/discover.ts'
-import { logInOnDevice } from './log-in-on-device.ts'
+import { type DeviceWorld, logInOnDevice } from './log-in-on-device.ts'
 import { LoginFailed, LoginMissing } from './login-failed.ts'
 import { type Client, type Code, type Tokens, tokensOf } from './tokens.ts'
 
@@ -267,8 +267,12 @@ export class Logins {
 
   async #onDevice(who: number): Promise<Tokens> {
     this.#device ??= this.#findDeviceClient()
-    const { wait, progress } = this.#options
-    const world = { post: this.postForm.bind(this), wait, tell: progress }
+    const options = this.#options
+    const world: DeviceWorld = {
+      post: (endpoint, fields, client) => this.postForm(endpoint, fields, client),
+      wait: (ms) => options.wait(ms),
+      tell: (line) => options.progress(line),
+    }
     const asked = { scope: this.allScopes.join(' '), resource: this.#target.url }
     return await logInOnDevice(world, await this.#device, asked, who)
   }
