@@ -471,8 +471,9 @@ const BY_REASON: Readonly<Record<string, Explanation>> = {
   },
   groupsUnknown: {
     meaning:
-      'The identity provider did not send the groups because there are too many; what the person may do is unknown, and refused.',
-    action: 'Have it send only the groups of this application, or application roles.',
+      'The groups are unknown: the identity provider left them out because there are too many, or they could not be looked up. What the person may do is then unknown too, and refused.',
+    action:
+      'Have it send only the groups of this application, or application roles; or look at `roles.lookup` and at what its credential may read.',
   },
   throttled: {
     meaning: 'Too many attempts for this account or address.',

@@ -5,7 +5,7 @@ import { runCli } from '#cli/run.ts'
 import { ScriptedBrowser } from '../e2e/support/browser.ts'
 import { eventually } from '../support/eventually.ts'
 import { type HandMadeProvider, PROVIDER_CLIENT, startHandMadeProvider } from '../support/hand-made-provider.ts'
-import { type ProviderWorld, startProviderWorld } from '../support/provider-login.ts'
+import { isConsent, type ProviderWorld, startProviderWorld, visitProvider } from '../support/provider-login.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/upstream-http.ts'
 
 /** `sallyport idp test`: what it tells, and that it does nothing else. */
@@ -66,10 +66,13 @@ async function tryOut(provider?: string) {
   const page = await visit(body.url)
   return { page, ...(await resultOf(body.testId)).body }
 }
-const usernames = async () =>
-  (JSON.parse((await world.whole.admin('GET', '/users')).text) as { items: { username: string }[] }).items.map(
-    ({ username }) => username,
-  )
+const users = async () => {
+  const { items } = JSON.parse((await world.whole.admin('GET', '/users')).text) as {
+    readonly items: readonly { readonly username: string; readonly roles: readonly string[] }[]
+  }
+  return new Map(items.map(({ username, roles }) => [username, roles]))
+}
+const usernames = async () => [...(await users()).keys()]
 
 describe('a login that is tried out', () => {
   it('shows the claims and what would become of them, and does none of it', async () => {
@@ -170,6 +173,48 @@ describe('a login that is tried out', () => {
   })
 })
 
+describe('what a test says', () => {
+  const COMPARED: readonly (readonly [string, string, Record<string, unknown>])[] = [
+    ['somebody new', 'corp', { preferred_username: 'ida', groups: ['staff'] }],
+    ['somebody new without a role', 'corp', { preferred_username: 'joan', groups: ['others'] }],
+    ['a name that reads as an address', 'corp', { preferred_username: 'ceo@corp.example', groups: ['staff'] }],
+    ['a name that is taken', 'corp', { preferred_username: 'grace', groups: ['staff'] }],
+    ['an address that is an account', 'corp', { email: 'lise@corp.example', email_verified: true, groups: ['staff'] }],
+    ['an address that nobody verified', 'corp', { email: 'lise@corp.example', groups: ['staff'] }],
+    ['an address of another domain', 'corp', { email: 'lise@else.example', email_verified: true, groups: ['staff'] }],
+    ['groups that are unknown', 'corp', { preferred_username: 'mary', hasgroups: true }],
+    ['nobody who is known', 'closed', { preferred_username: 'nina' }],
+    ['nothing to ask again with', 'asked', { preferred_username: 'olga' }],
+    ['a login that is too old', 'corp', { preferred_username: 'pia', groups: ['staff'], auth_time: 1 }],
+  ]
+  beforeAll(async () => {
+    await world.whole.addUser('lise@corp.example')
+  })
+
+  it.each(COMPARED)('is what then happens: %s', async (name, provider, claims) => {
+    corp.script.claims = { sub: `compared-${name}`, ...claims }
+    const { result } = await tryOut(provider)
+    const known = await users()
+    const browser = world.newBrowser()
+    const login = await world.beginAuthorization(browser)
+    const page = await browser.open(await visitProvider(browser, login, provider))
+    // Somebody without a role is let in, and may then do nothing.
+    const said = (await world.whole.log()).find(({ activity }) => activity === 'login')
+    expect([said?.outcome, said?.reason]).toEqual(
+      result?.['isLetIn'] === true ? ['success', null] : ['refused', result?.['reason']],
+    )
+    if (result?.['isLetIn'] !== true) {
+      expect([isConsent(page), await users()]).toEqual([false, known])
+      return
+    }
+    const { username, roles } = result['account'] as { readonly username: string | null; readonly roles: string[] }
+    const after = await users()
+    const opened = [...after].find(([other]) => other === username || !known.has(other))
+    expect(opened?.[1]).toEqual(roles)
+    if (username !== null) expect(opened?.[0]).toBe(username)
+  })
+})
+
 describe('between a test and a login', () => {
   it('the browser that began is the one that ends it', async () => {
     const { body } = await begin()
@@ -180,15 +225,16 @@ describe('between a test and a login', () => {
   })
 
   it('what comes back from a test logs nobody in, at an interaction of the same browser neither', async () => {
+    const successes = async () =>
+      (await world.whole.log()).filter(({ activity, outcome }) => activity === 'login' && outcome === 'success').length
+    const before = await successes()
     const browser = world.newBrowser()
     const login = await world.beginAuthorization(browser)
     const { body } = await begin()
     expect((await visit(body.url, browser)).status).toBe(200)
     const returned = await browser.open(`${login.url.split('?')[0]}/return`)
     expect(returned.status).toBe(400)
-    expect(
-      (await world.whole.log()).some(({ activity, outcome }) => activity === 'login' && outcome === 'success'),
-    ).toBe(false)
+    expect(await successes()).toBe(before)
   })
 
   it('a callback counts once', async () => {

@@ -77,6 +77,9 @@ export function finishProviderLogin(context: PageContext, tests: Pick<IdentityTe
     // OpenID Connect Core §3.1.3.7: whoever asked for an age looks at what came. The login here would be over before it began.
     if (now - authTime > maxAge(snapshot, provider) + FUTURE_SECONDS_MAX)
       return await refuse(context, exchange, provider, 'authenticationTooOld')
+    // Before anything is opened or linked for somebody who is then not let in.
+    if (provider.recheck !== null && refreshToken === null)
+      return await refuse(context, exchange, provider, 'refreshTokenMissing')
     const base = eventOf(context, exchange, provider)
     const account = await accountOf(context, provider, claims, base)
     if (!account.ok) return await refuse(context, exchange, provider, account.refusal)

@@ -108,8 +108,8 @@ async function judge(
   const reasons = [
     authTime === null ? 'idTokenInvalid' : null,
     isTooOld ? 'authenticationTooOld' : null,
-    foreseen.ok ? null : foreseen.refusal,
     provider.recheck !== null && refreshToken === null ? 'refreshTokenMissing' : null,
+    foreseen.ok ? null : foreseen.refusal,
   ]
   return {
     reason: reasons.find((reason) => reason !== null) ?? null,
