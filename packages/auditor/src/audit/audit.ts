@@ -31,7 +31,7 @@ export class Audit {
     this.options = options
     this.target = target
     this.#recorder = recorder
-    this.logins = new Logins(options, target, (ask) => recorder.ask(ask))
+    this.logins = new Logins(options, target, recorder)
   }
 
   /** Those that the target is known to speak; both, while it is not known. */
@@ -47,6 +47,25 @@ export class Audit {
   /** Sends it once, where the limit is the question. */
   askOnce(ask: Ask): Promise<Answer> {
     return this.#recorder.ask(ask)
+  }
+
+  /** Anything but an answer that a verdict rests on (JSON): a recording has it, so that a replay sees the same. */
+  observe<T>(what: string, look: () => Promise<T>): Promise<T> {
+    return this.#recorder.observe(what, look)
+  }
+
+  /** Bytes that nobody can guess; the same ones in a replay. At most 32. */
+  random(length: number): Buffer {
+    return this.#recorder.random(length)
+  }
+
+  /** Milliseconds since the audit began, as of the last answer. */
+  nowMs(): number {
+    return this.#recorder.nowMs
+  }
+
+  nowSeconds(): number {
+    return this.#recorder.nowSeconds
   }
 
   /** A request of an era; with a token the wire with sessions gets its own one first. */

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { type AuditReport, REPORT_VERSION } from '#report/model.ts'
 import { Audit } from './audit.ts'
 import { Recorder } from './exchange/recorder.ts'
 import { redactText } from './exchange/redact.ts'
+import { type Tape, worldTape } from './exchange/tape.ts'
 import { gradeChecks } from './grade-checks.ts'
 import { type AuditOptions, identitiesOf } from './options.ts'
 import { reportFindings } from './report-findings.ts'
@@ -13,18 +14,27 @@ import { LEGACY_VERSION, MODERN_VERSION } from './target/mcp-message.ts'
 /** Version of the checks, weights and caps. */
 const RUBRIC = '1.0'
 
-/** Audits one MCP server. Sends nothing but to it and to what it names, and removes again what it registered. */
-export async function runAudit(options: AuditOptions): Promise<AuditReport> {
-  const started = performance.now()
-  const { requestsPerSecond, timeoutMs, authority } = options
-  const { tokens: given } = options
-  const recorder = new Recorder({
-    target: new URL(options.url),
-    requestsPerSecond,
-    timeoutMs,
-    authority,
-    tokens: given,
-  })
+/**
+ * Audits one MCP server. Sends nothing but to it and to what it names, and removes again what it registered. With a tape what is seen is written
+ * down, or taken from what was written down.
+ */
+export async function runAudit(given: AuditOptions, tape: Tape = worldTape(randomBytes(32))): Promise<AuditReport> {
+  return (await recordAudit(given, tape)).report
+}
+
+/** The same, with the recorder, which knows the secrets of this audit. */
+export async function recordAudit(
+  given: AuditOptions,
+  tape: Tape,
+): Promise<{ readonly report: AuditReport; readonly recorder: Recorder }> {
+  const { requestsPerSecond, timeoutMs, authority, tokens, startedAt } = given
+  const target = new URL(given.url)
+  const recorder = new Recorder({ target, requestsPerSecond, timeoutMs, authority, tokens, startedAt, tape })
+  const options = { ...given, people: given.people.map((person, who) => recorder.watched(person, who)) }
+  return { report: await reportOn(options, recorder), recorder }
+}
+
+async function reportOn(options: AuditOptions, recorder: Recorder): Promise<AuditReport> {
   options.progress('looking for the server and its metadata')
   const target = await discover(recorder, options.url)
   const audit = new Audit(options, target, recorder)
@@ -42,10 +52,10 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
     tool: { name: 'sallyport-audit', version: options.version },
     target: { url: options.url, name: null },
     startedAt: options.startedAt.toISOString(),
-    durationMs: Math.round(performance.now() - started),
+    durationMs: recorder.nowMs,
     access: identities === 0 ? 'none' : identities === 1 ? 'one login' : 'two logins',
     mayWrite: options.mayWrite,
-    requests: recorder.exchanges.length,
+    requests: recorder.count,
     outcome: target.failure === null ? 'audited' : 'unreachable',
     outcomeDetail: target.failure === null ? null : redactText(target.failure, false),
     grade: gradeChecks(checks, findings),

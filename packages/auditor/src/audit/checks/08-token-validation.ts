@@ -127,7 +127,7 @@ function forgeries(audit: Audit): Promise<readonly Forged[]> {
         resource: audit.target.url,
         scopes: audit.logins.allScopes,
         keys: keys ?? [],
-        nowSeconds: Math.floor(Date.now() / 1000),
+        nowSeconds: audit.nowSeconds(),
       }),
     )
   made.set(audit, known)

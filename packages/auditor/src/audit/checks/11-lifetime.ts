@@ -321,10 +321,10 @@ async function reuse(
 
 async function untilDead(audit: Audit, token: string): Promise<Outcome> {
   if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
-  const started = performance.now()
+  const startedMs = audit.nowMs()
   for (let waited = 0; waited <= DEAD_MS_MAX; waited += POLL_MS) {
     if (!(await audit.opens(token)))
-      return pass(waited === 0 ? 'dead at once' : `dead after ${Math.ceil((performance.now() - started) / 1000)} s`)
+      return pass(waited === 0 ? 'dead at once' : `dead after ${Math.ceil((audit.nowMs() - startedMs) / 1000)} s`)
     await audit.wait(POLL_MS)
   }
   // A JWT that resource servers check by its keys alone lives until it ends; how long that may be is judged by itself.

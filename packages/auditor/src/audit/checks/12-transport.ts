@@ -63,7 +63,7 @@ export const transport: Check = {
       'nothing older than TLS 1.2 is spoken',
       'TLS 1.1 or older is spoken',
       'high',
-      async (audit) => oldTls(audit),
+      async (audit) => audit.observe('a handshake of TLS 1.1 or older', () => oldTls(audit)),
     ),
     overTls('hsts', 'browsers are told to come back over TLS alone', 'There is no HSTS', 'low', async ({ target }) => {
       const answer = target.unauthenticated.find((one) => one.answer.failure === null)?.answer

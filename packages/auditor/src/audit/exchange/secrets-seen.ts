@@ -27,20 +27,28 @@ export class SecretsSeen {
     const body = objectOf(answer)
     for (const member of MEMBERS) this.#keep(body?.[member])
     this.#keep(headerOf(answer, 'mcp-session-id'))
-    this.#keep(URL.parse(headerOf(answer, 'location') ?? '', ask.url)?.searchParams.get('code'))
+    this.learnResponse(URL.parse(headerOf(answer, 'location') ?? '', ask.url))
   }
 
-  /** A value with every text in it free of secrets. */
-  hideIn<T>(value: T): T {
-    if (typeof value === 'string') return this.#hide(value) as T
-    if (Array.isArray(value)) return value.map((one: unknown) => this.hideIn(one)) as T
+  /** What an authorization response carries, in its query or its fragment. */
+  learnResponse(response: URL | null): void {
+    for (const values of [response?.searchParams, new URLSearchParams(response?.hash.slice(1))])
+      for (const name of ['code', ...MEMBERS]) this.#keep(values?.get(name))
+  }
+
+  /** A value with something in place of every secret in its texts. */
+  hideIn<T>(value: T, as: (secret: string) => string = hashed): T {
+    if (typeof value === 'string') return this.#hide(value, as) as T
+    if (Array.isArray(value)) return value.map((one: unknown) => this.hideIn(one, as)) as T
     if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, this.hideIn<unknown>(one)])) as T
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, this.hideIn<unknown>(one, as)])) as T
   }
 
-  #hide(text: string): string {
+  /** The longest first: one may be part of another. */
+  #hide(text: string, as: (secret: string) => string): string {
     let hidden = text
-    for (const secret of this.#seen) hidden = hidden.replaceAll(secret, hashed(secret))
+    for (const secret of [...this.#seen].toSorted((one, other) => other.length - one.length))
+      if (hidden.includes(secret)) hidden = hidden.replaceAll(secret, () => as(secret))
     return hidden
   }
 

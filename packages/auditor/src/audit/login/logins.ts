@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { headerOf, objectOf } from '../exchange/answer.ts'
 import type { Answer, Ask } from '../exchange/ask.ts'
 import type { AuditOptions, Person } from '../options.ts'
@@ -10,20 +10,26 @@ import { type Client, type Code, type Tokens, tokensOf } from './tokens.ts'
 /** What an authorization request is made of, where it is not what a correct client sends. Null leaves a parameter out. */
 export type AuthorizationChange = Readonly<Record<string, string | null>>
 
+/** What sends requests, and makes what nobody can guess. */
+interface Asker {
+  ask(ask: Ask): Promise<Answer>
+  random(length: number): Buffer
+}
+
 /** Clients, codes and tokens of this audit, made as a correct client makes them. */
 export class Logins {
   readonly #options: AuditOptions
   readonly #target: Target
-  readonly #ask: (ask: Ask) => Promise<Answer>
+  readonly #asker: Asker
   readonly #clients: Client[] = []
   readonly #tokens = new Map<string, Promise<Tokens>>()
   #own: Promise<Client> | null = null
   #device: Promise<Client> | null = null
 
-  constructor(options: AuditOptions, target: Target, ask: (ask: Ask) => Promise<Answer>) {
+  constructor(options: AuditOptions, target: Target, asker: Asker) {
     this.#options = options
     this.#target = target
-    this.#ask = ask
+    this.#asker = asker
   }
 
   get metadata(): Readonly<Record<string, unknown>> {
@@ -70,7 +76,7 @@ export class Logins {
       application_type: 'native',
       ...change,
     }
-    const answer = await this.#ask({
+    const answer = await this.#asker.ask({
       method: 'POST',
       url,
       headers: [
@@ -117,7 +123,7 @@ export class Logins {
   /** Deletes a client again (RFC 7592 §2.3); null where the server offers no way. */
   async forget({ registration }: Client): Promise<Answer | null> {
     if (registration === null) return null
-    return this.#ask({
+    return this.#asker.ask({
       method: 'DELETE',
       url: registration.url,
       headers: [['authorization', `Bearer ${registration.token}`]],
@@ -139,8 +145,8 @@ export class Logins {
   ): { readonly url: string; readonly verifier: string; readonly state: string } {
     const endpoint = this.endpoint('authorization')
     if (endpoint === null) throw new LoginFailed('there is no authorization endpoint')
-    const verifier = randomBytes(32).toString('base64url')
-    const state = `Audit-${randomBytes(12).toString('base64url')}`
+    const verifier = this.#asker.random(32).toString('base64url')
+    const state = `Audit-${this.#asker.random(12).toString('base64url')}`
     const fields: Record<string, string | null> = {
       response_type: 'code',
       client_id: client.id,
@@ -205,7 +211,7 @@ export class Logins {
         'authorization',
         `Basic ${Buffer.from(`${encodeURIComponent(client.id)}:${encodeURIComponent(client.secret ?? '')}`).toString('base64')}`,
       ])
-    return this.#ask({ method: 'POST', url, headers, body: form.toString() })
+    return this.#asker.ask({ method: 'POST', url, headers, body: form.toString() })
   }
 
   redeem(
