@@ -1,40 +1,52 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type AuditReport, REPORT_VERSION } from '#report/model.ts'
+import type { Transcript } from '#report/transcript-model.ts'
 import { Audit } from './audit.ts'
 import { Recorder } from './exchange/recorder.ts'
+import { Recording } from './exchange/recording.ts'
 import { redactText } from './exchange/redact.ts'
 import { type Tape, worldTape } from './exchange/tape.ts'
 import { gradeChecks } from './grade-checks.ts'
 import { type AuditOptions, identitiesOf } from './options.ts'
 import { reportFindings } from './report-findings.ts'
+import { RUBRIC } from './rubric.ts'
 import { type Asked, runChecks, sumUp } from './run-checks.ts'
 import { discover, type Target } from './target/discover.ts'
 import { LEGACY_VERSION, MODERN_VERSION } from './target/mcp-message.ts'
 
-/** Version of the checks, weights and caps. */
-const RUBRIC = '1.0'
-
 /**
- * Audits one MCP server. Sends nothing but to it and to what it names, and removes again what it registered. With a tape what is seen is written
- * down, or taken from what was written down.
+ * Audits one MCP server. Sends nothing but to it and to what it names, and removes again what it registered. With a tape it sees what that has,
+ * or what is seen is written down there.
  */
-export async function runAudit(given: AuditOptions, tape: Tape = worldTape(randomBytes(32))): Promise<AuditReport> {
-  return (await recordAudit(given, tape)).report
+export function runAudit(options: AuditOptions, tape: Tape = worldTape(randomBytes(32))): Promise<AuditReport> {
+  return auditWith(options, recorderOf(options, tape))
 }
 
-/** The same, with the recorder, which knows the secrets of this audit. */
+/** The same, and all that was asked and seen; the transcript is null when that was too much. */
 export async function recordAudit(
-  given: AuditOptions,
-  tape: Tape,
-): Promise<{ readonly report: AuditReport; readonly recorder: Recorder }> {
-  const { requestsPerSecond, timeoutMs, authority, tokens, startedAt } = given
-  const target = new URL(given.url)
-  const recorder = new Recorder({ target, requestsPerSecond, timeoutMs, authority, tokens, startedAt, tape })
-  const options = { ...given, people: given.people.map((person, who) => recorder.watched(person, who)) }
-  return { report: await reportOn(options, recorder), recorder }
+  options: AuditOptions,
+): Promise<{ readonly report: AuditReport; readonly transcript: Transcript | null }> {
+  const recording = new Recording(randomBytes(32))
+  const recorder = recorderOf(options, recording)
+  const report = await auditWith(options, recorder)
+  return { report, transcript: recording.transcript(options, recorder.secrets) }
 }
 
-async function reportOn(options: AuditOptions, recorder: Recorder): Promise<AuditReport> {
+function recorderOf(options: AuditOptions, tape: Tape): Recorder {
+  const { requestsPerSecond, timeoutMs, authority, tokens, startedAt } = options
+  return new Recorder({
+    target: new URL(options.url),
+    requestsPerSecond,
+    timeoutMs,
+    authority,
+    tokens,
+    startedAt,
+    tape,
+  })
+}
+
+async function auditWith(given: AuditOptions, recorder: Recorder): Promise<AuditReport> {
+  const options = { ...given, people: given.people.map((person, who) => recorder.watched(person, who)) }
   options.progress('looking for the server and its metadata')
   const target = await discover(recorder, options.url)
   const audit = new Audit(options, target, recorder)

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { checkResultSchema, ProbeResult } from '#report/model.ts'
 import type { Audit } from './audit.ts'
 import { CHECKS } from './checks/all.ts'
+import { NotRecorded } from './exchange/not-recorded.ts'
 import type { Recorder } from './exchange/recorder.ts'
 import { redactText } from './exchange/redact.ts'
 import { LoginFailed, LoginMissing } from './login/login-failed.ts'
@@ -66,7 +67,7 @@ async function decide(audit: Audit, check: Check, probe: Probe, era: Era | null)
   try {
     return await probe.run(audit, era ?? audit.eras[0] ?? 'modern')
   } catch (error) {
-    if (error instanceof LoginMissing) return notTested(error.message)
+    if (error instanceof LoginMissing || error instanceof NotRecorded) return notTested(error.message)
     if (error instanceof LoginFailed) return inconclusive(error.message)
     throw error
   }

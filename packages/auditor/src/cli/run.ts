@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { auditCommand } from './commands/audit.ts'
 import { inventoryCommand } from './commands/inventory.ts'
+import { replayCommand } from './commands/replay.ts'
 import { reportCommand } from './commands/report.ts'
 import { CliFailure, EXIT, type ExitCode } from './exit-codes.ts'
 import { printable } from './printable.ts'
@@ -56,6 +57,7 @@ export function createProgram(world: CommandWorld): Command {
       '\nExit codes: 0 nothing found, 1 findings, 2 not understood, 3 target out of reach, 4 inconclusive.',
     )
   auditCommand(program.command('audit', { isDefault: true }), world)
+  replayCommand(program.command('replay'), world)
   reportCommand(program.command('report'), world)
   inventoryCommand(program.command('inventory'), world)
   return program

@@ -50,7 +50,11 @@ export function headerValue(
 ): string {
   const key = name.toLowerCase()
   if (key === 'authorization')
-    return value.replace(/^(\S+)\s+(.+)$/s, (_, scheme: string, rest: string) => `${printable(scheme)} ${as(rest)}`)
+    return value.replace(
+      /^(?:(\S+)(\s+))?(.+)$/s,
+      (_, scheme: string | undefined, space: string | undefined, rest: string) =>
+        `${printable(scheme ?? '')}${space === undefined ? '' : ' '}${as(rest)}`,
+    )
   if (key === 'set-cookie' || key === 'cookie')
     return value.replaceAll(/=([^;\s]+)/g, (_, secret: string) => `=${as(secret)}`)
   return key === 'mcp-session-id' ? as(value) : otherwise(value)

@@ -28,6 +28,7 @@ export interface Options {
   readonly failOn: string
   readonly baseline?: string
   readonly writeBaseline?: string
+  readonly record?: string
   readonly previous?: string
   readonly watch?: number
   readonly runs: number

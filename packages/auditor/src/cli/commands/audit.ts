@@ -1,25 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
 import { type LoopbackPerson, loopbackPerson } from '#audit/login/loopback-person.ts'
-import { runAudit } from '#audit/run-audit.ts'
-import { SEVERITIES } from '#inventory/inventory-rules.ts'
-import { applyBaseline, type Baseline, baselineOf, parseBaseline } from '#report/baseline.ts'
+import type { AuditOptions } from '#audit/options.ts'
+import { recordAudit, runAudit } from '#audit/run-audit.ts'
+import { applyBaseline, baselineOf } from '#report/baseline.ts'
 import { driftBetween } from '#report/drift.ts'
 import type { AuditReport } from '#report/model.ts'
-import { CliFailure, EXIT, type ExitCode } from '../exit-codes.ts'
-import { printable } from '../printable.ts'
+import { printable, printableJson } from '../printable.ts'
 import type { CommandWorld } from '../world.ts'
-import { collect, type Options, optionsOf, parseCount, parsePeople, parseUrl, readText } from './audit-options.ts'
+import { collect, type Options, optionsOf, parseCount, parsePeople, parseUrl } from './audit-options.ts'
+import { DRIFT, exitCodeOf, FAIL_ON } from './exit-code-of.ts'
 import { findTarget } from './find-target.ts'
 import { FORMATS, writeReport } from './formats.ts'
+import { readBaseline } from './read-baseline.ts'
 import { readReport } from './report.ts'
 
 const MINUTE_MS = 60_000
 /** A year of runs, one every six minutes; whoever wants more starts it anew. */
 const RUNS_MAX = 90_000
-/** How notes on what has changed begin. */
-const DRIFT = 'changed since the last run: '
-const GRADES = ['grade<A', 'grade<B', 'grade<C', 'grade<D'] as const
 
 /** `sallyport-audit <url | config file>`: whether the OAuth of an MCP server holds. */
 export function auditCommand(command: Command, world: CommandWorld): Command {
@@ -68,11 +66,17 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
     .option('--output <file>', 'write the report to this file')
     .addOption(
       new Option('--fail-on <severity>', 'exit with 1 from this severity on, or when the grade is worse: grade<B')
-        .choices([...SEVERITIES, 'never', ...GRADES])
+        .choices(FAIL_ON)
         .default('high'),
     )
     .option('--baseline <file>', 'accept the findings of this file; those that are gone from the server fail')
     .option('--write-baseline <file>', 'write a file that accepts what was found')
+    .addOption(
+      new Option(
+        '--record <file>',
+        'keep all that was asked and seen, without what opens anything, for `replay`',
+      ).conflicts('watch'),
+    )
     .option('--previous <file>', 'the report of an earlier run (JSON): what has changed since then is told, and fails')
     .addOption(
       new Option(
@@ -125,10 +129,18 @@ async function auditOnce(
   tell: (line: string) => void,
 ): Promise<AuditReport> {
   const baseline = options.baseline === undefined ? null : readBaseline(cwd, options.baseline)
-  const found = await runAudit(optionsOf(url, options, people, cwd, tell))
+  const given = optionsOf(url, options, people, cwd, tell)
+  const found = options.record === undefined ? await runAudit(given) : await recorded(given, cwd, options.record)
   if (options.writeBaseline !== undefined)
     writeReport(cwd, options.writeBaseline, `${JSON.stringify(baselineOf(found), null, 2)}\n`)
   return baseline === null ? found : applyBaseline(found, baseline)
+}
+
+async function recorded(given: AuditOptions, cwd: string, file: string): Promise<AuditReport> {
+  const { report, transcript } = await recordAudit(given)
+  if (transcript === null) given.progress('The server sent more than a recording holds: nothing was recorded.')
+  else writeReport(cwd, file, `${printableJson(transcript)}\n`)
+  return report
 }
 
 /** The report with what has changed since the run before among its notes. */
@@ -140,22 +152,4 @@ function compared(
   const drift = before === null || report.outcome !== 'audited' ? [] : driftBetween(before, report.observations)
   for (const line of drift) tell(line)
   return { ...report, notes: [...report.notes, ...drift.map((line) => `${DRIFT}${line}`)] }
-}
-
-function exitCodeOf({ outcome, findings, checks, grade, baseline, notes }: AuditReport, failOn: string): ExitCode {
-  const worst = /^grade<([A-D])$/.exec(failOn)?.[1]
-  const severities: readonly string[] = SEVERITIES
-  const counting = severities.slice(0, severities.indexOf(failOn) + 1)
-  if (findings.some(({ severity, isAccepted }) => !isAccepted && counting.includes(severity))) return EXIT.findings
-  if (worst !== undefined && grade.letter !== null && grade.letter > worst) return EXIT.findings
-  if ((baseline?.stale.length ?? 0) > 0) return EXIT.findings
-  if (failOn !== 'never' && notes.some((note) => note.startsWith(DRIFT))) return EXIT.findings
-  if (outcome === 'unreachable') return EXIT.unreachable
-  return checks.some(({ verdict }) => verdict === 'inconclusive') ? EXIT.inconclusive : EXIT.ok
-}
-
-function readBaseline(cwd: string, file: string): Baseline {
-  const baseline = parseBaseline(readText(cwd, file))
-  if (baseline === null) throw new CliFailure(EXIT.usage, `${file} is not a baseline.`)
-  return baseline
 }

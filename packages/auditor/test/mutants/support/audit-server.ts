@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Person as AuditPerson } from '#audit/options.ts'
-import { runAudit } from '#audit/run-audit.ts'
+import { expect } from 'vitest'
+import type { AuditOptions, Person as AuditPerson } from '#audit/options.ts'
+import { replayAudit } from '#audit/replay-audit.ts'
+import { recordAudit } from '#audit/run-audit.ts'
 import type { AuditReport } from '#report/model.ts'
+import { transcriptSchema } from '#report/transcript-model.ts'
 import { REDIRECT_URI } from './flow.ts'
 import { Person } from './person.ts'
 
@@ -17,17 +20,28 @@ export interface Audited {
   readonly isPatient?: boolean
 }
 
-/** Audits a server with everything that the auditor can be given: two people, another resource, leave to register. */
-export function auditServer({
+/**
+ * Audits a server with everything that the auditor can be given: two people, another resource, leave to register. The same transcript gives the same
+ * grade, and every verdict, detail and exchange with it.
+ */
+export async function auditServer(audited: Audited): Promise<AuditReport> {
+  const { report, transcript } = await recordAudit(optionsFor(audited))
+  const written: unknown = JSON.parse(JSON.stringify(transcript))
+  expect(await replayAudit(transcriptSchema.parse(written))).toEqual(report)
+  return report
+}
+
+/** What the auditor is given for it. */
+export function optionsFor({
   url,
   secondUrl,
   authority,
   isPublic = false,
   advance,
   isPatient = false,
-}: Audited): Promise<AuditReport> {
+}: Audited): AuditOptions {
   advance?.(0)
-  return runAudit({
+  return {
     url,
     isPublic,
     mayWrite: true,
@@ -44,7 +58,7 @@ export function auditServer({
     version: '0.0.0',
     startedAt: new Date(),
     progress: () => undefined,
-  })
+  }
 }
 
 function personOf(name: 'alice' | 'bob', authority: string | null): AuditPerson {
