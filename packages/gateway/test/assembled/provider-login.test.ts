@@ -66,6 +66,16 @@ describe('a login at the company’s identity provider', () => {
     expect((await world.whole.log()).find(({ activity }) => activity === 'login')).toMatchObject({ outcome: 'success' })
   })
 
+  it('is not asked for a second factor of accounts here: what the provider asks for is its matter', async () => {
+    await start('emailDomains: [corp.example]', 'login: { secondFactor: required }')
+    await world.whole.addUser('ada@corp.example', ['user'])
+    provider.script.claims = { sub: 'corp-ada', email: 'ada@corp.example', email_verified: true }
+    const browser = world.newBrowser()
+    const page = await world.beginAuthorization(browser)
+    expect(isConsent(await browser.open(await visitProvider(browser, page, 'corp')))).toBe(true)
+    expect(isConsent(await world.beginAuthorization(browser))).toBe(true)
+  })
+
   it('links the account that is called by a verified address once; afterwards its `sub` counts, and another is nobody', async () => {
     await start('emailDomains: [corp.example]')
     await world.whole.addUser('ada@corp.example', ['user'])

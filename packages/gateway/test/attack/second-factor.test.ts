@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { totpCode } from '#identity/totp.ts'
 import { logIn, type Person } from '../e2e/support/authorize.ts'
 import { type Form, formsOf, type Page, ScriptedBrowser } from '../e2e/support/browser.ts'
@@ -265,6 +265,76 @@ describe('the account page', () => {
     const login = await logInAt(await begin(by), by)
     expect(isConsent(await submit(login, '/factor', { code: codes[2] ?? '' }, by))).toBe(false)
     expect(isConsent(await submit(login, '/factor', { code: renewed[2] ?? '' }, by))).toBe(true)
+  })
+})
+
+describe('a second factor that becomes required', () => {
+  afterEach(() => whole.reconfigure(yaml(whole.port)))
+  const require = () => whole.reconfigure(yaml(whole.port, 'login: { secondFactor: required }'))
+
+  it('is asked for at the next authorization of a login that was there before', async () => {
+    expect(isConsent(await logInAt(await begin()))).toBe(true)
+    expect(isConsent(await begin())).toBe(true)
+    await require()
+    const page = await begin()
+    expect([isConsent(page), page.html.includes('name="password"')]).toEqual([false, true])
+    // Without a person to ask the client hears that there is no login.
+    const silent = await browser.open(`${await authorizationOf({ origin, clientId: async () => client })}&prompt=none`)
+    expect(new URL(silent.url).searchParams.get('error')).toBe('login_required')
+    const enrolment = await logInAt(page)
+    const done = await submit(enrolment, '/enrol', { code: codeOf(secretOf(enrolment)) })
+    const next = /href="([^"]+\/oauth\/authorize\/[^"]+)"/.exec(done.html)?.[1] ?? ''
+    expect(isConsent(await browser.open(next))).toBe(true)
+    expect(isConsent(await begin())).toBe(true)
+  })
+
+  it('is asked for before a consent that was under way comes to anything', async () => {
+    const consent = await logInAt(await begin())
+    expect(isConsent(consent)).toBe(true)
+    await require()
+    const form = formsOf(consent.html).find(({ fields }) => fields.some(({ name }) => name === 'scope'))
+    const hidden = form?.fields.filter(({ type }) => type === 'hidden').map(({ name, value }) => [name, value] as const)
+    const scopes = form?.fields.filter(({ name }) => name === 'scope').map(({ value }) => ['scope', value] as const)
+    const allow = form?.buttons.find(({ value }) => value === 'allow')
+    if (form === undefined || allow === undefined) throw new Error('no consent form')
+    const sent = await browser.submit(consent, form, [...(hidden ?? []), ...(scopes ?? []), [allow.name, allow.value]])
+    const onwards = /<a\b[^>]*href="([^"]*\/oauth\/authorize\/[^"]+)"/.exec(sent.html)?.[1]?.replaceAll('&amp;', '&')
+    const after = onwards === undefined ? sent : await browser.open(new URL(onwards, sent.url).href)
+    expect(new URL(after.url).searchParams.get('code')).toBeNull()
+    expect(after.html).toContain('name="password"')
+    expect((await whole.log()).filter(({ activity }) => activity === 'token')).toEqual([])
+  })
+})
+
+describe('an account page that was opened before there was a second factor', () => {
+  it('changes nothing once there is one', async () => {
+    const thief = new ScriptedBrowser(origin)
+    const page = await logInAt(await thief.open(`${origin}/account`), thief)
+    expect(page.html).toContain('How you sign in')
+    const begun = await submit(page, '/account/totp', {}, thief)
+    const { secret } = await enrol()
+    const remove: Form = { ...formTo(page, '/account/totp'), action: `${origin}/account/totp/remove` }
+    const hidden = remove.fields
+      .filter(({ type }) => type === 'hidden')
+      .map(({ name, value }) => [name, value] as const)
+    expect((await thief.submit(page, remove, hidden)).status).toBe(403)
+    const codes: Form = { ...remove, action: `${origin}/account/recovery-codes` }
+    expect((await thief.submit(page, codes, hidden)).status).toBe(403)
+    expect((await submit(begun, '/account/enrol', { code: codeOf(secretOf(begun)) }, thief)).status).toBe(400)
+    expect((await thief.open(`${origin}/account`)).html).toContain('name="password"')
+    // The person's own login still takes their code, and their own page goes on.
+    expect(isConsent(await submit(await logInAt(await begin()), '/factor', { code: codeOf(secret) }))).toBe(true)
+    expect(await reasons()).not.toContain('secondFactorRemoved')
+  })
+
+  it('goes on for whoever set it up there', async () => {
+    const own = new ScriptedBrowser(origin)
+    const page = await submit(await logInAt(await own.open(`${origin}/account`), own), '/account/totp', {}, own)
+    await submit(page, '/account/enrol', { code: codeOf(secretOf(page)) }, own)
+    const account = await own.open(`${origin}/account`)
+    expect(account.html).toContain('Remove the authenticator app')
+    await submit(account, '/account/totp/remove', {}, own)
+    expect(await reasons()).toContain('secondFactorRemoved')
   })
 })
 

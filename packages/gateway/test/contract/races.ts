@@ -641,6 +641,7 @@ export const RACES: Readonly<Record<string, Race>> = {
         SUBJECT,
         { sealed: `secret ${caller}`, lastStep: 7, createdAt: NOW },
         [`code ${caller}`],
+        { mustBeFirst: true },
         auditOf(tenant),
       ),
     answers: { enrolled: 1, enrolledAlready: 7 },
@@ -651,15 +652,29 @@ export const RACES: Readonly<Record<string, Race>> = {
   },
   'factors.useTotp': {
     prepare: (store, tenant) =>
-      store.factors.enrolTotp(tenant, SUBJECT, { sealed: 'secret', lastStep: 7, createdAt: NOW }, [], []),
+      store.factors.enrolTotp(
+        tenant,
+        SUBJECT,
+        { sealed: 'secret', lastStep: 7, createdAt: NOW },
+        [],
+        { mustBeFirst: false },
+        [],
+      ),
     step: (store, tenant) => store.factors.useTotp(tenant, SUBJECT, 8),
     answers: { accepted: 1, used: 7 },
   },
   'factors.removeTotp': {
     prepare: (store, tenant) =>
-      store.factors.enrolTotp(tenant, SUBJECT, { sealed: 'secret', lastStep: 7, createdAt: NOW }, ['code'], []),
-    step: (store, tenant) => store.factors.removeTotp(tenant, SUBJECT, auditOf(tenant)),
-    answers: { true: 1, false: 7 },
+      store.factors.enrolTotp(
+        tenant,
+        SUBJECT,
+        { sealed: 'secret', lastStep: 7, createdAt: NOW },
+        ['code'],
+        { mustBeFirst: false },
+        [],
+      ),
+    step: (store, tenant) => store.factors.removeTotp(tenant, SUBJECT, { keepsLast: false }, auditOf(tenant)),
+    answers: { removed: 1, unknown: 7 },
     afterwards: async (store, tenant) => {
       expect((await store.factors.of(tenant, SUBJECT)).recoveryCodesLeft).toBe(0)
       expect(await recorded(store, tenant)).toBe(1)
@@ -678,7 +693,8 @@ export const RACES: Readonly<Record<string, Race>> = {
     afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),
   },
   'factors.addPasskey': {
-    step: (store, tenant, caller) => store.factors.addPasskey(passkey(tenant, `key ${caller}`), 3, [], auditOf(tenant)),
+    step: (store, tenant, caller) =>
+      store.factors.addPasskey(passkey(tenant, `key ${caller}`), { max: 3, mustBeFirst: false }, [], auditOf(tenant)),
     answers: { added: 3, full: 5 },
     afterwards: async (store, tenant) => {
       expect((await store.factors.of(tenant, SUBJECT)).passkeys).toHaveLength(3)
@@ -686,22 +702,25 @@ export const RACES: Readonly<Record<string, Race>> = {
     },
   },
   'factors.usePasskey': {
-    prepare: (store, tenant) => store.factors.addPasskey(passkey(tenant, 'key'), 3, [], []),
+    prepare: (store, tenant) =>
+      store.factors.addPasskey(passkey(tenant, 'key'), { max: 3, mustBeFirst: false }, [], []),
     step: (store, tenant, caller) =>
       store.factors.usePasskey(tenant, 'key', { counterSeen: 4, counter: 5 + caller, at: NOW }),
     answers: { accepted: 1, overtaken: 7 },
   },
   'factors.removePasskey': {
-    prepare: (store, tenant) => store.factors.addPasskey(passkey(tenant, 'key'), 3, ['code'], []),
-    step: (store, tenant) => store.factors.removePasskey(tenant, SUBJECT, 'key', auditOf(tenant)),
-    answers: { true: 1, false: 7 },
+    prepare: (store, tenant) =>
+      store.factors.addPasskey(passkey(tenant, 'key'), { max: 3, mustBeFirst: false }, ['code'], []),
+    step: (store, tenant) => store.factors.removePasskey(tenant, SUBJECT, 'key', { keepsLast: false }, auditOf(tenant)),
+    answers: { removed: 1, unknown: 7 },
     afterwards: async (store, tenant) => {
       expect((await store.factors.of(tenant, SUBJECT)).recoveryCodesLeft).toBe(0)
       expect(await recorded(store, tenant)).toBe(1)
     },
   },
   'factors.reset': {
-    prepare: (store, tenant) => store.factors.addPasskey(passkey(tenant, 'key'), 3, ['code'], []),
+    prepare: (store, tenant) =>
+      store.factors.addPasskey(passkey(tenant, 'key'), { max: 3, mustBeFirst: false }, ['code'], []),
     step: (store, tenant) => store.factors.reset(tenant, SUBJECT, auditOf(tenant)),
     answers: { true: 1, false: 7 },
     afterwards: async (store, tenant) => expect(await recorded(store, tenant)).toBe(1),

@@ -14,14 +14,17 @@ interface Kept {
   readonly subject: string
   readonly until: number
   readonly password: string
+  /** Whether more than the password was shown. */
+  readonly isMultiFactor: boolean
 }
 
 export function openAccountSession(
   { sealer, snapshots, clock }: PageContext,
   exchange: HttpExchange,
   { subject, passwordHash }: Pick<Account, 'subject' | 'passwordHash'>,
+  isMultiFactor: boolean,
 ): void {
-  const kept: Kept = { subject, until: clock.nowSeconds() + SECONDS, password: digestOf(passwordHash) }
+  const kept: Kept = { subject, until: clock.nowSeconds() + SECONDS, password: digestOf(passwordHash), isMultiFactor }
   const sealed = sealer.seal(Buffer.from(JSON.stringify(kept)), placeOf(snapshots.current().tenant))
   const value = Buffer.from(sealed).toString('base64url')
   exchange.response.appendHeader(
@@ -37,12 +40,25 @@ export function closeAccountSession(exchange: HttpExchange): void {
   )
 }
 
-/** The account that logged in here minutes ago, if it is active and has the password it had then. */
-export async function accountOfSession(context: PageContext, exchange: HttpExchange): Promise<Account | null> {
+/** Who logged in here minutes ago, with what. */
+export interface AccountSession {
+  readonly account: Account
+  /** False: with the password alone, and the account had no factor when this was looked at. */
+  readonly isMultiFactor: boolean
+}
+
+/**
+ * If the account is active and has the password it had then. A session that began with the password alone is over once there is a second factor:
+ * whoever did not show that one changes nothing.
+ */
+export async function accountSession(context: PageContext, exchange: HttpExchange): Promise<AccountSession | null> {
   const kept = readCookie(context, exchange)
   if (kept === null || kept.until <= context.clock.nowSeconds()) return null
   const account = await context.store.accounts.find(context.snapshots.current().tenant, asSubjectId(kept.subject))
-  return account?.status === 'active' && digestOf(account.passwordHash) === kept.password ? account : null
+  if (account?.status !== 'active' || digestOf(account.passwordHash) !== kept.password) return null
+  if (kept.isMultiFactor) return { account, isMultiFactor: true }
+  const { hasTotp, passkeys } = await context.store.factors.of(account.tenant, account.subject)
+  return hasTotp || passkeys.length > 0 ? null : { account, isMultiFactor: false }
 }
 
 function readCookie({ sealer, snapshots }: PageContext, { request, tenant }: HttpExchange): Kept | null {

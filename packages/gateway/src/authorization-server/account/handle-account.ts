@@ -4,6 +4,7 @@ import { safeUrl } from '#http/html.ts'
 import { sendRedirect } from '#http/respond.ts'
 import { hashRecoveryCode, newRecoveryCodes } from '#identity/recovery-codes.ts'
 import type { Account } from '#store/ports/accounts.ts'
+import type { FactorRemoval } from '#store/ports/factors.ts'
 import { authenticatePassword } from '../login/authenticate-password.ts'
 import { nextStepOf, takeNextStep } from '../login/factors/after-password.ts'
 import { codesPage } from '../login/factors/codes-page.ts'
@@ -13,15 +14,15 @@ import { acceptForm, refuseForged } from '../pages/accept-form.ts'
 import { answerPage, answerProblem } from '../pages/answer.ts'
 import type { PageContext } from '../pages/deps.ts'
 import { type AccountProblem, accountLoginPage, accountPage } from './account-page.ts'
-import { accountOfSession, closeAccountSession } from './account-session.ts'
+import { type AccountSession, accountSession, closeAccountSession } from './account-session.ts'
 import { placeOfAccount } from './place-of-account.ts'
 
 /** A person's own page: what they log in with besides their password. */
 export function showAccount(context: PageContext): Route['handler'] {
   return async (exchange) => {
-    const account = await accountOfSession(context, exchange)
-    if (account === null) askLogin(context, exchange, 200)
-    else await show(context, exchange, account, 200)
+    const session = await accountSession(context, exchange)
+    if (session === null) askLogin(context, exchange, 200)
+    else await show(context, exchange, session.account, 200)
   }
 }
 
@@ -71,7 +72,7 @@ export function submitAccountLogin(context: PageContext): Route['handler'] {
 
 /** Begins to set up an authenticator app; `confirmEnrolment` ends it. */
 export function beginTotp(context: PageContext): Route['handler'] {
-  return change(context, async (exchange, account) => {
+  return change(context, async (exchange, { account }) => {
     const place = await placeOfAccount(context)(exchange, {})
     if (place === null) return
     const { hasTotp } = await context.store.factors.of(account.tenant, account.subject)
@@ -81,30 +82,39 @@ export function beginTotp(context: PageContext): Route['handler'] {
 }
 
 export function removeTotp(context: PageContext): Route['handler'] {
-  return change(context, async (exchange, account) => {
-    const { hasTotp, passkeys } = await context.store.factors.of(account.tenant, account.subject)
-    if (isNeeded(context) && passkeys.length === 0) return await show(context, exchange, account, 409, 'lastFactor')
+  return change(context, async (exchange, { account }) => {
+    const { tenant, subject } = account
     const entry = context.audit.entry(changeOf(context, exchange, account, 'secondFactorRemoved', { factor: 'totp' }))
-    if (hasTotp) await context.store.factors.removeTotp(account.tenant, account.subject, [entry])
-    redirectHome(context, exchange)
+    const limits = { keepsLast: isNeeded(context) }
+    const outcome = await context.store.factors.removeTotp(tenant, subject, limits, [entry])
+    await afterRemoval(context, exchange, account, outcome)
   })
 }
 
 export function removePasskey(context: PageContext): Route['handler'] {
-  return change(context, async (exchange, account, form) => {
-    const { hasTotp, passkeys } = await context.store.factors.of(account.tenant, account.subject)
-    if (isNeeded(context) && !hasTotp && passkeys.length === 1)
-      return await show(context, exchange, account, 409, 'lastFactor')
+  return change(context, async (exchange, { account }, form) => {
+    const { tenant, subject } = account
     const entry = context.audit.entry(
       changeOf(context, exchange, account, 'secondFactorRemoved', { factor: 'passkey' }),
     )
-    await context.store.factors.removePasskey(account.tenant, account.subject, form.get('id') ?? '', [entry])
-    redirectHome(context, exchange)
+    const limits = { keepsLast: isNeeded(context) }
+    const outcome = await context.store.factors.removePasskey(tenant, subject, form.get('id') ?? '', limits, [entry])
+    await afterRemoval(context, exchange, account, outcome)
   })
 }
 
+async function afterRemoval(
+  context: PageContext,
+  exchange: HttpExchange,
+  account: Account,
+  outcome: FactorRemoval,
+): Promise<void> {
+  if (outcome === 'last') await show(context, exchange, account, 409, 'lastFactor')
+  else redirectHome(context, exchange)
+}
+
 export function renewRecoveryCodes(context: PageContext): Route['handler'] {
-  return change(context, async (exchange, account) => {
+  return change(context, async (exchange, { account }) => {
     const { tenant, subject } = account
     const { hasTotp, passkeys } = await context.store.factors.of(tenant, subject)
     if (!hasTotp && passkeys.length === 0) return redirectHome(context, exchange)
@@ -126,15 +136,15 @@ export function leaveAccount(context: PageContext): Route['handler'] {
 /** A form of the account page, from whoever logged in there minutes ago. */
 export function change(
   context: PageContext,
-  run: (exchange: HttpExchange, account: Account, form: URLSearchParams) => Promise<void>,
+  run: (exchange: HttpExchange, session: AccountSession, form: URLSearchParams) => Promise<void>,
 ): Route['handler'] {
   return async (exchange) => {
     const form = await acceptForm(context, exchange, 'account.change')
     if (form === null) return
-    const account = await accountOfSession(context, exchange)
-    if (account === null) return askLogin(context, exchange, 403)
-    if (await refuseForged(context, exchange, 'account.change', purposeOf(account), form)) return
-    await run(exchange, account, form)
+    const session = await accountSession(context, exchange)
+    if (session === null) return askLogin(context, exchange, 403)
+    if (await refuseForged(context, exchange, 'account.change', purposeOf(session.account), form)) return
+    await run(exchange, session, form)
   }
 }
 

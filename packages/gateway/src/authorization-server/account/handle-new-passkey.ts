@@ -13,7 +13,7 @@ import { answerPage, answerProblem } from '../pages/answer.ts'
 import type { PageContext } from '../pages/deps.ts'
 import { field } from '../pages/field.ts'
 import { say } from '../pages/say.ts'
-import { accountOfSession } from './account-session.ts'
+import { accountSession, openAccountSession } from './account-session.ts'
 import { change, changeOf, purposeOf } from './handle-account.ts'
 
 /** More than anybody has devices. */
@@ -25,16 +25,16 @@ const ALGORITHMS = [-8, -7, -257]
 
 export function showNewPasskey(context: PageContext): Route['handler'] {
   return async (exchange) => {
-    const account = await accountOfSession(context, exchange)
+    const session = await accountSession(context, exchange)
     const party = relyingPartyOf(context.snapshots.current().publicUrl)
-    if (account === null || party === null)
+    if (session === null || party === null)
       return sendRedirect(exchange.response, String(safeUrl('/account', context.snapshots.current().publicUrl)))
-    await ask(context, exchange, account, party, 200)
+    await ask(context, exchange, session.account, party, 200)
   }
 }
 
 export function addPasskey(context: PageContext): Route['handler'] {
-  return change(context, async (exchange, account, form) => {
+  return change(context, async (exchange, { account, isMultiFactor }, form) => {
     const { tenant, publicUrl } = context.snapshots.current()
     const party = relyingPartyOf(publicUrl)
     if (party === null) return answerProblem(exchange, 'expired')
@@ -56,12 +56,15 @@ export function addPasskey(context: PageContext): Route['handler'] {
         createdAt: context.clock.nowSeconds(),
         lastUsedAt: null,
       },
-      PASSKEYS_MAX,
+      // Whoever has shown the password alone sets up the first factor and no other.
+      { max: PASSKEYS_MAX, mustBeFirst: !isMultiFactor },
       codes.flatMap((code) => hashRecoveryCode(code) ?? []),
       [entry],
     )
     if (outcome === 'full') return await ask(context, exchange, account, party, 409, 'passkeysFull')
     if (outcome === 'taken') return await ask(context, exchange, account, party, 409, 'passkeyTaken')
+    if (outcome === 'notFirst') return answerProblem(exchange, 'expired')
+    openAccountSession(context, exchange, account, true)
     const shown = recoveryCodesLeft === 0 ? codes : []
     answerPage(exchange, 200, codesPage({ publicUrl, codes: shown, next: '/account' }))
   })

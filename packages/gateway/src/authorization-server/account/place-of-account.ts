@@ -1,3 +1,4 @@
+import { acrOf, MULTI_FACTOR } from '#core/acr.ts'
 import type { FindPlace } from '../login/factors/place.ts'
 import type { PageContext } from '../pages/deps.ts'
 import { openAccountSession } from './account-session.ts'
@@ -11,7 +12,7 @@ export function placeOfAccount(context: PageContext): FindPlace {
     keepsOpener: false,
     about: {},
     finish: async (account) => {
-      openAccountSession(context, exchange, account)
+      openAccountSession(context, exchange, account, acrOf(account.amr) === MULTI_FACTOR)
       return '/account'
     },
   })

@@ -1,4 +1,5 @@
 import { type Context, interactionPolicy } from 'oidc-provider'
+import { MULTI_FACTOR } from '#core/acr.ts'
 import { findProtectedResource } from '#policy/admin-api.ts'
 import { judgeLogin } from '#policy/login-demands.ts'
 import { demandOfRequest } from '../request-demand.ts'
@@ -9,7 +10,7 @@ const { Check, Prompt } = interactionPolicy
 
 /**
  * When a person is asked. Login: until this browser's session belongs to an account that is active now, and whenever the client asks; again
- * when the login at an identity provider that it stands on has ended.
+ * when the login at an identity provider that it stands on has ended, or was made with a password alone where that is no longer enough.
  * Consent: at every authorization, for every client and every scope; an answer is never remembered (GHSA-6x8h-498w-gv8c: a remembered
  * consent is one that an attacker's link can use).
  */
@@ -29,6 +30,7 @@ export function prompts(): object[] {
         'login_required',
         isLoginInsufficient,
       ),
+      new Check('second_factor_missing', 'a second factor is needed', 'login_required', isSecondFactorMissing),
       new Check('login_over', 'the person has to log in again', 'login_required', isLoginOver),
     ),
     new Prompt(
@@ -41,6 +43,13 @@ export function prompts(): object[] {
       ),
     ),
   ]
+}
+
+/** Of a login here: what identity providers ask of their people is judged by what they say of it. */
+function isSecondFactorMissing(context: Context): boolean {
+  const { session } = context.oidc ?? {}
+  if (session?.loginTs === undefined || currentUnit().snapshot.requiresSecondFactor !== true) return false
+  return loginIn(session.amr) === null && session.acr !== MULTI_FACTOR
 }
 
 async function isLoginOver(context: Context): Promise<boolean> {

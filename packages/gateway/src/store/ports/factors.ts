@@ -35,20 +35,32 @@ export interface Factors {
   readonly passkeys: readonly Passkey[]
 }
 
+/** `last`: it is the only one, and one is needed; nothing has changed. Of two who take away the last two, one is told so. */
+export type FactorRemoval = 'removed' | 'unknown' | 'last'
+
 export interface FactorsPort {
   of(tenant: TenantId, subject: SubjectId): Promise<Factors>
   findTotp(tenant: TenantId, subject: SubjectId): Promise<StoredTotp | null>
-  /** With recovery codes where the account has none. `enrolledAlready`: there is one, which has to be removed first. */
+  /**
+   * With recovery codes where the account has none. `enrolledAlready`: there is one, which has to be removed first. `notFirst`: there is another
+   * factor, and whoever asks has not shown it.
+   */
   enrolTotp(
     tenant: TenantId,
     subject: SubjectId,
     totp: StoredTotp & { readonly createdAt: number },
     recoveryCodeHashes: readonly string[],
+    limits: { readonly mustBeFirst: boolean },
     audit: readonly AuditEntry[],
-  ): Promise<'enrolled' | 'enrolledAlready'>
+  ): Promise<'enrolled' | 'enrolledAlready' | 'notFirst'>
   /** Of two who bring the code of one time step, one is told `accepted`, whichever process they are in. */
   useTotp(tenant: TenantId, subject: SubjectId, step: number): Promise<'accepted' | 'used'>
-  removeTotp(tenant: TenantId, subject: SubjectId, audit: readonly AuditEntry[]): Promise<boolean>
+  removeTotp(
+    tenant: TenantId,
+    subject: SubjectId,
+    limits: { readonly keepsLast: boolean },
+    audit: readonly AuditEntry[],
+  ): Promise<FactorRemoval>
   /** Earlier ones stop working. */
   replaceRecoveryCodes(
     tenant: TenantId,
@@ -65,13 +77,13 @@ export interface FactorsPort {
     now: number,
     audit: readonly AuditEntry[],
   ): Promise<'accepted' | 'unknown'>
-  /** `full`: the account has `max` already. `taken`: somebody has registered this very credential. */
+  /** `full`: the account has `max` already. `taken`: somebody has registered this very credential. `notFirst` as with `enrolTotp`. */
   addPasskey(
     passkey: Passkey,
-    max: number,
+    limits: { readonly max: number; readonly mustBeFirst: boolean },
     recoveryCodeHashes: readonly string[],
     audit: readonly AuditEntry[],
-  ): Promise<'added' | 'taken' | 'full'>
+  ): Promise<'added' | 'taken' | 'full' | 'notFirst'>
   findPasskey(tenant: TenantId, credentialId: string): Promise<Passkey | null>
   /** `overtaken`: its counter is not what it was when the signature was checked, or the passkey is gone. */
   usePasskey(
@@ -83,8 +95,9 @@ export interface FactorsPort {
     tenant: TenantId,
     subject: SubjectId,
     credentialId: string,
+    limits: { readonly keepsLast: boolean },
     audit: readonly AuditEntry[],
-  ): Promise<boolean>
+  ): Promise<FactorRemoval>
   /** Everything besides the password; also ends logins at our pages. False where there was nothing. */
   reset(tenant: TenantId, subject: SubjectId, audit: readonly AuditEntry[]): Promise<boolean>
 }

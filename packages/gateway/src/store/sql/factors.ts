@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { asSubjectId, asTenantId, type SubjectId, type TenantId } from '#core/ids.ts'
-import type { FactorsPort, Passkey } from '../ports/factors.ts'
+import type { AuditEntry } from '../ports/audit.ts'
+import type { FactorRemoval, FactorsPort, Passkey } from '../ports/factors.ts'
 import { addAuditEntries } from './audit-entries.ts'
 import { lock } from './counters.ts'
 import { rollBack } from './roll-back.ts'
@@ -16,6 +17,20 @@ export function createFactors(db: Kysely<Database>): FactorsPort {
       .where('tenant', '=', tenant)
       .where('subject', '=', subject)
       .executeTakeFirst()
+  /** Recovery codes stand in for a factor; without one they would be a second password that nobody asks for. */
+  const afterRemoval = async (
+    tenant: TenantId,
+    subject: SubjectId,
+    keepsLast: boolean,
+    audit: readonly AuditEntry[],
+  ): Promise<FactorRemoval> => {
+    if (!(await hasFactor(db, tenant, subject))) {
+      if (keepsLast) return rollBack<FactorRemoval>('last')
+      await db.deleteFrom('recovery_codes').where('tenant', '=', tenant).where('subject', '=', subject).execute()
+    }
+    await addAuditEntries(db, audit)
+    return 'removed'
+  }
   return {
     async of(tenant, subject) {
       const [totp, codes, passkeys] = [
@@ -31,15 +46,15 @@ export function createFactors(db: Kysely<Database>): FactorsPort {
       return row === undefined ? null : { sealed: row.sealed, lastStep: row.last_step }
     },
 
-    async enrolTotp(tenant, subject, { sealed, lastStep, createdAt }, hashes, audit) {
+    async enrolTotp(tenant, subject, { sealed, lastStep, createdAt }, hashes, { mustBeFirst }, audit) {
       // Whether there are recovery codes is looked at before they are made.
       await lock(db, tenant, 'accounts')
-      const result = await db
+      if ((await totpOf(tenant, subject)) !== undefined) return 'enrolledAlready'
+      if (mustBeFirst && (await hasFactor(db, tenant, subject))) return 'notFirst'
+      await db
         .insertInto('totp_secrets')
         .values({ tenant, subject, sealed, last_step: lastStep, created_at: createdAt })
-        .onConflict((conflict) => conflict.columns(['tenant', 'subject']).doNothing())
-        .executeTakeFirst()
-      if (result.numInsertedOrUpdatedRows !== 1n) return 'enrolledAlready'
+        .execute()
       await addFirstRecoveryCodes(db, tenant, subject, hashes, createdAt)
       await addAuditEntries(db, audit)
       return 'enrolled'
@@ -56,16 +71,16 @@ export function createFactors(db: Kysely<Database>): FactorsPort {
       return result.numUpdatedRows === 1n ? 'accepted' : 'used'
     },
 
-    async removeTotp(tenant, subject, audit) {
+    async removeTotp(tenant, subject, { keepsLast }, audit) {
+      // Whether another one is left is looked at by one after the other.
+      await lock(db, tenant, 'accounts')
       const result = await db
         .deleteFrom('totp_secrets')
         .where('tenant', '=', tenant)
         .where('subject', '=', subject)
         .executeTakeFirst()
-      if (result.numDeletedRows !== 1n) return false
-      await dropCodesOfNothing(db, tenant, subject)
-      await addAuditEntries(db, audit)
-      return true
+      if (result.numDeletedRows !== 1n) return 'unknown'
+      return afterRemoval(tenant, subject, keepsLast, audit)
     },
 
     async replaceRecoveryCodes(tenant, subject, hashes, now, audit) {
@@ -90,18 +105,19 @@ export function createFactors(db: Kysely<Database>): FactorsPort {
       return 'accepted'
     },
 
-    async addPasskey(passkey, max, hashes, audit) {
+    async addPasskey(passkey, { max, mustBeFirst }, hashes, audit) {
       const { tenant, subject } = passkey
       // Counted and inserted one after the other.
       await lock(db, tenant, 'accounts')
       const known = await passkeysOf(tenant, subject).execute()
+      if (mustBeFirst && (await hasFactor(db, tenant, subject))) return 'notFirst'
       if (known.length >= max) return 'full'
       const result = await db
         .insertInto('passkeys')
         .values(toRow(passkey))
         .onConflict((conflict) => conflict.columns(['tenant', 'credential_id']).doNothing())
         .executeTakeFirst()
-      if (result.numInsertedOrUpdatedRows !== 1n) return rollBack<'added' | 'taken' | 'full'>('taken')
+      if (result.numInsertedOrUpdatedRows !== 1n) return rollBack<'added' | 'taken' | 'full' | 'notFirst'>('taken')
       await addFirstRecoveryCodes(db, tenant, subject, hashes, passkey.createdAt)
       await addAuditEntries(db, audit)
       return 'added'
@@ -128,17 +144,16 @@ export function createFactors(db: Kysely<Database>): FactorsPort {
       return result.numUpdatedRows === 1n ? 'accepted' : 'overtaken'
     },
 
-    async removePasskey(tenant, subject, credentialId, audit) {
+    async removePasskey(tenant, subject, credentialId, { keepsLast }, audit) {
+      await lock(db, tenant, 'accounts')
       const result = await db
         .deleteFrom('passkeys')
         .where('tenant', '=', tenant)
         .where('subject', '=', subject)
         .where('credential_id', '=', credentialId)
         .executeTakeFirst()
-      if (result.numDeletedRows !== 1n) return false
-      await dropCodesOfNothing(db, tenant, subject)
-      await addAuditEntries(db, audit)
-      return true
+      if (result.numDeletedRows !== 1n) return 'unknown'
+      return afterRemoval(tenant, subject, keepsLast, audit)
     },
 
     async reset(tenant, subject, audit) {
@@ -197,17 +212,15 @@ async function addRecoveryCodes(
   await db.insertInto('recovery_codes').values(rows).execute()
 }
 
-/** They stand in for a factor; without one they would be a second password that nobody asks for. */
-async function dropCodesOfNothing(db: Kysely<Database>, tenant: TenantId, subject: SubjectId): Promise<void> {
-  const left = await db
+async function hasFactor(db: Kysely<Database>, tenant: TenantId, subject: SubjectId): Promise<boolean> {
+  const factor = await db
     .selectFrom('totp_secrets')
     .select('subject')
     .where('tenant', '=', tenant)
     .where('subject', '=', subject)
     .union(db.selectFrom('passkeys').select('subject').where('tenant', '=', tenant).where('subject', '=', subject))
     .executeTakeFirst()
-  if (left === undefined)
-    await db.deleteFrom('recovery_codes').where('tenant', '=', tenant).where('subject', '=', subject).execute()
+  return factor !== undefined
 }
 
 function toRow(passkey: Passkey): PasskeysTable {

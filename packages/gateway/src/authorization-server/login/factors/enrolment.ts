@@ -3,7 +3,7 @@ import type { HttpExchange, Route } from '#http/exchange.ts'
 import { hashRecoveryCode, newRecoveryCodes } from '#identity/recovery-codes.ts'
 import { newTotpSecret, totpStepOf } from '#identity/totp.ts'
 import type { Account } from '#store/ports/accounts.ts'
-import { accountOfSession } from '../../account/account-session.ts'
+import { accountSession } from '../../account/account-session.ts'
 import { answerPage, answerProblem } from '../../pages/answer.ts'
 import type { PageContext } from '../../pages/deps.ts'
 import { codesPage } from './codes-page.ts'
@@ -52,8 +52,9 @@ export function confirmEnrolment(context: PageContext, findPlace: FindPlace): Ro
     // A page of before there was a factor must not be a way around it: then only who has shown that one adds another.
     const { hasTotp, passkeys, recoveryCodesLeft } = await context.store.factors.of(tenant, subject)
     const isFirst = !hasTotp && passkeys.length === 0
-    const shownBy = isFirst ? account : await accountOfSession(context, exchange)
-    if (shownBy?.subject !== subject) return answerProblem(exchange, 'expired')
+    const session = await accountSession(context, exchange)
+    const hasShownFactor = session?.account.subject === subject && session.isMultiFactor
+    if (!isFirst && !hasShownFactor) return answerProblem(exchange, 'expired')
     const secret = open(context, account, sealed)
     if (secret === null) return answerProblem(exchange, 'forged')
     const typed = (form.get('code') ?? '').replace(/\s/g, '')
@@ -79,9 +80,16 @@ export function confirmEnrolment(context: PageContext, findPlace: FindPlace): Ro
     const codes = newRecoveryCodes(context.random)
     const totp = { sealed, lastStep: step, createdAt: now }
     const hashes = codes.flatMap((code) => hashRecoveryCode(code) ?? [])
-    const enrolled = await context.store.factors.enrolTotp(tenant, subject, totp, hashes, [context.audit.entry(event)])
+    const enrolled = await context.store.factors.enrolTotp(
+      tenant,
+      subject,
+      totp,
+      hashes,
+      { mustBeFirst: !hasShownFactor },
+      [context.audit.entry(event)],
+    )
     // Somebody has set one up between the password and now: that one is asked for, not this.
-    if (enrolled === 'enrolledAlready') return answerProblem(exchange, 'expired')
+    if (enrolled !== 'enrolled') return answerProblem(exchange, 'expired')
     const { reason: _, ...login } = { ...event, ...place.about, detail: { method: 'password totp' } }
     await context.audit.record({ ...login, activity: 'login' })
     const next = await place.finish({ subject, authTime: since, amr: ['pwd', 'otp'], passwordHash })
