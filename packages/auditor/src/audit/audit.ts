@@ -1,10 +1,11 @@
-import { hasResult, headerOf, resultOf } from './exchange/answer.ts'
+import { hasResult, headerOf, isRefusal, resultOf } from './exchange/answer.ts'
 import type { Answer, Ask } from './exchange/ask.ts'
 import type { Recorder } from './exchange/recorder.ts'
 import { Logins } from './login/logins.ts'
-import type { AuditOptions } from './options.ts'
+import { type AuditOptions, identitiesOf } from './options.ts'
 import type { Target } from './target/discover.ts'
 import { ERAS, type Era, INITIALIZE, type McpRequest, mcpAsk } from './target/mcp-message.ts'
+import { Undecided } from './undecided.ts'
 
 /** Text that no server has given out. */
 const NO_TOKEN = 'sallyport-audit-no-token'
@@ -26,12 +27,17 @@ export class Audit {
   readonly #sessions = new Map<string, Promise<string | null>>()
   #eras: readonly Era[] = ERAS
   #tellsTokens: Promise<boolean> | null = null
+  readonly #control = new Map<string, Promise<boolean>>()
 
   constructor(options: AuditOptions, target: Target, recorder: Recorder) {
     this.options = options
     this.target = target
     this.#recorder = recorder
-    this.logins = new Logins(options, target, recorder)
+    this.logins = new Logins(options, target, {
+      ask: (ask) => recorder.ask(ask),
+      random: (length) => recorder.random(length),
+      isAlive: (token, resource) => this.#isAlive(token, resource),
+    })
   }
 
   /** Those that the target is known to speak; both, while it is not known. */
@@ -122,14 +128,44 @@ export class Audit {
   /** Whether the target tells a token from any other text: what it makes of revoked ones means nothing before. */
   tellsTokens(): Promise<boolean> {
     this.#tellsTokens ??= this.target.demandsToken
-      ? this.opens(NO_TOKEN).then((isOpen) => !isOpen)
+      ? this.call(this.eras[0] ?? 'modern', { method: 'tools/list', token: NO_TOKEN }).then(
+          (answer) => !hasResult(answer),
+        )
       : Promise.resolve(false)
     return this.#tellsTokens
   }
 
-  /** Whether a token opens this resource: its tools can be listed. */
+  /**
+   * Whether a token opens a resource: its tools can be listed. Refused is what is answered with 4xx, and where a token that should open it does.
+   * Rejects with `Undecided` for everything else: a server that is down, or that refuses everybody, tells nothing of this token.
+   */
   async opens(token: string, era: Era = this.eras[0] ?? 'modern', url = this.target.url): Promise<boolean> {
-    return hasResult(await this.call(era, { method: 'tools/list', token }, url))
+    const answer = await this.call(era, { method: 'tools/list', token }, url)
+    if (hasResult(answer)) return true
+    if (!isRefusal(answer)) throw new Undecided(`tools/list is answered with ${answer.failure ?? answer.status}`)
+    if (!(await this.#opensForSome(era, url))) throw new Undecided('no token opens it, so that a refusal says nothing')
+    return false
+  }
+
+  /** Whether the token that is for this resource opens it; true where there is none to try it with. */
+  #opensForSome(era: Era, url: string): Promise<boolean> {
+    const key = `${era} ${url}`
+    const known = this.#control.get(key) ?? this.#askWithOwnToken(era, url)
+    this.#control.set(key, known)
+    return known
+  }
+
+  async #askWithOwnToken(era: Era, url: string): Promise<boolean> {
+    if (identitiesOf(this.options) === 0) return true
+    const isTarget = url === this.target.url
+    if (!isTarget && this.options.people.length === 0) return true
+    const { accessToken } = isTarget ? await this.logins.full(0) : await this.logins.elsewhere(0, url)
+    return hasResult(await this.call(era, { method: 'tools/list', token: accessToken }, url))
+  }
+
+  async #isAlive(token: string, url: string): Promise<boolean> {
+    for (const era of this.#eras) if (hasResult(await this.call(era, { method: 'tools/list', token }, url))) return true
+    return false
   }
 
   async toolsFor(token: string | null, era: Era = this.eras[0] ?? 'modern'): Promise<readonly ListedTool[]> {

@@ -1,12 +1,17 @@
+/**
+ * What became of an authorization: the URL of the authorization response; `page`, when the browser stays at a page of the authorization server
+ * that leads no further (hands off: any page); null when nothing is known, because nobody did or said anything.
+ */
+export type AuthorizationEnd = URL | 'page' | null
+
 /** Somebody who can log in at the target's authorization server. */
 export interface Person {
   /** Where authorization responses to this person's browser are caught, e.g. `http://127.0.0.1:50123/callback`. */
   readonly redirectUri: string
   /**
-   * Has the person open an authorization URL; answers the URL of the authorization response, or null when none came.
-   * With `isHandsOff` nobody clicks anything: an answer then came without being asked for.
+   * Has the person open an authorization URL. With `isHandsOff` nobody clicks anything: an answer then came without being asked for.
    */
-  authorize(url: string, options: { readonly isHandsOff: boolean }): Promise<URL | null>
+  authorize(url: string, options: { readonly isHandsOff: boolean }): Promise<AuthorizationEnd>
 }
 
 /** A client that the authorization server knows already. */

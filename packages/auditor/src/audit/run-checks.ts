@@ -9,6 +9,7 @@ import { LoginFailed, LoginMissing } from './login/login-failed.ts'
 import { identitiesOf } from './options.ts'
 import { type Check, inconclusive, notTested, type Outcome, type Probe, type Verdict } from './probe.ts'
 import type { Era } from './target/mcp-message.ts'
+import { Undecided } from './undecided.ts'
 
 type CheckResult = z.infer<typeof checkResultSchema>
 
@@ -68,7 +69,7 @@ async function decide(audit: Audit, check: Check, probe: Probe, era: Era | null)
     return await probe.run(audit, era ?? audit.eras[0] ?? 'modern')
   } catch (error) {
     if (error instanceof LoginMissing || error instanceof NotRecorded) return notTested(error.message)
-    if (error instanceof LoginFailed) return inconclusive(error.message)
+    if (error instanceof LoginFailed || error instanceof Undecided) return inconclusive(error.message)
     throw error
   }
 }

@@ -197,8 +197,11 @@ function judge(answer: Answer): Outcome {
     : refused(answer)
 }
 
-function refused(answer: Answer): Outcome {
-  if (answer.failure !== null)
-    return answer.failure === 'timeout' ? inconclusive('no answer in time') : pass(answer.failure)
-  return answer.status === 429 ? inconclusive('429') : pass(`refused with ${answer.status}`)
+/** How servers say no without a status: HTTP/1.0, or a path that is no path, closes the connection. */
+const HUNG_UP = new Set(['connection reset', 'not HTTP'])
+
+/** A server that is down, or that has had enough, has not said that it wants a token. */
+function refused({ failure, status }: Answer): Outcome {
+  if (failure !== null) return HUNG_UP.has(failure) ? pass(failure) : inconclusive(failure)
+  return status === 429 || status >= 500 ? inconclusive(`${status}`) : pass(`refused with ${status}`)
 }

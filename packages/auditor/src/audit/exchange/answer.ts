@@ -60,6 +60,11 @@ export function isSuccess({ status }: Answer): boolean {
   return status >= 200 && status < 300
 }
 
+/** Whether the server said no to this request, rather than being unable to answer it, or answering too many. */
+export function isRefusal({ status, failure }: Answer): boolean {
+  return failure === null && status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429
+}
+
 /** RFC 9110 §11.6.1: the challenges of a scheme, parameters by name in lower case. */
 export function challengeOf(answer: Answer, scheme: string): ReadonlyMap<string, string> | null {
   for (const [name, value] of answer.headers) {

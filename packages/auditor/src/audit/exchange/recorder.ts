@@ -96,15 +96,16 @@ export class Recorder {
     return {
       redirectUri: person.redirectUri,
       authorize: async (url, options) => {
-        const href = await this.observe(
+        const seen = await this.observe(
           `person ${who} ${options.isHandsOff ? 'watches' : 'goes to'} ${url}`,
           async () => {
-            const response = await person.authorize(url, options)
-            this.secrets.learnResponse(response)
-            return response?.href ?? null
+            const end = await person.authorize(url, options)
+            if (!(end instanceof URL)) return end
+            this.secrets.learnResponse(end)
+            return end.href
           },
         )
-        return href === null ? null : new URL(href)
+        return seen === null || seen === 'page' ? seen : new URL(seen)
       },
     }
   }

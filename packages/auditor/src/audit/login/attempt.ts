@@ -1,5 +1,6 @@
 import type { Audit } from '../audit.ts'
-import { headerOf } from '../exchange/answer.ts'
+import { headerOf, isRefusal } from '../exchange/answer.ts'
+import type { AuthorizationEnd } from '../options.ts'
 import type { AuthorizationChange } from './logins.ts'
 import type { Client, Code } from './tokens.ts'
 
@@ -25,10 +26,8 @@ export async function attempt(
   const answer = await audit.ask({ method: 'GET', url: `${url}${extra}`, headers: [['accept', 'text/html']] })
   const location = URL.parse(headerOf(answer, 'location') ?? '', url)
   if (answer.failure !== null) return { kind: 'undecided', detail: answer.failure }
-  if (answer.status >= 400)
-    return answer.status === 429
-      ? { kind: 'undecided', detail: '429' }
-      : { kind: 'refused', detail: `a page with ${answer.status}`, response: null }
+  if (isRefusal(answer)) return { kind: 'refused', detail: `a page with ${answer.status}`, response: null }
+  if (answer.status >= 400) return { kind: 'undecided', detail: `${answer.status}` }
   if (location !== null && !isOwn(audit, location)) return judgeLocation(by.redirectUri, change, location)
   if (audit.options.people.length === 0)
     return { kind: 'undecided', detail: 'a page was shown, and nobody is there to go on' }
@@ -38,15 +37,20 @@ export async function attempt(
 async function goOn(audit: Audit, change: AuthorizationChange, client: Client, extra: string): Promise<Attempt> {
   if (extra !== '') {
     const { url } = audit.logins.authorization(client, change)
-    const response = await audit.logins.person(0).authorize(`${url}${extra}`, { isHandsOff: false })
-    return response === null
-      ? { kind: 'refused', detail: 'no answer came', response: null }
-      : judgeLocation(client.redirectUri, change, response)
+    const end = await audit.logins.person(0).authorize(`${url}${extra}`, { isHandsOff: false })
+    return end instanceof URL ? judgeLocation(client.redirectUri, change, end) : withoutResponse(end)
   }
-  const { code, response } = await audit.logins.authorize(0, change, client)
-  if (response === null) return { kind: 'refused', detail: 'no answer came', response: null }
+  const { code, response, end } = await audit.logins.authorize(0, change, client)
+  if (response === null) return withoutResponse(end)
   if (code !== null && isAt(response, client.redirectUri)) return { kind: 'code', code }
   return code === null ? judgeLocation(client.redirectUri, change, response) : { kind: 'redirected', to: response }
+}
+
+/** The person sees that it goes no further; where nobody says so nothing is known. */
+function withoutResponse(end: AuthorizationEnd): Attempt {
+  return end === 'page'
+    ? { kind: 'refused', detail: 'the browser stays at a page', response: null }
+    : { kind: 'undecided', detail: 'nobody said what became of it' }
 }
 
 function judgeLocation(registered: string, change: AuthorizationChange, location: URL): Attempt {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { headerOf, objectOf } from '../exchange/answer.ts'
 import type { Answer, Ask } from '../exchange/ask.ts'
-import type { AuditOptions, Person } from '../options.ts'
+import type { AuditOptions, AuthorizationEnd, Person } from '../options.ts'
 import type { Target } from '../target/discover.ts'
 import { type DeviceWorld, logInOnDevice } from './log-in-on-device.ts'
 import { LoginFailed, LoginMissing } from './login-failed.ts'
@@ -10,10 +10,20 @@ import { type Client, type Code, type Tokens, tokensOf } from './tokens.ts'
 /** What an authorization request is made of, where it is not what a correct client sends. Null leaves a parameter out. */
 export type AuthorizationChange = Readonly<Record<string, string | null>>
 
-/** What sends requests, and makes what nobody can guess. */
+/** What sends requests, makes what nobody can guess, and tells whether a token still opens its resource. */
 interface Asker {
   ask(ask: Ask): Promise<Answer>
   random(length: number): Buffer
+  isAlive(token: string, resource: string): Promise<boolean>
+}
+
+/** Tokens that several probes use. */
+interface Kept {
+  tokens: Promise<Tokens>
+  /** How much had been done to tokens of this audit when these were last seen to be alive. */
+  disturbances: number
+  /** False for those that were never seen to open anything: there is no telling whether they are alive. */
+  isTelling: boolean
 }
 
 /** Clients, codes and tokens of this audit, made as a correct client makes them. */
@@ -22,7 +32,10 @@ export class Logins {
   readonly #target: Target
   readonly #asker: Asker
   readonly #clients: Client[] = []
-  readonly #tokens = new Map<string, Promise<Tokens>>()
+  readonly #tokens = new Map<string, Kept>()
+  /** Those that a person has given, or got with a code on another device: there are no others to be had. */
+  readonly #given = new Map<number, Promise<Tokens>>()
+  #disturbances = 0
   #own: Promise<Client> | null = null
   #device: Promise<Client> | null = null
 
@@ -175,16 +188,17 @@ export class Logins {
     who: number,
     change: AuthorizationChange = {},
     client?: Client,
-  ): Promise<{ readonly code: Code | null; readonly response: URL | null }> {
+  ): Promise<{ readonly code: Code | null; readonly response: URL | null; readonly end: AuthorizationEnd }> {
     const by = client ?? (await this.client())
     const { url, verifier, state } = this.authorization(by, change)
-    const response = await this.person(who).authorize(url, { isHandsOff: false })
+    const end = await this.person(who).authorize(url, { isHandsOff: false })
+    const response = end instanceof URL ? end : null
     const code = response?.searchParams.get('code') ?? new URLSearchParams(response?.hash.slice(1)).get('code')
-    if (response === null || code === null) return { code: null, response }
+    if (response === null || code === null) return { code: null, response, end }
     const resource = change['resource'] ?? this.#target.url
     const redirectUri = change['redirect_uri'] ?? by.redirectUri
     const sentVerifier = change['code_challenge'] === null ? null : verifier
-    return { code: { client: by, code, verifier: sentVerifier, resource, redirectUri, response, state }, response }
+    return { code: { client: by, code, verifier: sentVerifier, resource, redirectUri, response, state }, response, end }
   }
 
   /** A form to the token endpoint, with the client's authentication. */
@@ -199,6 +213,7 @@ export class Logins {
   ): Promise<Answer> {
     const url = this.endpoint(endpoint)
     if (url === null) throw new LoginFailed(`there is no ${endpoint} endpoint`)
+    this.#disturbances += 1
     const form = new URLSearchParams()
     for (const [name, value] of Object.entries(fields)) if (value !== null) form.set(name, value)
     const headers: [string, string][] = [
@@ -250,23 +265,27 @@ export class Logins {
 
   /** The tokens of a person for this resource with every scope, logged in once. */
   full(who: number): Promise<Tokens> {
-    return this.#once(`full ${who}`, () => this.#given(who) ?? this.login(who))
+    const isGiven = this.#options.people[who] === undefined
+    if (!isGiven) return this.#once(`full ${who}`, this.#target.url, () => this.login(who))
+    const given = this.#given.get(who) ?? this.#findGiven(who)
+    this.#given.set(who, given)
+    given.catch(() => undefined)
+    return given
   }
 
   /** The same person with the least scopes. */
   least(who: number): Promise<Tokens> {
-    return this.#once(`least ${who}`, () => this.login(who, { scope: this.leastScopes.join(' ') }))
+    return this.#once(`least ${who}`, this.#target.url, () => this.login(who, { scope: this.leastScopes.join(' ') }))
   }
 
   /** The same person for the other resource. */
   elsewhere(who: number, resource: string): Promise<Tokens> {
-    return this.#once(`elsewhere ${who} ${resource}`, () => this.login(who, { resource }))
+    return this.#once(`elsewhere ${who} ${resource}`, resource, () => this.login(who, { resource }))
   }
 
-  #given(who: number): Promise<Tokens> | null {
+  #findGiven(who: number): Promise<Tokens> {
     const accessToken = this.#options.tokens[who]
-    if (this.#options.people[who] !== undefined) return null
-    if (accessToken === undefined) return who < this.#options.devices ? this.#onDevice(who) : null
+    if (accessToken === undefined) return who < this.#options.devices ? this.#onDevice(who) : this.login(who)
     const client: Client = { id: '', secret: null, redirectUri: '', registration: null }
     return Promise.resolve({ client, accessToken, refreshToken: null, idToken: null, scopes: [], expiresIn: null })
   }
@@ -295,10 +314,26 @@ export class Logins {
     return client
   }
 
-  #once(key: string, login: () => Promise<Tokens>): Promise<Tokens> {
-    const kept = this.#tokens.get(key) ?? login()
+  /**
+   * Logged in once, and again when they have ended meanwhile: servers end more than what a probe puts at risk, such as all that a person ever
+   * gave this client.
+   */
+  async #once(key: string, resource: string, login: () => Promise<Tokens>): Promise<Tokens> {
+    const kept = this.#tokens.get(key)
+    if (kept === undefined) return (await this.#keep(key, resource, login)).tokens
+    const tokens = await kept.tokens
+    if (!kept.isTelling || kept.disturbances === this.#disturbances) return tokens
+    kept.disturbances = this.#disturbances
+    if (await this.#asker.isAlive(tokens.accessToken, resource)) return tokens
+    return (await this.#keep(key, resource, login)).tokens
+  }
+
+  async #keep(key: string, resource: string, login: () => Promise<Tokens>): Promise<Kept> {
+    const kept: Kept = { tokens: login(), disturbances: 0, isTelling: false }
     this.#tokens.set(key, kept)
-    kept.catch(() => undefined)
+    const { accessToken } = await kept.tokens
+    kept.isTelling = await this.#asker.isAlive(accessToken, resource)
+    kept.disturbances = this.#disturbances
     return kept
   }
 }

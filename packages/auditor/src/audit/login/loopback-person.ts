@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Person } from '../options.ts'
+import type { Readable } from 'node:stream'
+import type { AuthorizationEnd, Person } from '../options.ts'
 
 export interface LoopbackPerson extends Person {
   close(): Promise<void>
@@ -9,16 +10,14 @@ export interface LoopbackPerson extends Person {
 
 /** How long somebody may take at the pages of the authorization server. */
 const ANSWER_MS = 300_000
-/** How long an answer that nobody clicked for may take. */
-const HANDS_OFF_MS = 8000
 const PATH = '/callback'
 
 /**
  * Somebody at a browser of this machine: is told the address to open, and what comes back is caught on loopback (RFC 8252 §7.3). Nothing is
- * opened by itself: the address comes from the target.
+ * opened by itself: the address comes from the target. That the browser stays at a page they say by a line on `stdin`.
  */
-export async function loopbackPerson(tell: (line: string) => void): Promise<LoopbackPerson> {
-  const waiting = new Set<(response: URL) => void>()
+export async function loopbackPerson(tell: (line: string) => void, stdin: Readable): Promise<LoopbackPerson> {
+  const waiting = new Set<(end: AuthorizationEnd) => void>()
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1')
     if (request.method !== 'GET' || url.pathname !== PATH) {
@@ -31,36 +30,41 @@ export async function loopbackPerson(tell: (line: string) => void): Promise<Loop
       'referrer-policy': 'no-referrer',
     })
     response.end('Thank you. The audit goes on; this page can be closed.\n')
-    for (const take of waiting) take(url)
+    for (const take of waiting) take(new URL(`${url.pathname}${url.search}`, redirectUri))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const redirectUri = `http://127.0.0.1:${(server.address() as AddressInfo).port}${PATH}`
   return {
     redirectUri,
-    authorize: (url, { isHandsOff }) => {
+    authorize: async (url, { isHandsOff }) => {
       tell(
         isHandsOff
-          ? 'Open this, and click NOTHING on the page that may come:'
-          : 'Open this, log in, and allow what is asked for:',
+          ? 'Open this, and click NOTHING. When a page asks for something, press Enter here:'
+          : 'Open this, log in, and allow what is asked for. If the browser stays at an error, press Enter here:',
       )
       tell(url)
-      return nextResponse(waiting, redirectUri, isHandsOff ? HANDS_OFF_MS : ANSWER_MS)
+      return await nextEnd(waiting, stdin)
     },
     close: () => close(server),
   }
 }
 
-function nextResponse(waiting: Set<(response: URL) => void>, redirectUri: string, waitMs: number): Promise<URL | null> {
+function nextEnd(waiting: Set<(end: AuthorizationEnd) => void>, stdin: Readable): Promise<AuthorizationEnd> {
   return new Promise((resolve) => {
-    const done = (response: URL | null) => {
-      waiting.delete(take)
+    const done = (end: AuthorizationEnd) => {
+      waiting.delete(done)
       clearTimeout(timer)
-      resolve(response)
+      stdin.off('data', onData)
+      stdin.pause()
+      resolve(end)
     }
-    const take = (response: URL) => done(new URL(`${response.pathname}${response.search}`, redirectUri))
-    const timer = setTimeout(() => done(null), waitMs)
-    waiting.add(take)
+    const onData = (typed: Buffer | string) => {
+      if (String(typed).includes('\n')) done('page')
+    }
+    const timer = setTimeout(() => done(null), ANSWER_MS)
+    waiting.add(done)
+    stdin.on('data', onData)
   })
 }
 

@@ -101,8 +101,9 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
       try {
         for (let count = 0; count < options.login; count += 1)
           people.push(
-            await loopbackPerson((line) =>
-              tell(count === 0 ? line : `As the second person, in another browser profile: ${line}`),
+            await loopbackPerson(
+              (line) => tell(count === 0 ? line : `As the second person, in another browser profile: ${line}`),
+              io.stdin,
             ),
           )
         for (let run = 1; run <= options.runs; run += 1) {
