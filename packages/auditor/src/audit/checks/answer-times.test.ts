@@ -20,7 +20,7 @@ function kind(name: string, ...durations: readonly number[]) {
 }
 
 test('a kind that takes longer each time is told', async () => {
-  const kinds = [kind('text', 4, 5, 6), kind('key', 90, 80, 100), kind('none', 5)]
+  const kinds = [kind('text', 7, 8, 9), kind('key', 90, 80, 100), kind('none', 5)]
   expect(await slowerKind(kinds)).toEqual({ slow: 'key', quick: 'none', spreadMs: 85 })
 })
 
