@@ -21,6 +21,18 @@ export interface KnownClient {
   readonly redirectUri: string
 }
 
+/** A tool that may really be called, with what it is called with. */
+export interface SafeCall {
+  readonly name: string
+  readonly arguments: Readonly<Record<string, unknown>>
+}
+
+/** What the target has been set up to call, and what it was seen to send there. */
+export interface CanaryUpstream {
+  /** Each request that came, with all its lines and its body. */
+  requests(): readonly string[]
+}
+
 export interface AuditOptions {
   /** The MCP endpoint. */
   readonly url: string
@@ -37,6 +49,12 @@ export interface AuditOptions {
   readonly client: KnownClient | null
   /** Another MCP endpoint of the same authorization server. */
   readonly otherResource: string | null
+  /** Tokens of other issuers, real ones: of a vendor, or of what is behind the target. */
+  readonly foreignTokens: readonly string[]
+  /** Tools that the user says may be called with these arguments. Without them no tool is ever called in earnest. */
+  readonly safeCalls: readonly SafeCall[]
+  /** Null where the target calls nobody that we know of. */
+  readonly upstream: CanaryUpstream | null
   /** 0: as fast as it goes. */
   readonly requestsPerSecond: number
   readonly timeoutMs: number

@@ -15,6 +15,8 @@ export function replayAudit(transcript: Transcript): Promise<AuditReport> {
     {
       ...given,
       people: given.people.map(({ redirectUri }): Person => ({ redirectUri, authorize: () => Promise.resolve(null) })),
+      // What came there stands in the recording.
+      upstream: given.upstream ? { requests: () => [] } : null,
       requestsPerSecond: 0,
       timeoutMs: 0,
       authority: null,

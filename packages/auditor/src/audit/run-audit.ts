@@ -33,13 +33,13 @@ export async function recordAudit(
 }
 
 function recorderOf(options: AuditOptions, tape: Tape): Recorder {
-  const { requestsPerSecond, timeoutMs, authority, tokens, startedAt } = options
+  const { requestsPerSecond, timeoutMs, authority, tokens, foreignTokens, startedAt } = options
   return new Recorder({
     target: new URL(options.url),
     requestsPerSecond,
     timeoutMs,
     authority,
-    tokens,
+    tokens: [...tokens, ...foreignTokens],
     startedAt,
     tape,
   })

@@ -6,6 +6,7 @@ export const TRANSCRIPT_VERSION = '1.0'
 
 const headerSchema = z.tuple([z.string(), z.string()])
 const countSchema = z.number().int().min(0)
+const jsonSchema = z.json()
 
 /**
  * All that one audit asked and saw: what `--record` writes, what `replay` plays, and what `schema/audit-transcript.schema.json` publishes. Every
@@ -33,6 +34,11 @@ export const transcriptSchema = z.strictObject({
     devices: countSchema.max(2),
     client: z.strictObject({ id: z.string(), secret: z.string().nullable(), redirectUri: z.string() }).nullable(),
     otherResource: z.string().nullable(),
+    /** Stand-ins for tokens of other issuers. */
+    foreignTokens: z.array(z.string()),
+    safeCalls: z.array(z.strictObject({ name: z.string(), arguments: z.record(z.string(), jsonSchema) })),
+    /** Whether what the target sent to its upstream was seen. */
+    upstream: z.boolean(),
     patienceSeconds: countSchema,
   }),
   /** In the order in which they were begun. */
@@ -55,7 +61,7 @@ export const transcriptSchema = z.strictObject({
     }),
   ),
   /** What else was seen: authorization responses of people, handshakes. */
-  observations: z.array(z.strictObject({ label: z.string(), what: z.string(), seen: z.json() })),
+  observations: z.array(z.strictObject({ label: z.string(), what: z.string(), seen: jsonSchema })),
   /** Each text once. */
   bodies: z.array(z.string()),
 })

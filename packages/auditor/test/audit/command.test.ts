@@ -7,6 +7,7 @@ import { runCli } from '#cli/run.ts'
 import { type AuditReport, auditReportSchema } from '#report/model.ts'
 import { type Reference, startReference } from '../mutants/reference/start.ts'
 import { auditServer } from '../mutants/support/audit-server.ts'
+import { startWhole } from '../mutants/support/start-whole.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-audit-'))
 let correct: Reference
@@ -63,7 +64,8 @@ test.for([
 })
 
 test('given tokens are used and stay secret', async () => {
-  const report = await auditServer({ ...correct, isPatient: true })
+  await using whole = await startWhole()
+  const report = await auditServer(whole)
   expect(auditReportSchema.parse(report)).toEqual(report)
   expect(report.grade).toMatchObject({ letter: 'A', isProvisional: false, coverage: { tested: 12, whole: 12 } })
   expect(JSON.stringify(report)).not.toMatch(/eyJ[\w-]{10,}\.eyJ/)

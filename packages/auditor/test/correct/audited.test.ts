@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { AuditReport } from '#report/model.ts'
-import { type ReferenceOptions, startReference } from '../mutants/reference/start.ts'
+import type { ReferenceOptions } from '../mutants/reference/start.ts'
 import { type Audited, auditServer, linesOf } from '../mutants/support/audit-server.ts'
+import { startWhole } from '../mutants/support/start-whole.ts'
 import { startConformanceFixture } from '../servers/conformance-fixture.ts'
 import { startFastMcp } from '../servers/fastmcp.ts'
 import { startGateway } from '../servers/gateway.ts'
@@ -35,8 +36,8 @@ test.for<{ name: string; options: ReferenceOptions; eras: string[] }>([
   { name: '2026-07-28 alone', options: { eras: ['modern'] }, eras: ['modern'] },
   { name: 'sessions alone', options: { eras: ['legacy'] }, eras: ['legacy'] },
 ])('the reference, $name, earns A', async ({ options, eras }) => {
-  await using server = await startReference(options)
-  const report = await expectCorrect({ ...server, isPatient: true })
+  await using server = await startWhole(options)
+  const report = await expectCorrect(server)
   expect([report.grade.letter, report.grade.score, report.observations.eras]).toEqual(['A', 100, eras])
 })
 

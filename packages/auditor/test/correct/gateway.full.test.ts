@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { openCanaryUpstream } from '#audit/upstream/canary-upstream.ts'
 import { auditServer, linesOf } from '../mutants/support/audit-server.ts'
 import { startConformanceFixture } from '../servers/conformance-fixture.ts'
 import { startGateway } from '../servers/gateway.ts'
@@ -16,4 +17,23 @@ test.for([
   const report = await auditServer(server)
   expect(linesOf(report, 'fail', 'inconclusive')).toEqual([])
   expect([report.grade.letter, report.observations.eras]).toEqual(['A', ['modern', 'legacy']])
+})
+
+test('our gateway sends the token of no caller on to what is behind it', { timeout: 120_000 }, async () => {
+  await using upstream = await openCanaryUpstream(0)
+  await using server = await startGateway({ notesUrl: upstream.url })
+  const report = await auditServer({ ...server, upstream })
+  expect(linesOf(report, 'fail')).toEqual([])
+  expect(linesOf(report, 'pass')).toContainEqual(
+    expect.stringMatching(/^9 pass audience\.passed-on: not in any of \d+/),
+  )
+})
+
+test('our gateway has another person go on with no call that asks back', { timeout: 120_000 }, async () => {
+  await using fixture = await startConformanceFixture()
+  await using server = await startGateway({ notesUrl: fixture.url })
+  const safeCalls = [{ name: 'test_input_required_result_request_state', arguments: {} }]
+  const report = await auditServer({ ...server, safeCalls })
+  expect(linesOf(report, 'fail')).toEqual([])
+  expect(linesOf(report, 'pass')).toContain('10 pass scopes.other-persons-round: refused')
 })

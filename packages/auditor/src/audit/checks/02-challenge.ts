@@ -186,7 +186,7 @@ function onStepUp(name: string, promise: string, problem: string, judge: (answer
       if (excluded === null) return notApplicable('no tool is beyond the least scope')
       const answer = await audit.call(excluded.era, {
         method: 'tools/call',
-        params: { name: excluded.name, arguments: {} },
+        params: { name: excluded.name, arguments: excluded.unfit },
         token: excluded.token,
       })
       // Whether it is refused at all is judged elsewhere (check 10).

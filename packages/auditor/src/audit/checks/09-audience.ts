@@ -1,13 +1,19 @@
 import type { Audit } from '../audit.ts'
-import { objectOf } from '../exchange/answer.ts'
+import { hasResult, isRefusal, objectOf } from '../exchange/answer.ts'
 import type { Answer } from '../exchange/ask.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
 import { attempt } from '../login/attempt.ts'
 import type { Client } from '../login/tokens.ts'
 import { tokensOf } from '../login/tokens.ts'
-import { type Check, fail, inconclusive, notApplicable, type Outcome, pass, warn } from '../probe.ts'
+import { type Check, fail, inconclusive, notApplicable, notTested, type Outcome, pass, warn } from '../probe.ts'
+import { type Era, INITIALIZE, type McpRequest } from '../target/mcp-message.ts'
 
-const clauses = [rfc(8707, '2'), rfc(9068, '4'), mcp('basic/authorization', 'Access Token Privilege Restriction')]
+const clauses = [
+  rfc(8707, '2'),
+  rfc(9068, '4'),
+  mcp('basic/authorization', 'Access Token Privilege Restriction'),
+  mcp('basic/security_best_practices', 'Token Passthrough'),
+]
 const NOBODYS = 'https://resource.sallyport-audit.example/mcp'
 
 /** A token is for one resource: what one server gets, it can not use at another. */
@@ -95,6 +101,58 @@ export const audience: Check = {
       },
     },
     {
+      name: 'left-out-at-token',
+      promise: 'a code for one resource brings no token for another when the resource is left out',
+      problem: 'Without a resource a code brings a token for another',
+      severity: 'critical',
+      need: 'other resource',
+      run: async (audit) => {
+        const { code } = await audit.logins.authorize(0)
+        if (code === null) return inconclusive('no code was given')
+        const tokens = tokensOf(await audit.logins.redeem(code, { resource: null }), code.client)
+        if (tokens === null) return pass('no token')
+        return (await opensAnywhere(audit, tokens.accessToken, otherOf(audit)))
+          ? fail('it opens the other resource')
+          : pass('it does not open the other resource')
+      },
+    },
+    {
+      name: 'foreign-token',
+      promise: 'a real token of another issuer is refused',
+      problem: 'A token of another issuer is accepted',
+      severity: 'critical',
+      run: async (audit) => {
+        const { foreignTokens } = audit.options
+        if (foreignTokens.length === 0) return notTested('it needs a token of another issuer (--foreign-token-file)')
+        for (const token of foreignTokens)
+          for (const era of audit.eras) {
+            const answer = await audit.call(era, askedFirst(era, token))
+            if (hasResult(answer)) return fail('answered with a result')
+            if (!isRefusal(answer)) return inconclusive(answer.failure ?? `${answer.status}`)
+          }
+        return pass('refused')
+      },
+    },
+    {
+      name: 'passed-on',
+      promise: 'the token of a caller does not go on to what is behind the server',
+      problem: 'The token of a caller goes on to what is behind the server',
+      severity: 'critical',
+      need: 'login',
+      run: async (audit) => {
+        const { upstream } = audit.options
+        if (upstream === null) return notTested('it needs to be what the server calls (--upstream-port)')
+        const { accessToken } = await audit.logins.full(0)
+        for (const era of audit.eras) await audit.toolsFor(accessToken, era)
+        const seen = await audit.observe('requests at the upstream', async () => {
+          const requests = upstream.requests()
+          return { count: requests.length, hasToken: requests.some((request) => request.includes(accessToken)) }
+        })
+        if (seen.count === 0) return notTested('nothing came to the upstream')
+        return seen.hasToken ? fail('the token is there') : pass(`not in any of ${seen.count} requests`)
+      },
+    },
+    {
       name: 'changed-at-token',
       promise: 'a code for one resource brings no token for another',
       problem: 'A code for one resource brings a token for another',
@@ -119,6 +177,12 @@ export const audience: Check = {
       },
     },
   ],
+}
+
+/** Without a session of its own: `initialize` is where that wire takes a token first. */
+function askedFirst(era: Era, token: string): McpRequest {
+  const asked = era === 'modern' ? { method: 'tools/list' } : { method: 'initialize', params: INITIALIZE }
+  return { ...asked, token, sessionId: null }
 }
 
 function otherOf({ options }: Audit): string {

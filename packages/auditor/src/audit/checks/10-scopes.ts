@@ -1,10 +1,12 @@
 import type { Audit } from '../audit.ts'
-import { errorCodeOf, hasResult, resultOf } from '../exchange/answer.ts'
+import { challengeOf, errorCodeOf, hasResult, resultOf } from '../exchange/answer.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
 import { tokensOf } from '../login/tokens.ts'
-import { type Check, fail, inconclusive, notApplicable, type Outcome, pass } from '../probe.ts'
+import { type Check, fail, inconclusive, notApplicable, type Outcome, pass, warn } from '../probe.ts'
 import type { Era } from '../target/mcp-message.ts'
-import { excludedTool } from './excluded-tool.ts'
+import { type ExcludedTool, excludedTool, excludedTools } from './excluded-tool.ts'
+import { goOnWithRound, readTask } from './other-persons.ts'
+import { callSafely } from './safe-calls.ts'
 
 const clauses = [
   rfc(6750, '3.1'),
@@ -40,7 +42,25 @@ export const scopes: Check = {
       severity: 'high',
       need: 'login',
       isPerEra: true,
-      run: callExcluded,
+      run: callExcludedOnes,
+    },
+    {
+      name: 'safe-call',
+      promise: 'a tool beyond the scopes is refused when it is called as it should be',
+      problem: 'Called as it should be, a tool beyond the scopes runs',
+      severity: 'high',
+      need: 'login',
+      isPerEra: true,
+      run: callSafely,
+    },
+    {
+      name: 'step-up-names-more',
+      promise: 'the challenge for a tool names what the token lacks',
+      problem: 'The challenge for a tool names nothing that the token lacks',
+      severity: 'low',
+      need: 'login',
+      isPerEra: true,
+      run: judgeChallenges,
     },
     {
       name: 'before-arguments',
@@ -52,7 +72,7 @@ export const scopes: Check = {
       run: async (audit, era) => {
         const excluded = await excludedTool(audit, era)
         if (excluded === null) return notApplicable('no tool is beyond the least scope')
-        const params = { name: excluded.name, arguments: { 'sallyport-audit': true } }
+        const params = { name: excluded.name, arguments: excluded.unfit }
         const answer = await audit.call(era, { method: 'tools/call', params, token: excluded.token })
         if (answer.status === 403 || answer.status === 401 || hasResult(answer)) return pass(`${answer.status}`)
         // A tool that does not exist for this token, and one that does not exist, are told the same way.
@@ -81,7 +101,7 @@ export const scopes: Check = {
         if (excluded?.allowed == null) return notApplicable('no tool is beyond the least scope')
         const answer = await audit.call('modern', {
           method: 'tools/call',
-          params: { name: excluded.name, arguments: {} },
+          params: { name: excluded.name, arguments: excluded.unfit },
           token: excluded.token,
           headers: [['mcp-name', excluded.allowed]],
         })
@@ -152,23 +172,52 @@ export const scopes: Check = {
       isPerEra: true,
       run: readOthers,
     },
+    {
+      name: 'other-persons-task',
+      promise: 'a task is for the person alone who began it',
+      problem: 'One person reads the task of another',
+      severity: 'critical',
+      need: 'two logins',
+      isPerEra: true,
+      run: readTask,
+    },
+    {
+      name: 'other-persons-round',
+      promise: 'a call that asks back is gone on with by the same person alone',
+      problem: 'One person goes on with the call of another',
+      severity: 'high',
+      need: 'two logins',
+      run: goOnWithRound,
+    },
   ],
 }
 
-async function callExcluded(audit: Audit, era: Era): Promise<Outcome> {
-  const excluded = await excludedTool(audit, era)
-  if (excluded === null) return notApplicable('no tool is beyond the least scope')
-  const answer = await audit.call(era, {
-    method: 'tools/call',
-    params: { name: excluded.name, arguments: {} },
-    token: excluded.token,
-  })
+/** Every one of them: one that was forgotten is enough. */
+async function callExcludedOnes(audit: Audit, era: Era): Promise<Outcome> {
+  const { tools, left } = await excludedTools(audit, era)
+  const rest = left === 0 ? '' : `; ${left} more were not called`
+  if (tools.length === 0)
+    return left === 0
+      ? notApplicable('no tool is beyond the least scope')
+      : inconclusive('no tool beyond the least scope can be called without effect')
+  const seen: Outcome[] = []
+  for (const tool of tools) {
+    const { verdict, detail } = await callExcluded(audit, era, tool)
+    if (verdict === 'fail') return fail(`${tool.name}: ${detail}`)
+    seen.push({ verdict, detail: `${tool.name}: ${detail}` })
+  }
+  return seen.find(({ verdict }) => verdict === 'inconclusive') ?? pass(`${tools.length} refused${rest}`)
+}
+
+async function callExcluded(audit: Audit, era: Era, excluded: ExcludedTool): Promise<Outcome> {
+  const { name, unfit, token } = excluded
+  const answer = await audit.call(era, { method: 'tools/call', params: { name, arguments: unfit }, token })
   if (answer.status === 403 || answer.status === 401) return pass(`${answer.status}`)
   if (answer.failure !== null || answer.status === 429) return inconclusive(answer.failure ?? '429')
   const unknown = await audit.call(era, {
     method: 'tools/call',
-    params: { name: `${excluded.name}-sallyport-audit`, arguments: {} },
-    token: excluded.token,
+    params: { name: `${name}-sallyport-audit`, arguments: unfit },
+    token,
   })
   const same =
     answer.status === unknown.status &&
@@ -178,15 +227,15 @@ async function callExcluded(audit: Audit, era: Era): Promise<Outcome> {
     resultOf(answer)?.['isError'] === true &&
     /scope|permission|not allowed|forbidden|denied|unauthorized/i.test(answer.text)
   if (isRefusal) return pass('refused in the result')
-  // Empty arguments are wrong for most tools: that they were complained about means that the scope was not.
+  // The arguments are wrong: that they were complained about means that the scope was not.
   const looked = /argument|required|invalid|valid/i.test(answer.text) && !hasResult(answer)
-  return looked ? await withFullToken(audit, era, excluded.name, answer.text) : fail(`answered with ${answer.status}`)
+  return looked ? await withFullToken(audit, excluded, answer.text) : fail(`answered with ${answer.status}`)
 }
 
 /** The same complaint that a token with every scope gets: the scope made no difference, or arguments come first. */
-async function withFullToken(audit: Audit, era: Era, name: string, text: string): Promise<Outcome> {
+async function withFullToken(audit: Audit, { era, name, unfit }: ExcludedTool, text: string): Promise<Outcome> {
   const { accessToken } = await audit.logins.full(0)
-  const answer = await audit.call(era, { method: 'tools/call', params: { name, arguments: {} }, token: accessToken })
+  const answer = await audit.call(era, { method: 'tools/call', params: { name, arguments: unfit }, token: accessToken })
   const isListed = (await audit.toolsFor((await audit.logins.least(0)).accessToken, era)).some(
     (tool) => tool.name === name,
   )
@@ -194,6 +243,21 @@ async function withFullToken(audit: Audit, era: Era, name: string, text: string)
   return isListed
     ? fail('the scopes of the token make no difference')
     : fail('the arguments of a tool that is not listed are looked at')
+}
+
+/** MCP: the challenge SHOULD name the scopes that the operation needs; one that names none that is missing leads in a circle. */
+async function judgeChallenges(audit: Audit, era: Era): Promise<Outcome> {
+  const { tools } = await excludedTools(audit, era)
+  let seen = 0
+  for (const { name, unfit, token, scopes: granted } of tools) {
+    const answer = await audit.call(era, { method: 'tools/call', params: { name, arguments: unfit }, token })
+    const challenged = answer.status === 403 ? challengeOf(answer, 'bearer')?.get('scope') : undefined
+    if (challenged === undefined) continue
+    seen += 1
+    const held = granted.length > 0 ? granted : audit.logins.leastScopes
+    if (challenged.split(' ').every((scope) => held.includes(scope))) return warn(`${name}: ${challenged}`)
+  }
+  return seen === 0 ? notApplicable('no challenge names scopes') : pass(`${seen} challenges`)
 }
 
 async function readOthers(audit: Audit, era: Era): Promise<Outcome> {

@@ -49,6 +49,7 @@ export class Recording implements Tape {
     if (this.#isFull) return null
     const clean = (text: string) => withStandIns(secrets.hideIn(text, standInFor))
     const { url, isPublic, mayWrite, people, tokens, devices, client, otherResource, patienceSeconds } = given
+    const { foreignTokens, safeCalls, upstream } = given
     return {
       kind: 'transcript',
       transcriptVersion: TRANSCRIPT_VERSION,
@@ -66,6 +67,9 @@ export class Recording implements Tape {
         client:
           client === null ? null : { ...client, secret: client.secret === null ? null : standInFor(client.secret) },
         otherResource,
+        foreignTokens: foreignTokens.map(standInFor),
+        safeCalls: cleanedOf(safeCalls, clean) as Transcript['given']['safeCalls'],
+        upstream: upstream !== null,
         patienceSeconds,
       },
       exchanges: this.#exchanges.flatMap(({ question, seen }) =>

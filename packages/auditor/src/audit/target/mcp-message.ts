@@ -14,12 +14,14 @@ export interface McpRequest {
   /** Added, or in place of those that the era asks for. */
   readonly headers?: ReadonlyArray<readonly [string, string]>
   readonly target?: string
+  /** What the client says that it can do; nothing, unless told otherwise. */
+  readonly capabilities?: Readonly<Record<string, unknown>>
 }
 
 /** One request of an era as a client of it sends it (Streamable HTTP; for `modern` the headers mirror the body). */
 export function mcpAsk(url: string, era: Era, request: McpRequest): Ask {
-  const { method, params = {}, token = null, sessionId = null, headers = [], target } = request
-  const named = params['name'] ?? params['uri']
+  const { method, params = {}, token = null, sessionId = null, headers = [], target, capabilities } = request
+  const named = params['name'] ?? params['uri'] ?? params['taskId']
   const eraHeaders: (readonly [string, string])[] =
     era === 'modern'
       ? [
@@ -43,14 +45,19 @@ export function mcpAsk(url: string, era: Era, request: McpRequest): Ask {
       ...eraHeaders.filter(([name]) => !replaced.has(name)),
       ...headers.filter(([, value]) => value !== ''),
     ],
-    body: mcpBody(era, method, params),
+    body: mcpBody(era, method, params, capabilities),
   }
 }
 
-export function mcpBody(era: Era, method: string, params: Readonly<Record<string, unknown>>): string {
+export function mcpBody(
+  era: Era,
+  method: string,
+  params: Readonly<Record<string, unknown>>,
+  capabilities: Readonly<Record<string, unknown>> = {},
+): string {
   const meta = {
     [`${META}protocolVersion`]: MODERN_VERSION,
-    [`${META}clientCapabilities`]: {},
+    [`${META}clientCapabilities`]: capabilities,
     [`${META}clientInfo`]: CLIENT_INFO,
   }
   const sent = era === 'modern' ? { ...params, _meta: meta } : params

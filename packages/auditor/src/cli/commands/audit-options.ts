@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InvalidArgumentError } from 'commander'
 import type { LoopbackPerson } from '#audit/login/loopback-person.ts'
-import type { AuditOptions } from '#audit/options.ts'
+import type { AuditOptions, CanaryUpstream, SafeCall } from '#audit/options.ts'
 import { CliFailure, EXIT } from '../exit-codes.ts'
 import { versionOfPackage } from '../version.ts'
 import type { FORMATS } from './formats.ts'
@@ -19,6 +19,9 @@ export interface Options {
   readonly clientId?: string
   readonly clientSecretFile?: string
   readonly otherResource?: string
+  readonly foreignTokenFile: readonly string[]
+  readonly safeCall: readonly SafeCall[]
+  readonly upstreamPort?: number
   readonly rps: number
   readonly timeout: number
   readonly patience: number
@@ -37,7 +40,7 @@ export interface Options {
 export function optionsOf(
   url: string,
   options: Options,
-  people: readonly LoopbackPerson[],
+  { people, upstream }: { readonly people: readonly LoopbackPerson[]; readonly upstream: CanaryUpstream | null },
   cwd: string,
   tell: (line: string) => void,
 ): AuditOptions {
@@ -53,6 +56,9 @@ export function optionsOf(
     devices: options.deviceLogin,
     client: clientId === undefined ? null : { id: clientId, secret, redirectUri },
     otherResource: options.otherResource ?? null,
+    foreignTokens: options.foreignTokenFile.map((file) => readText(cwd, file)),
+    safeCalls: options.safeCall,
+    upstream,
     requestsPerSecond: options.rps,
     timeoutMs: options.timeout * 1000,
     authority: options.ca === undefined ? null : readText(cwd, options.ca),
@@ -93,4 +99,24 @@ export function parseCount(value: string): number {
 
 export function collect(value: string, previous: readonly string[]): readonly string[] {
   return [...previous, value]
+}
+
+/** `name`, or `name={"argument": 1}`. */
+export function collectSafeCall(value: string, previous: readonly SafeCall[]): readonly SafeCall[] {
+  const split = value.indexOf('=')
+  const name = split === -1 ? value : value.slice(0, split)
+  const given = split === -1 ? {} : parseObject(value.slice(split + 1))
+  if (name === '' || given === null) throw new InvalidArgumentError('name, or name={"argument": "value"}, is needed.')
+  return [...previous, { name, arguments: given }]
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null
+  } catch {
+    return null
+  }
 }

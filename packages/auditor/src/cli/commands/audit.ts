@@ -3,12 +3,22 @@ import { type Command, Option } from 'commander'
 import { type LoopbackPerson, loopbackPerson } from '#audit/login/loopback-person.ts'
 import type { AuditOptions } from '#audit/options.ts'
 import { recordAudit, runAudit } from '#audit/run-audit.ts'
+import { type OpenCanary, openCanaryUpstream } from '#audit/upstream/canary-upstream.ts'
 import { applyBaseline, baselineOf } from '#report/baseline.ts'
 import { driftBetween } from '#report/drift.ts'
 import type { AuditReport } from '#report/model.ts'
+import { CliFailure, EXIT } from '../exit-codes.ts'
 import { printable, printableJson } from '../printable.ts'
 import type { CommandWorld } from '../world.ts'
-import { collect, type Options, optionsOf, parseCount, parsePeople, parseUrl } from './audit-options.ts'
+import {
+  collect,
+  collectSafeCall,
+  type Options,
+  optionsOf,
+  parseCount,
+  parsePeople,
+  parseUrl,
+} from './audit-options.ts'
 import { DRIFT, exitCodeOf, FAIL_ON } from './exit-code-of.ts'
 import { findTarget } from './find-target.ts'
 import { FORMATS, writeReport } from './formats.ts'
@@ -50,6 +60,19 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
     .option('--client-id <id>', 'a client that is registered for any port of http://127.0.0.1/callback')
     .option('--client-secret-file <file>', 'its secret')
     .option('--other-resource <url>', 'another MCP endpoint of the same authorization server', parseUrl)
+    .option('--foreign-token-file <file>', 'a token of another issuer, which has to be refused', collect, [])
+    .option(
+      '--safe-call <name[=json]>',
+      'a tool that may really be called, with its arguments; without it none is',
+      collectSafeCall,
+      [],
+    )
+    .addOption(
+      new Option(
+        '--upstream-port <port>',
+        'be an MCP server at http://127.0.0.1:<port>/mcp, which the target is set up to call: what it sends there is looked at',
+      ).argParser(parseCount),
+    )
     .addOption(
       new Option('--rps <number>', 'requests a second at the most; 0 is without a limit')
         .argParser(parseCount)
@@ -97,6 +120,7 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
       const url = await findTarget(target, options.server, cwd)
       const tell = (line: string) => void io.stderr.write(`${printable(line)}\n`)
       const people: LoopbackPerson[] = []
+      const upstream = options.upstreamPort === undefined ? null : await openUpstream(options.upstreamPort)
       let before = options.previous === undefined ? null : readReport(cwd, options.previous).observations
       try {
         for (let count = 0; count < options.login; count += 1)
@@ -107,7 +131,7 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
             ),
           )
         for (let run = 1; run <= options.runs; run += 1) {
-          const report = compared(before, await auditOnce(url, options, people, cwd, tell), tell)
+          const report = compared(before, await auditOnce(url, options, { people, upstream }, cwd, tell), tell)
           const printed = FORMATS[options.format](report)
           if (options.output === undefined) io.stdout.write(printed)
           else writeReport(cwd, options.output, printed)
@@ -117,20 +141,28 @@ export function auditCommand(command: Command, world: CommandWorld): Command {
           if (run < options.runs) await sleep(options.watch * MINUTE_MS)
         }
       } finally {
-        await Promise.all(people.map((person) => person.close()))
+        await Promise.all([...people.map((person) => person.close()), upstream?.[Symbol.asyncDispose]()])
       }
     })
+}
+
+async function openUpstream(port: number): Promise<OpenCanary> {
+  try {
+    return await openCanaryUpstream(port)
+  } catch (cause) {
+    throw new CliFailure(EXIT.usage, `port ${port} of 127.0.0.1 can't be listened on.`, { cause })
+  }
 }
 
 async function auditOnce(
   url: string,
   options: Options,
-  people: readonly LoopbackPerson[],
+  beside: Parameters<typeof optionsOf>[2],
   cwd: string,
   tell: (line: string) => void,
 ): Promise<AuditReport> {
   const baseline = options.baseline === undefined ? null : readBaseline(cwd, options.baseline)
-  const given = optionsOf(url, options, people, cwd, tell)
+  const given = optionsOf(url, options, beside, cwd, tell)
   const found = options.record === undefined ? await runAudit(given) : await recorded(given, cwd, options.record)
   if (options.writeBaseline !== undefined)
     writeReport(cwd, options.writeBaseline, `${JSON.stringify(baselineOf(found), null, 2)}\n`)

@@ -20,6 +20,8 @@ export interface Site {
   readonly isSecure: boolean
   readonly eras: readonly Era[]
   readonly resources: readonly Resource[]
+  /** An MCP server that is asked along the way; null where there is none. */
+  readonly upstreamUrl: string | null
   readonly keys: SigningKeys
   readonly state: State
   nowMs(): number
@@ -32,6 +34,9 @@ export interface Site {
 export const SCOPES: readonly string[] = ['notes:read', 'notes:write', 'notes:delete']
 /** What a challenge asks for: the least that is of use. */
 export const LEAST_SCOPE = 'notes:read'
+
+/** An issuer that none of these servers knows. */
+export const VENDOR = 'https://login.vendor.example.net'
 
 export const ACCOUNTS: ReadonlyMap<string, string> = new Map([
   ['alice', 'alice reads the tide tables'],

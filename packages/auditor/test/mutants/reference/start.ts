@@ -28,6 +28,8 @@ export interface ReferenceOptions {
   readonly issuerPath?: string | undefined
   /** Whether the authorization server listens on a port of its own. */
   readonly isSplit?: boolean | undefined
+  /** An MCP server that it asks along the way. */
+  readonly upstreamUrl?: string | undefined
 }
 
 export interface Reference extends AsyncDisposable {
@@ -61,6 +63,7 @@ export async function startReference(options: ReferenceOptions = {}): Promise<Re
     isSecure: isTls,
     eras,
     resources: [mcpPath, `/ledger${mcpPath}`].map((path) => ({ path, url: `${origin}${path}` })),
+    upstreamUrl: options.upstreamUrl ?? null,
     keys: signingKeys(),
     state: emptyState(),
     nowMs,

@@ -72,6 +72,10 @@ export interface State {
   readonly deadAccess: Set<string>
   readonly browsers: Map<string, Browser>
   readonly sessions: Map<string, McpSession>
+  /** Subject and text of each task, by its id. */
+  readonly tasks: Map<string, { readonly subject: string; readonly text: string }>
+  /** Subject of each call that has asked back, by its state. */
+  readonly rounds: Map<string, string>
 }
 
 export function emptyState(): State {
@@ -84,6 +88,8 @@ export function emptyState(): State {
     deadAccess: new Set(),
     browsers: new Map(),
     sessions: new Map(),
+    tasks: new Map(),
+    rounds: new Map(),
   }
 }
 

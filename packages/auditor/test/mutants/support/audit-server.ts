@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import type { AuditOptions, Person as AuditPerson } from '#audit/options.ts'
+import type { AuditOptions, Person as AuditPerson, CanaryUpstream, SafeCall } from '#audit/options.ts'
 import { replayAudit } from '#audit/replay-audit.ts'
 import { recordAudit } from '#audit/run-audit.ts'
 import type { AuditReport } from '#report/model.ts'
@@ -18,6 +18,9 @@ export interface Audited {
   advance?: ((ms: number) => void) | undefined
   /** Whether the authorization server's clock moves with it. */
   readonly isPatient?: boolean
+  readonly foreignTokens?: readonly string[]
+  readonly safeCalls?: readonly SafeCall[]
+  readonly upstream?: CanaryUpstream | null
 }
 
 /**
@@ -39,6 +42,9 @@ export function optionsFor({
   isPublic = false,
   advance,
   isPatient = false,
+  foreignTokens = [],
+  safeCalls = [],
+  upstream = null,
 }: Audited): AuditOptions {
   advance?.(0)
   return {
@@ -50,6 +56,9 @@ export function optionsFor({
     devices: 0,
     client: null,
     otherResource: secondUrl,
+    foreignTokens,
+    safeCalls,
+    upstream,
     requestsPerSecond: 0,
     timeoutMs: 3000,
     authority,

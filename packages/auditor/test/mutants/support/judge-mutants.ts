@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { AuditReport } from '#report/model.ts'
 import { MUTANTS } from '../mutants.ts'
-import { startReference } from '../reference/start.ts'
 import { auditServer, linesOf } from './audit-server.ts'
+import { startWhole } from './start-whole.ts'
 
 type Mutant = (typeof MUTANTS)[number]
 
@@ -10,8 +10,8 @@ type Mutant = (typeof MUTANTS)[number]
 export function judgeMutants(checks: readonly number[]): void {
   const mutants = MUTANTS.filter(({ check }) => checks.includes(check))
   test.for(mutants)('check $check finds $flaw, and no other check does', async (mutant) => {
-    await using reference = await startReference({ flaw: mutant.flaw, isTls: 'isTls' in mutant })
-    const report = await auditServer({ ...reference, isPatient: true })
+    await using reference = await startWhole({ flaw: mutant.flaw, isTls: 'isTls' in mutant })
+    const report = await auditServer(reference)
     expect(complaints(report).filter((line) => !line.startsWith(`${mutant.check} `))).toEqual([])
     const found = report.findings.filter(({ code }) => code === mutant.code)
     expect(found.map(({ verdict }) => verdict)).toContain(expectedVerdict(mutant))

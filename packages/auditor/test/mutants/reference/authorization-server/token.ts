@@ -53,6 +53,8 @@ function redeemCode(site: Site, client: Client, form: Map<string, string>): Repl
     if (!site.flawed('resource-ignored')) return oauthError(400, 'invalid_target', 'the code is for another resource')
   }
   code.isUsed = true
+  if (resource === undefined && site.flawed('resource-left-out-means-all'))
+    return tokens(site, client, { ...code.grant, resource: '*' }, code.grant.scopes)
   return tokens(site, client, code.grant, code.grant.scopes)
 }
 

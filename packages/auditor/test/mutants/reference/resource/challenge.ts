@@ -34,7 +34,7 @@ export function stepUp(site: Site, resource: Resource, scope: string): Reply {
   const flawed = site.flawed.bind(site)
   const parameters = [
     'error="insufficient_scope"',
-    ...(flawed('step-up-without-scope') ? [] : [`scope="${scope}"`]),
+    ...(flawed('step-up-without-scope') ? [] : [`scope="${flawed('step-up-names-the-least') ? LEAST_SCOPE : scope}"`]),
     ...(flawed('step-up-without-metadata') ? [] : [`resource_metadata="${metadataUrl(site, resource)}"`]),
   ]
   const headers = { 'www-authenticate': `Bearer ${parameters.join(', ')}`, 'cache-control': 'no-store' }

@@ -1,5 +1,6 @@
 import { json, type Reply } from '../http.ts'
 import type { Era, Resource, Site } from '../site.ts'
+import { newSecret } from '../state.ts'
 import type { Caller } from './authenticate.ts'
 import { stepUp } from './challenge.ts'
 import { argumentsFit, TOOLS, visibleTools } from './tools.ts'
@@ -30,13 +31,14 @@ export function dispatch(site: Site, call: Call): Reply {
   if (method === 'resources/list')
     return result(call, { resources: [{ uri: `notes://${caller.subject}/1`, name: 'note 1' }], ...list })
   if (method === 'resources/read') return readResource(site, call)
+  if (method === 'tasks/get') return getTask(site, call)
   if (method === 'prompts/list') return result(call, { prompts: [], ...list })
   if (method === 'completion/complete') return result(call, { completion: { values: [], hasMore: false } })
   if (method === 'subscriptions/listen' && era === 'modern') return listen(call)
   if (method === 'server/discover' && era === 'modern')
     return result(call, {
       supportedVersions: ['2026-07-28'],
-      capabilities: { tools: {}, resources: {}, prompts: {} },
+      capabilities: { tools: {}, resources: {}, prompts: {}, extensions: { [TASKS]: {} } },
       ...list,
     })
   if (method === 'ping' && era === 'legacy') return result(call, {})
@@ -70,9 +72,58 @@ function callTool(site: Site, call: Call): Reply {
   const invalid = () => failure(call, era === 'modern' ? 400 : 200, -32602, 'Invalid arguments')
   if (!fits && site.flawed('arguments-before-scope')) return invalid()
   // Before the arguments are looked at: who may not call learns nothing of them.
-  if (!caller.scopes.includes(judged.scope) && !ignoresScope(site, call, judged.scope))
+  const isForgotten = site.flawed('scope-of-deletion-forgotten') && tool.name === 'delete_note'
+  const isJudged = !(fits && site.flawed('scopes-ignored-when-it-fits')) && !isForgotten
+  if (isJudged && !caller.scopes.includes(judged.scope) && !ignoresScope(site, call, judged.scope))
     return stepUp(site, resource, judged.scope)
-  return fits ? result(call, { content: [{ type: 'text', text: 'done' }], isError: false }) : invalid()
+  if (!fits) return invalid()
+  return beginTask(site, call) ?? askBack(site, call) ?? done(call, 'done')
+}
+
+function done(call: Call, text: string): Reply {
+  return result(call, { content: [{ type: 'text', text }], isError: false })
+}
+
+const TASKS = 'io.modelcontextprotocol/tasks'
+
+/** For clients that say that they can wait. */
+function beginTask(site: Site, call: Call): Reply | null {
+  const { message, caller, era } = call
+  const meta = message.params['_meta'] as Record<string, { extensions?: Record<string, unknown> }> | undefined
+  const isWanted =
+    era === 'legacy'
+      ? message.params['task'] !== undefined
+      : meta?.['io.modelcontextprotocol/clientCapabilities']?.extensions?.[TASKS] !== undefined
+  if (!isWanted || message.params['name'] !== 'read_note') return null
+  const taskId = newSecret()
+  site.state.tasks.set(taskId, { subject: caller.subject, text: `the note of ${caller.subject}` })
+  return result(call, era === 'legacy' ? { task: { taskId, status: 'working' } } : { resultType: 'task', taskId })
+}
+
+function getTask(site: Site, call: Call): Reply {
+  const { message, caller, era } = call
+  const task = site.state.tasks.get(String(message.params['taskId']))
+  if (task === undefined || (task.subject !== caller.subject && !site.flawed('task-of-anybody')))
+    return failure(call, era === 'modern' ? 400 : 200, -32602, 'Task not found')
+  return result(call, { taskId: message.params['taskId'], status: 'completed', content: task.text })
+}
+
+/** One note is written only after a question. */
+function askBack(site: Site, call: Call): Reply | null {
+  const { message, caller, era } = call
+  const given = message.params['arguments'] as { text?: unknown } | undefined
+  if (era !== 'modern' || given?.text !== 'ask first') return null
+  const state = message.params['requestState']
+  if (state !== undefined) {
+    const subject = site.state.rounds.get(String(state))
+    const isTheirs = subject === caller.subject || (subject !== undefined && site.flawed('round-of-anybody'))
+    return isTheirs ? done(call, 'done') : failure(call, 400, -32602, 'Unknown state')
+  }
+  const requestState = newSecret()
+  site.state.rounds.set(requestState, caller.subject)
+  const params = { mode: 'form', message: 'Really?', requestedSchema: { type: 'object', properties: {} } }
+  const inputRequests = { sure: { method: 'elicitation/create', params } }
+  return result(call, { resultType: 'input_required', inputRequests, requestState })
 }
 
 function ignoresScope(site: Site, { era, caller }: Call, scope: string): boolean {

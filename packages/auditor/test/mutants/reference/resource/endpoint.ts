@@ -7,6 +7,7 @@ import { answerLegacy, endSession } from './legacy.ts'
 import { BadTokenLimit } from './limit-bad-tokens.ts'
 import { answerModern, saysModern } from './modern.ts'
 import { lookPast } from './open-doors.ts'
+import { askUpstream } from './upstream.ts'
 
 /** One MCP endpoint. Whoever asks is known before the body is read. */
 export function endpointPart(site: Site, resource: Resource): Part {
@@ -53,6 +54,7 @@ async function answer(site: Site, resource: Resource, caller: Caller, incoming: 
       return json(200, [{ jsonrpc: '2.0', id: 1, result: { tools: [] } }])
     const message = parseMessage(text)
     if (message === null) return failure({ message: NOBODY }, 400, -32600, 'Invalid request')
+    if (message.method === 'tools/list') await askUpstream(site, incoming)
     if (saysModern(message, incoming) && site.eras.includes('modern'))
       return answerModern(site, resource, caller, incoming, message)
     if (isLegacy) return answerLegacy(site, resource, caller, incoming, message)

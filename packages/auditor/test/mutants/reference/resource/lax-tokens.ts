@@ -1,7 +1,7 @@
 import { createHmac, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK, type JWK, type JWTPayload } from 'jose'
 import type { Flaw } from '../../mutants.ts'
-import { type Resource, SCOPES, type Site } from '../site.ts'
+import { type Resource, SCOPES, type Site, VENDOR } from '../site.ts'
 import { hash } from '../state.ts'
 import { isAlive } from '../verify-access-token.ts'
 
@@ -56,6 +56,8 @@ const WAYS: ReadonlyArray<readonly [Flaw, Way]> = [
   ['refresh-token-as-access', async (site, token) => ofGrant(site.state.refreshTokens.get(hash(token)))],
   ['code-as-access', async (site, token) => ofGrant(site.state.codes.get(hash(token)))],
   ['payload-may-differ', verifyHeaderOnly],
+  // Signed, in time, and of whomever.
+  ['foreign-token-taken', async (_, token) => (bodyOf(token).iss === VENDOR ? { sub: 'alice' } : null)],
   ['kid-is-a-path', async (_, token) => (kidOf(token).endsWith('/dev/null') ? verifyHmac(token, ['']) : null)],
   ['kid-is-in-a-query', async (_, token) => verifyHmac(token, [/UNION SELECT '(\w)'/.exec(kidOf(token))?.[1] ?? '\0'])],
   ['key-from-its-address', async (_, token) => verifyFetched(token, String(decodeProtectedHeader(token)['jku']))],

@@ -30,7 +30,7 @@ function initialize(site: Site, caller: Caller, message: Message): Reply {
   site.state.sessions.set(id, { subject: caller.subject, protocolVersion })
   const value = {
     protocolVersion,
-    capabilities: { tools: {}, resources: {}, prompts: {} },
+    capabilities: { tools: {}, resources: {}, prompts: {}, tasks: { requests: { tools: { call: {} } } } },
     serverInfo: { name: 'reference', version: '1.0.0' },
   }
   return result({ era: 'legacy', message }, value, { 'mcp-session-id': id })
