@@ -28,12 +28,3 @@ test('our gateway sends the token of no caller on to what is behind it', { timeo
     expect.stringMatching(/^9 pass audience\.passed-on: not in any of \d+/),
   )
 })
-
-test('our gateway has another person go on with no call that asks back', { timeout: 120_000 }, async () => {
-  await using fixture = await startConformanceFixture()
-  await using server = await startGateway({ notesUrl: fixture.url })
-  const safeCalls = [{ name: 'test_input_required_result_request_state', arguments: {} }]
-  const report = await auditServer({ ...server, safeCalls })
-  expect(linesOf(report, 'fail')).toEqual([])
-  expect(linesOf(report, 'pass')).toContain('10 pass scopes.other-persons-round: refused')
-})

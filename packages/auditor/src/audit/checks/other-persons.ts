@@ -59,7 +59,8 @@ export async function goOnWithRound(audit: Audit): Promise<Outcome> {
         }),
       )
     const asked = await call(first.accessToken, {})
-    if (asked?.['resultType'] !== 'input_required' || typeof asked['requestState'] !== 'string') continue
+    if (asked === null) return inconclusive(`${name} does not run`)
+    if (asked['resultType'] !== 'input_required' || typeof asked['requestState'] !== 'string') continue
     const reply = { requestState: asked['requestState'], inputResponses: repliesTo(asked['inputRequests']) }
     const theirs = await call(second.accessToken, reply)
     // Asked anew: the state was not taken for theirs.
