@@ -14,8 +14,8 @@ import {
   warn,
 } from '../probe.ts'
 import { type Era, INITIALIZE } from '../target/mcp-message.ts'
-import { readKeys } from './04-server-metadata.ts'
 import { type Forged, forge } from './forged-tokens.ts'
+import { readKeys } from './read-keys.ts'
 
 const clauses = [rfc(8725, '3.1'), rfc(9068, '4'), rfc(6750, '2.1'), mcp('basic/authorization', 'Token Handling')]
 
