@@ -254,8 +254,6 @@ const EMPTY: Transcript = {
     devices: 0,
     client: null,
     otherResource: null,
-    foreignTokens: [],
-    safeCalls: [],
     patienceSeconds: 0,
   },
   exchanges: [],

@@ -14,13 +14,17 @@ import {
   warn,
 } from '../probe.ts'
 import { type Era, INITIALIZE } from '../target/mcp-message.ts'
-import { type Forged, forge } from './forged-tokens.ts'
+import { slowerKind } from './answer-times.ts'
+import { type Forged, type ForgeryInput, forge, newKey } from './forged-tokens.ts'
+import { type KeyCanary, withKeyCanary } from './key-canary.ts'
 import { readKeys } from './read-keys.ts'
 
 const clauses = [rfc(8725, '3.1'), rfc(9068, '4'), rfc(6750, '2.1'), mcp('basic/authorization', 'Token Handling')]
 
 /** Clocks differ by so much. */
 const LEEWAY_SECONDS = 60
+/** Every server takes headers of this length (what Node.js allows, less all others). */
+const HEADER_CHARACTERS_MIN = 15_000
 
 /** Tokens of others, changed ones, and what is no access token at all. */
 export const tokenValidation: Check = {
@@ -54,12 +58,80 @@ export const tokenValidation: Check = {
         problem: `A token with ${what} is accepted`,
         severity: 'critical',
         run: async (audit) => {
-          const forged = (await forgeries(audit)).find((one) => one.name === name)
-          if (forged === undefined || forged.tokens.length === 0) return notApplicable('there is no key to try it with')
-          return tryTokens(audit, forged.tokens)
+          if (FETCHED.has(name)) return withOwnKeys(audit, (forged) => tryTokens(audit, tokensOf(forged, name)))
+          const tokens = tokensOf(await forgeries(audit), name)
+          if (tokens.length === 0) return notApplicable('there is no key to try it with')
+          return tryTokens(audit, tokens)
         },
       }),
     ),
+    {
+      name: 'key-address-fetched',
+      promise: 'an address that a token names is not asked',
+      problem: 'The server asks at addresses that a token names',
+      severity: 'medium',
+      run: async (audit) =>
+        withOwnKeys(audit, async (forged, canary) => {
+          if (canary.address === null)
+            return notApplicable('it is not on this machine, where a listener could be asked')
+          await tryTokens(audit, [...tokensOf(forged, 'key-address'), ...tokensOf(forged, 'foreign-issuer')])
+          const hits = await canary.hits()
+          // RFC 8725 §3.10: applications SHOULD protect against such requests.
+          return hits === 0 ? pass('not asked') : warn(`asked ${hits} times`)
+        }),
+    },
+    {
+      name: 'forged-scheme',
+      promise: 'a forged token is refused however the scheme is spelled',
+      problem: 'With another spelling of the scheme a forged token is accepted',
+      severity: 'critical',
+      run: async (audit) => {
+        const [token = ''] = tokensOf(await forgeries(audit), 'foreign-key')
+        return tryLines(audit, [
+          [`bearer ${token}`],
+          [`BEARER ${token}`],
+          [`Bearer  ${token}`],
+          [`DPoP ${token}`],
+          [`Basic ${Buffer.from(`sallyport-audit:${token}`).toString('base64')}`],
+          [`Basic ${Buffer.from('sallyport-audit:').toString('base64')}`, `Bearer ${token}`],
+        ])
+      },
+    },
+    {
+      name: 'timing',
+      promise: 'refusals take the same time, whatever is wrong',
+      problem: 'How long a refusal takes tells what was looked at',
+      severity: 'low',
+      run: async (audit) => {
+        const forged = await forgeries(audit)
+        const era = audit.eras[0] ?? 'modern'
+        const kinds = TIMED.map((name) => ({
+          name,
+          ask: () => askWith(audit, era, `Bearer ${tokensOf(forged, name)[0] ?? ''}`),
+        }))
+        const slower = await slowerKind(kinds)
+        return slower === null
+          ? pass('no difference that lasts')
+          : warn(`${slower.slow} takes ${slower.spreadMs} ms longer than ${slower.quick}`)
+      },
+    },
+    {
+      name: 'scheme-case',
+      promise: 'the scheme may be spelled in either case',
+      problem: 'The scheme is taken in one case alone',
+      severity: 'info',
+      need: 'login',
+      run: async (audit) => {
+        const { accessToken } = await audit.logins.full(0)
+        for (const era of audit.eras) {
+          if (!hasResult(await askWith(audit, era, `Bearer ${accessToken}`)))
+            return inconclusive('it is refused anyway')
+          // RFC 9110 §11.1: schemes are case-insensitive.
+          if (!hasResult(await askWith(audit, era, `bearer ${accessToken}`))) return warn('bearer is refused')
+        }
+        return pass('taken')
+      },
+    },
     lines('basic-scheme', 'the Basic scheme', (token) => [
       `Basic ${Buffer.from(`user:${token}`).toString('base64')}`,
       `Basic ${token}`,
@@ -116,35 +188,65 @@ function names(): ReadonlyArray<readonly [string, string]> {
   return forge({ issuer: '', resource: '', scopes: [], keys, nowSeconds: 0 }).map(({ name, what }) => [name, what])
 }
 
+/** Those whose key can be fetched, where the target can reach it. */
+const FETCHED: ReadonlySet<string> = new Set(['key-address', 'foreign-issuer'])
+/** Each is found out at another step. */
+const TIMED = ['not-a-token', 'alg-none', 'foreign-key', 'unknown-kid'] as const
+
 const made = new WeakMap<Audit, Promise<readonly Forged[]>>()
 
 function forgeries(audit: Audit): Promise<readonly Forged[]> {
-  const known =
-    made.get(audit) ??
-    readKeys(audit).then((keys) =>
-      forge({
-        issuer: audit.target.authorizationServer?.identifier ?? new URL(audit.target.url).origin,
-        resource: audit.target.url,
-        scopes: audit.logins.allScopes,
-        keys: keys ?? [],
-        nowSeconds: audit.nowSeconds(),
-      }),
-    )
+  const known = made.get(audit) ?? inputFor(audit).then(forge)
   made.set(audit, known)
   return known
 }
 
+/** Forged with a key that is published at the listener. */
+async function withOwnKeys(
+  audit: Audit,
+  use: (forged: readonly Forged[], canary: KeyCanary) => Promise<Outcome>,
+): Promise<Outcome> {
+  const own = newKey()
+  const input = await inputFor(audit)
+  return withKeyCanary(audit, own.publicKey, (canary) => use(forge({ ...input, own, keysAt: canary.address }), canary))
+}
+
+async function inputFor(audit: Audit): Promise<ForgeryInput> {
+  return {
+    issuer: audit.target.authorizationServer?.identifier ?? new URL(audit.target.url).origin,
+    resource: audit.target.url,
+    scopes: audit.logins.allScopes,
+    keys: (await readKeys(audit)) ?? [],
+    nowSeconds: audit.nowSeconds(),
+  }
+}
+
+function tokensOf(forged: readonly Forged[], name: string): readonly string[] {
+  return forged.find((one) => one.name === name)?.tokens ?? []
+}
+
 /** Each in each era: what one wire refuses the other may take. */
-async function tryTokens(audit: Audit, tokens: readonly string[]): Promise<Outcome> {
-  const seen = new Set<string>()
-  for (const token of tokens)
+function tryTokens(audit: Audit, tokens: readonly string[]): Promise<Outcome> {
+  return tryLines(
+    audit,
+    tokens.map((token) => [`Bearer ${token}`]),
+  )
+}
+
+/** The worst that comes of any of these lists of `Authorization` lines. */
+async function tryLines(audit: Audit, lists: readonly (readonly string[])[]): Promise<Outcome> {
+  const seen: Outcome[] = []
+  for (const list of lists)
     for (const era of audit.eras) {
-      const outcome = judge(await askWith(audit, era, `Bearer ${token}`))
+      const outcome = judge(await askWith(audit, era, ...list), list)
       if (outcome.verdict === 'fail') return outcome
-      seen.add(outcome.verdict)
+      seen.push(outcome)
     }
-  if (seen.has('inconclusive')) return inconclusive('429, or no answer')
-  return seen.has('warn') ? warn('not answered with 401') : pass('refused')
+  return (
+    seen.find(({ verdict }) => verdict === 'inconclusive') ??
+    seen.find(({ verdict }) => verdict === 'warn') ??
+    pass('refused')
+  )
 }
 
 /** Without a session of its own: `initialize` is where that wire takes a token first. */
@@ -154,8 +256,11 @@ async function askWith(audit: Audit, era: Era, ...lines: readonly string[]): Pro
   return audit.call(era, { ...request, headers, sessionId: null })
 }
 
-function judge(answer: Answer): Outcome {
+function judge(answer: Answer, list: readonly string[]): Outcome {
   if (hasResult(answer)) return fail('answered with a result')
+  // Servers hang up on a header that is too long for them, before or after they have said so.
+  if (answer.failure === 'connection reset' && list.some((line) => line.length > HEADER_CHARACTERS_MIN))
+    return pass('hung up')
   if (answer.failure !== null || answer.status === 429) return inconclusive(answer.failure ?? '429')
   if (answer.status >= 500) return warn(`answered with ${answer.status}`)
   // 431 is how a server refuses a header that is too long for it.
@@ -175,7 +280,8 @@ function lines(name: string, what: string, spell: (token: string) => readonly (s
       const { accessToken } = await audit.logins.full(0)
       for (const spelled of spell(accessToken))
         for (const era of audit.eras) {
-          const outcome = judge(await askWith(audit, era, ...[spelled].flat()))
+          const list = [spelled].flat()
+          const outcome = judge(await askWith(audit, era, ...list), list)
           if (outcome.verdict !== 'pass' && outcome.verdict !== 'warn') return outcome
         }
       return pass('refused')

@@ -1,4 +1,12 @@
-import { createHmac, createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject, sign } from 'node:crypto'
+import {
+  createHmac,
+  createPublicKey,
+  generateKeyPairSync,
+  type JsonWebKey,
+  type KeyObject,
+  type KeyPairKeyObjectResult,
+  sign,
+} from 'node:crypto'
 
 /** A token that the target's authorization server has not made. */
 export interface Forged {
@@ -13,11 +21,20 @@ export interface ForgeryInput {
   readonly scopes: readonly string[]
   readonly keys: readonly Readonly<Record<string, unknown>>[]
   readonly nowSeconds: number
+  /** What signs them: nobody has ever heard of it. */
+  readonly own?: KeyPairKeyObjectResult
+  /** Where its public half can be fetched, as keys and as the keys of an issuer; null where nothing listens. */
+  readonly keysAt?: string | null
 }
 
+export const newKey = (): KeyPairKeyObjectResult => generateKeyPairSync('ec', { namedCurve: 'P-256' })
+/** Id of that key, where it is published. */
+export const OWN_KID = 'sallyport-audit'
+
 /** Every way to make a token without the key, by name. */
-export function forge({ issuer, resource, scopes, keys, nowSeconds }: ForgeryInput): readonly Forged[] {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+export function forge(input: ForgeryInput): readonly Forged[] {
+  const { issuer, resource, scopes, keys, nowSeconds, own = newKey(), keysAt = null } = input
+  const { privateKey, publicKey } = own
   const kid = typeof keys[0]?.['kid'] === 'string' ? keys[0]['kid'] : 'key-1'
   const claims = {
     iss: issuer,
@@ -64,9 +81,11 @@ export function forge({ issuer, resource, scopes, keys, nowSeconds }: ForgeryInp
       name: 'kid-path',
       what: 'a key name that is a path or a query',
       tokens: [
-        ...['../../../../dev/null', "x' UNION SELECT 'a'--", '/dev/null'].map((bad) =>
+        ...['../../../../dev/null', '/dev/null'].map((bad) =>
           signHmac({ alg: 'HS256', typ: 'at+jwt', kid: bad }, claims, '', 256),
         ),
+        // Whoever looks keys up with it in a query gets the letter.
+        signHmac({ alg: 'HS256', typ: 'at+jwt', kid: "x' UNION SELECT 'a'--" }, claims, 'a', 256),
       ],
     },
     { name: 'key-in-header', what: 'a key that it brings along', tokens: [es({ jwk, kid: undefined }), es({ jwk })] },
@@ -74,19 +93,47 @@ export function forge({ issuer, resource, scopes, keys, nowSeconds }: ForgeryInp
       name: 'key-address',
       what: 'a key at an address that it names',
       tokens: [
-        es({ jku: 'https://keys.sallyport-audit.example/jwks' }),
-        es({ x5u: 'https://keys.sallyport-audit.example/cert' }),
+        es({ jku: `${keysAt ?? 'https://keys.sallyport-audit.example'}/jwks`, kid: OWN_KID }),
+        es({ x5u: `${keysAt ?? 'https://keys.sallyport-audit.example'}/cert`, kid: OWN_KID }),
       ],
     },
     {
       name: 'foreign-issuer',
       what: 'a foreign issuer',
-      tokens: [es({}, { ...claims, iss: 'https://issuer.sallyport-audit.example' })],
+      tokens: [es({ kid: OWN_KID }, { ...claims, iss: keysAt ?? 'https://issuer.sallyport-audit.example' })],
     },
     {
       name: 'expired',
       what: 'a time that is over',
       tokens: [es({}, { ...claims, iat: nowSeconds - 7200, exp: nowSeconds - 3600 })],
+    },
+    {
+      name: 'not-yet-valid',
+      what: 'a time that is to come',
+      tokens: [es({}, { ...claims, nbf: nowSeconds + 3600, iat: nowSeconds + 3600, exp: nowSeconds + 7200 })],
+    },
+    { name: 'no-end', what: 'no end', tokens: [es({}, { ...claims, exp: undefined })] },
+    { name: 'no-audience', what: 'no audience', tokens: [es({}, { ...claims, aud: undefined })] },
+    {
+      name: 'audience-list',
+      what: 'a list of audiences',
+      tokens: [
+        es({}, { ...claims, aud: ['https://resource.sallyport-audit.example', resource] }),
+        es({}, { ...claims, aud: [[resource]] }),
+      ],
+    },
+    { name: 'empty-subject', what: 'nobody as its subject', tokens: [es({}, { ...claims, sub: '' })] },
+    {
+      name: 'duplicate-header',
+      what: 'two algorithms in its header',
+      // RFC 7515 §4: names are unique; parsers differ in which of two counts.
+      tokens: [
+        ['RS256', 'none'],
+        ['none', 'RS256'],
+      ].map(
+        ([first, last]) =>
+          `${Buffer.from(`{"alg":"${first}","typ":"at+jwt","kid":${JSON.stringify(kid)},"alg":"${last}"}`).toString('base64url')}.${encode(claims)}.`,
+      ),
     },
     {
       name: 'critical-header',
@@ -99,7 +146,11 @@ export function forge({ issuer, resource, scopes, keys, nowSeconds }: ForgeryInp
       what: 'five parts',
       tokens: [`${encode({ alg: 'dir', enc: 'A256GCM' })}..${encode({})}.${encode({})}.${encode({})}`],
     },
-    { name: 'huge', what: '64 KB', tokens: [es({}, { ...claims, padding: 'a'.repeat(12_000) })] },
+    {
+      name: 'huge',
+      what: '64 KB',
+      tokens: [12_000, 48_000].map((length) => es({}, { ...claims, padding: 'a'.repeat(length) })),
+    },
   ]
 }
 

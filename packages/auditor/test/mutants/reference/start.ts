@@ -127,9 +127,10 @@ async function listen(
   flaw: Flaw | undefined,
 ): Promise<Listener> {
   const oldest = flaw === 'tls-1-1' ? ({ minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' } as const) : {}
+  const sizes = flaw === 'unsigned-when-huge' ? { maxHeaderSize: 128 * 1024 } : {}
   const server: Server =
     certificate === null
-      ? createServer()
+      ? createServer(sizes)
       : createTlsServer({ key: certificate.key, cert: certificate.cert, minVersion: 'TLSv1.2', ...oldest })
   server.requestTimeout = 10_000
   server.listen(0, '127.0.0.1')

@@ -11,13 +11,27 @@ export async function laxlyVerified(site: Site, resource: Resource, token: strin
     if (!site.flawed(flaw)) continue
     const payload = await verify(site, token).catch(() => null)
     // Claims are looked at as a careless server does: whoever signed it may say who is calling.
-    if (payload !== null && fits(site, resource, payload))
+    if (payload !== null && (flaw.startsWith('unsigned-') || fits(site, resource, payload)))
       return { sub: 'alice', scope: SCOPES.join(' '), client_id: 'any', ...payload, aud: resource.url }
   }
   return null
 }
 
 type Way = (site: Site, token: string) => Promise<JWTPayload | null>
+
+/** Nobody looks at the signature of these. */
+const UNSIGNED: ReadonlyArray<readonly [Flaw, (site: Site, token: string, claims: JWTPayload) => boolean]> = [
+  ['unsigned-when-expired', (site, _, { exp }) => exp !== undefined && exp < site.nowSeconds() - 60],
+  ['unsigned-when-early', (site, _, { nbf }) => nbf !== undefined && nbf > site.nowSeconds()],
+  ['unsigned-without-end', (_, __, claims) => claims.exp === undefined && claims.iss !== undefined],
+  ['unsigned-without-audience', (_, __, claims) => claims.aud === undefined && claims.iss !== undefined],
+  ['unsigned-for-a-list', (_, __, { aud }) => Array.isArray(aud)],
+  ['unsigned-for-nobody', (_, __, { sub }) => sub === ''],
+  ['unsigned-when-critical', (_, token) => decodeProtectedHeader(token).crit !== undefined],
+  ['unsigned-with-two-algorithms', (_, token) => headerTextOf(token).split('"alg"').length === 3],
+  ['unsigned-when-empty', (_, __, claims) => Object.keys(claims).length === 0],
+  ['unsigned-when-huge', (_, token) => token.length > 60_000],
+]
 
 const WAYS: ReadonlyArray<readonly [Flaw, Way]> = [
   ['any-signature', async (_, token) => decodeJwt(token)],
@@ -42,6 +56,16 @@ const WAYS: ReadonlyArray<readonly [Flaw, Way]> = [
   ['refresh-token-as-access', async (site, token) => ofGrant(site.state.refreshTokens.get(hash(token)))],
   ['code-as-access', async (site, token) => ofGrant(site.state.codes.get(hash(token)))],
   ['payload-may-differ', verifyHeaderOnly],
+  ['kid-is-a-path', async (_, token) => (kidOf(token).endsWith('/dev/null') ? verifyHmac(token, ['']) : null)],
+  ['kid-is-in-a-query', async (_, token) => verifyHmac(token, [/UNION SELECT '(\w)'/.exec(kidOf(token))?.[1] ?? '\0'])],
+  ['key-from-its-address', async (_, token) => verifyFetched(token, String(decodeProtectedHeader(token)['jku']))],
+  ['certificate-from-its-address', fetchCertificate],
+  ['issuer-names-its-keys', async (_, token) => verifyFetched(token, await keysOfIssuer(token))],
+  ...UNSIGNED.map(([flaw, isLet]): readonly [Flaw, Way] => [
+    flaw,
+    async (site, token) => (isLet(site, token, bodyOf(token)) ? bodyOf(token) : null),
+  ]),
+  ['unsigned-when-encrypted', async (_, token) => (token.split('.').length === 5 ? {} : null)],
 ]
 
 /** All else is in order: for this resource, in time, of a grant that lives, where it says so. */
@@ -50,6 +74,35 @@ function fits(site: Site, { url }: Resource, payload: JWTPayload): boolean {
   if (payload.exp !== undefined && payload.exp <= site.nowSeconds()) return false
   const resources = [payload.aud ?? []].flat().filter((one) => URL.canParse(one))
   return resources.length === 0 || resources.includes(url)
+}
+
+function headerTextOf(token: string): string {
+  return Buffer.from(token.split('.')[0] ?? '', 'base64url').toString('utf8')
+}
+
+function kidOf(token: string): string {
+  return String(decodeProtectedHeader(token).kid)
+}
+
+/** Takes whatever keys are there. */
+async function verifyFetched(token: string, address: string): Promise<JWTPayload | null> {
+  const { keys } = (await (await fetch(address)).json()) as { keys: JWK[] }
+  await compactVerify(token, await importJWK(keys[0] ?? {}, algOf(token)))
+  return bodyOf(token)
+}
+
+/** Careful with what comes, and careless of where it asks. */
+async function fetchCertificate(_: Site, token: string): Promise<null> {
+  await fetch(String(decodeProtectedHeader(token)['x5u']))
+  return null
+}
+
+async function keysOfIssuer(token: string): Promise<string> {
+  const { iss } = bodyOf(token)
+  const { jwks_uri: address } = (await (await fetch(`${iss ?? ''}/.well-known/openid-configuration`)).json()) as {
+    jwks_uri: string
+  }
+  return address
 }
 
 function algOf(token: string): string {
