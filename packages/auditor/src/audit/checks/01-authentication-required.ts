@@ -63,6 +63,17 @@ export const authenticationRequired: Check = {
     header('method-override', 'a method override', [['x-http-method-override', 'POST']], 'GET'),
     header('forwarded-address', 'a header that tells another address', [['x-forwarded-for', '127.0.0.1']]),
     stream('get', 'GET on the endpoint', (url) => url),
+    {
+      name: 'delete',
+      promise: 'nobody ends sessions without a token',
+      problem: 'DELETE on the endpoint is answered without a token',
+      severity: 'medium',
+      run: async (audit) => {
+        const headers = [['mcp-session-id', NO_SUCH_TOOL]] as const
+        const answer = await audit.ask({ method: 'DELETE', url: audit.target.url, headers })
+        return isSuccess(answer) ? fail(`answered with ${answer.status}`) : refused(answer)
+      },
+    },
     stream('sse', 'the older event stream', (url) => new URL('/sse', url).href),
     beside('metrics', '/metrics', 'medium', ({ text }) => /^# (?:HELP|TYPE) /m.test(text)),
     beside('debug', '/debug', 'high', (answer) => isData(answer)),

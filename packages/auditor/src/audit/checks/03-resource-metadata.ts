@@ -3,6 +3,7 @@ import { headerOf, textsOf } from '../exchange/answer.ts'
 import { any, fix, references, rfc } from '../knowledge.ts'
 import { type Check, fail, notApplicable, type Outcome, type Probe, pass, warn } from '../probe.ts'
 import type { Document, Target } from '../target/discover.ts'
+import { signedMetadata } from './signed-metadata.ts'
 
 const clauses = [rfc(9728, '2'), rfc(9728, '3.1'), rfc(9728, '3.3')]
 
@@ -123,6 +124,11 @@ export const resourceMetadata: Check = {
         )
         return wide.length === 0 ? pass('no scope for everything') : fail(wide.join(', '))
       },
+    ),
+    signedMetadata(
+      'The signed resource metadata is not what it says',
+      ({ target }) => target.resourceDocuments.find(({ value }) => value !== null)?.value ?? null,
+      'resource',
     ),
     {
       name: 'challenged-address',

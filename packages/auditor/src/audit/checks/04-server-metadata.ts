@@ -3,6 +3,8 @@ import { isLoopback } from '../exchange/address-guard.ts'
 import { headerOf, objectOf, textsOf } from '../exchange/answer.ts'
 import { any, fix, references, rfc } from '../knowledge.ts'
 import { type Check, fail, notApplicable, type Outcome, type Probe, pass, warn } from '../probe.ts'
+import { readKeys } from './read-keys.ts'
+import { signedMetadata } from './signed-metadata.ts'
 
 const clauses = [rfc(8414, '2'), rfc(8414, '3.3'), rfc(9207, '3'), rfc(7517, '4'), rfc(9700, '2.1.2')]
 
@@ -113,6 +115,46 @@ export const serverMetadata: Check = {
     onMetadata('revocation', 'tokens can be given back', 'There is no revocation endpoint', 'low', (value) =>
       typeof value['revocation_endpoint'] === 'string' ? pass('offered') : warn('no revocation_endpoint (RFC 7009)'),
     ),
+    onMetadata(
+      'introspection',
+      'resource servers can ask about a token',
+      'There is no introspection endpoint',
+      'low',
+      (value) =>
+        typeof value['introspection_endpoint'] === 'string'
+          ? pass('offered')
+          : warn('no introspection_endpoint (RFC 7662)'),
+    ),
+    onMetadata(
+      'endpoints-host',
+      'every endpoint is of the issuer or of the resource',
+      'An endpoint is of a third host',
+      'low',
+      (value, { target }) => {
+        // RFC 8414 §2 allows other hosts, and some large providers have them; whoever did not mean it should hear of it.
+        const own = new Set([target.url, value['issuer']].map((url) => URL.parse(String(url))?.hostname))
+        const foreign = endpointsOf(value).find(([, url]) => !own.has(url.hostname))
+        return foreign === undefined ? pass('no third host') : warn(`${foreign[0]} is at ${foreign[1].host}`)
+      },
+    ),
+    signedMetadata(
+      'The signed authorization server metadata is not what it says',
+      ({ target }) => target.authorizationServer?.document.value ?? null,
+      'issuer',
+    ),
+    {
+      name: 'keys-for-algorithms',
+      promise: 'there is a key for every algorithm that is offered',
+      problem: 'An algorithm is offered for which there is no key',
+      severity: 'low',
+      run: async (audit) => {
+        const offered = textsOf(audit.logins.metadata['id_token_signing_alg_values_supported'])
+        const keys = await readKeys(audit)
+        if (keys === null || keys.length === 0) return notApplicable('there is no key set')
+        const without = offered.filter((alg) => isAsymmetric(alg) && !keys.some((key) => fitsAlgorithm(key, alg)))
+        return without.length === 0 ? pass('a key for each') : fail(without.join(', '))
+      },
+    },
     onKeys(
       'keys-present',
       'there is a key to check tokens with',
@@ -179,6 +221,19 @@ export const serverMetadata: Check = {
 
 type Severity = Probe['severity']
 
+const KEY_TYPES: Readonly<Record<string, string>> = { RS: 'RSA', PS: 'RSA', ES: 'EC', Ed: 'OKP' }
+
+/** RFC 7518 §3.1: those with a key pair. */
+function isAsymmetric(alg: string): boolean {
+  return /^(?:[RPE]S(?:256|384|512)|EdDSA|Ed25519)$/.test(alg)
+}
+
+function fitsAlgorithm({ kty, alg, use, crv }: Readonly<Record<string, unknown>>, wanted: string): boolean {
+  if (use === 'enc' || kty !== KEY_TYPES[wanted.slice(0, 2)]) return false
+  if (typeof alg === 'string' && alg !== wanted) return false
+  return !wanted.startsWith('ES') || crv === { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' }[wanted]
+}
+
 function onMetadata(
   name: string,
   promise: string,
@@ -216,16 +271,6 @@ function onKeys(
       return keys.length === 0 && name !== 'keys-present' ? notApplicable('the key set is empty') : judge(keys)
     },
   }
-}
-
-/** The published keys, or null where there are none to be read. */
-export async function readKeys(audit: Audit): Promise<Readonly<Record<string, unknown>>[] | null> {
-  const url = audit.logins.metadata['jwks_uri']
-  if (typeof url !== 'string' || !URL.canParse(url)) return null
-  const keys = objectOf(await audit.ask({ method: 'GET', url, headers: [['accept', 'application/json']] }))?.['keys']
-  return Array.isArray(keys)
-    ? keys.filter((key): key is Record<string, unknown> => typeof key === 'object' && key !== null)
-    : null
 }
 
 function endpointsOf(value: Readonly<Record<string, unknown>>): [string, URL][] {

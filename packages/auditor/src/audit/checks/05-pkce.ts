@@ -61,6 +61,22 @@ export const pkce: Check = {
       { code_challenge: 'short' },
       'medium',
     ),
+    {
+      name: 'downgrade',
+      promise: 'a verifier without a challenge is refused',
+      problem: 'A verifier is taken for a code that was asked for without a challenge',
+      severity: 'high',
+      need: 'login',
+      run: async (audit) => {
+        if (audit.options.people.length === 0) return notApplicable('no code to try with')
+        const done = await attempt(audit, { code_challenge: null, code_challenge_method: null })
+        if (done.kind === 'refused') return notApplicable('no such code is given')
+        if (done.kind !== 'code') return inconclusive(done.kind === 'redirected' ? 'redirected' : done.detail)
+        // RFC 9700 §4.8.2: who strips the challenge from a request is found out by the verifier that still comes.
+        const answer = await audit.logins.redeem(done.code, { code_verifier: 'a'.repeat(43) })
+        return tokensOf(answer, done.code.client) === null ? pass(`${answer.status}`) : fail('tokens were given')
+      },
+    },
     onRedeem('wrong-verifier', 'a wrong verifier is refused', 'A wrong verifier is taken', () => ({
       code_verifier: 'sallyport-audit-wrong-verifier-0123456789-abcdef',
     })),

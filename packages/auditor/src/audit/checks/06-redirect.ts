@@ -1,4 +1,5 @@
 import type { Audit } from '../audit.ts'
+import { isLoopback } from '../exchange/address-guard.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
 import { attempt } from '../login/attempt.ts'
 import type { Client, Code } from '../login/tokens.ts'
@@ -60,6 +61,40 @@ export const redirect: Check = {
     elsewhere('subdomain', HTTPS_CALLBACK.replace('https://', 'https://sub.'), 'a host below it'),
     elsewhere('without-tls', HTTPS_CALLBACK.replace('https://', 'http://'), 'http in place of https'),
     elsewhere('fragment', `${HTTPS_CALLBACK}#more`, 'a fragment'),
+    onLoopback(
+      'loopback-path',
+      'another path of a loopback address is not the client’s',
+      'Another path of a loopback address is taken for the client’s',
+      'high',
+      (own) => Object.assign(new URL(own), { pathname: '/sallyport-audit-elsewhere' }).href,
+    ),
+    onLoopback(
+      'loopback-host',
+      'another name of the loopback address is not the client’s',
+      'Another name of the loopback address is taken for the client’s',
+      'medium',
+      (own) =>
+        own.replace(/127\.0\.0\.1|\[::1\]|localhost/, (host) => (host === 'localhost' ? '127.0.0.1' : 'localhost')),
+    ),
+    {
+      name: 'loopback-port',
+      promise: 'a program of this machine may use any port',
+      problem: 'Programs of this machine are held to one port',
+      severity: 'low',
+      need: 'write',
+      run: async (audit) => {
+        const client = await audit.logins.client()
+        if (!isLoopbackUrl(client.redirectUri)) return notApplicable('the client is not on this machine')
+        const port = new URL(client.redirectUri).port === '49153' ? '49154' : '49153'
+        const { url } = audit.logins.authorization(client, {
+          redirect_uri: Object.assign(new URL(client.redirectUri), { port }).href,
+        })
+        const answer = await audit.ask({ method: 'GET', url, headers: [['accept', 'text/html']] })
+        if (answer.status >= 500 || answer.status === 429 || answer.failure !== null)
+          return inconclusive(answer.failure ?? `${answer.status}`)
+        return answer.status >= 400 ? warn('another port is refused (RFC 8252 §7.3)') : pass('any port')
+      },
+    },
     {
       name: 'twice',
       promise: 'a second redirect_uri is refused',
@@ -216,6 +251,35 @@ function elsewhere(name: string, redirectUri: string, what: string): Probe {
       )
     },
   }
+}
+
+/** A client that is a program of this machine. */
+function onLoopback(
+  name: string,
+  promise: string,
+  problem: string,
+  severity: Severity,
+  change: (redirectUri: string) => string,
+): Probe {
+  return {
+    name,
+    promise,
+    problem,
+    severity,
+    need: 'write',
+    run: async (audit) => {
+      const client = await audit.logins.client()
+      if (!isLoopbackUrl(client.redirectUri)) return notApplicable('the client is not on this machine')
+      const done = await attempt(audit, { redirect_uri: change(client.redirectUri) }, client)
+      if (done.kind === 'undecided') return inconclusive(done.detail)
+      if (done.kind === 'refused' && done.response === null) return pass(done.detail)
+      return fail(done.kind === 'redirected' ? `the answer went to ${done.to.host}` : 'the request was taken up')
+    },
+  }
+}
+
+function isLoopbackUrl(url: string): boolean {
+  return isLoopback(URL.parse(url)?.hostname ?? '')
 }
 
 function onError(

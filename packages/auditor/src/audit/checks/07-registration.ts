@@ -1,8 +1,20 @@
 import type { Audit } from '../audit.ts'
+import { watchLoopback } from '../canary.ts'
+import { isLoopback } from '../exchange/address-guard.ts'
 import { isSuccess } from '../exchange/answer.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
 import { tokensOf } from '../login/tokens.ts'
-import { type Check, fail, inconclusive, notApplicable, type Outcome, type Probe, pass, warn } from '../probe.ts'
+import {
+  type Check,
+  fail,
+  inconclusive,
+  notApplicable,
+  notTested,
+  type Outcome,
+  type Probe,
+  pass,
+  warn,
+} from '../probe.ts'
 
 const clauses = [
   rfc(7591, '5'),
@@ -30,8 +42,48 @@ export const registration: Check = {
     fix('oidc-provider', 'Register behind a policy, and show a consent page for each new client.'),
   ],
   references: references(clauses, 'MCP07', 'MCP09', 'ASI03', 'NHI4', 'CWE-1021', 'CWE-601', 'CWE-770'),
-  excuse: ({ logins }) => (logins.endpoint('registration') === null ? 'clients do not register themselves' : null),
+  excuse: ({ logins }) =>
+    logins.endpoint('registration') === null && !takesDocuments(logins) ? 'clients do not register themselves' : null,
   probes: [
+    {
+      name: 'document-of-loopback',
+      promise: 'the address of a client document inside is not fetched',
+      problem: 'A stranger has the server fetch addresses of its own machine, as the document of a client',
+      severity: 'high',
+      run: async (audit) => {
+        if (audit.logins.endpoint('registration') === null && !takesDocuments(audit.logins))
+          return notApplicable('strangers do not become clients')
+        if (!isLoopback(new URL(audit.target.url).hostname)) return notTested('only a server on this machine is tried')
+        if (audit.logins.endpoint('authorization') === null) return notApplicable('there is no authorization endpoint')
+        const visits = await watchLoopback(audit, async (address) => {
+          const client = {
+            id: `https://${address}/client.json`,
+            secret: null,
+            redirectUri: 'http://127.0.0.1/callback',
+          }
+          const { url } = audit.logins.authorization({ ...client, registration: null })
+          await audit.ask({ method: 'GET', url, headers: [['accept', 'text/html']] })
+        })
+        return judgeVisits(visits)
+      },
+    },
+    {
+      name: 'addresses-fetched',
+      promise: 'addresses inside that a registration names are not fetched',
+      problem: 'A registration has the server fetch addresses of its own machine',
+      severity: 'high',
+      need: 'write',
+      run: async (audit) => {
+        if (!isLoopback(new URL(audit.target.url).hostname)) return notTested('only a server on this machine is tried')
+        const visits = await watchLoopback(audit, async (address) => {
+          for (const scheme of ['https', 'http'])
+            await audit.logins.register(
+              Object.fromEntries(ADDRESSES.map((name) => [name, `${scheme}://${address}/${name}`])),
+            )
+        })
+        return judgeVisits(visits)
+      },
+    },
     refuses('javascript', ['javascript:alert(1)'], 'a redirect URI that is a script', 'critical'),
     refuses('data', ['data:text/html,sallyport-audit'], 'a redirect URI that is data', 'critical'),
     refuses('plain-http', ['http://client.sallyport-audit.example/callback'], 'a redirect URI without TLS', 'high'),
@@ -116,6 +168,26 @@ export const registration: Check = {
       run: throttled,
     },
   ],
+}
+
+/** RFC 7591 §2, OpenID Connect Dynamic Client Registration 1.0 §2: members that servers have a reason to look at. */
+const ADDRESSES = [
+  'logo_uri',
+  'client_uri',
+  'policy_uri',
+  'tos_uri',
+  'jwks_uri',
+  'sector_identifier_uri',
+  'initiate_login_uri',
+]
+
+/** The target is on this machine itself, where it may have been told to trust it: advice, and worth a look elsewhere. */
+function judgeVisits(visits: number): Outcome {
+  return visits === 0 ? pass('nobody came') : warn(`${visits} connections to a port of this machine`)
+}
+
+function takesDocuments({ metadata }: Audit['logins']): boolean {
+  return metadata['client_id_metadata_document_supported'] === true
 }
 
 function refuses(name: string, redirectUris: readonly string[], what: string, severity: Probe['severity']): Probe {

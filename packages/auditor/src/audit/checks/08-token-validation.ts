@@ -14,10 +14,10 @@ import {
   warn,
 } from '../probe.ts'
 import { type Era, INITIALIZE } from '../target/mcp-message.ts'
-import { readKeys } from './04-server-metadata.ts'
 import { slowerKind } from './answer-times.ts'
 import { type Forged, type ForgeryInput, forge, newKey } from './forged-tokens.ts'
 import { type KeyCanary, withKeyCanary } from './key-canary.ts'
+import { readKeys } from './read-keys.ts'
 
 const clauses = [rfc(8725, '3.1'), rfc(9068, '4'), rfc(6750, '2.1'), mcp('basic/authorization', 'Token Handling')]
 

@@ -1,3 +1,4 @@
+import { classifyTool } from '@sallyport/inspect'
 import type { Audit } from '../audit.ts'
 import { isSuccess, objectOf } from '../exchange/answer.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
@@ -8,6 +9,7 @@ import { type Check, fail, inconclusive, notApplicable, type Outcome, type Probe
 const clauses = [rfc(9700, '4.14.2'), rfc(7009, '2'), rfc(7662, '4'), mcp('basic/authorization', 'Token Theft')]
 const HOUR_SECONDS = 3600
 const HALF_HOUR_SECONDS = 1800
+const QUARTER_HOUR_SECONDS = 900
 /** A client whose answer was lost may get the same one again, for this long at the most. */
 const REPEAT_SECONDS_MAX = 60
 const REPEAT_POLL_SECONDS = 5
@@ -48,7 +50,10 @@ export const lifetime: Check = {
         const { expiresIn } = await audit.logins.full(0)
         if (expiresIn === null) return warn('expires_in is not told')
         if (expiresIn > HOUR_SECONDS) return fail(`${expiresIn} s`)
-        return expiresIn > HALF_HOUR_SECONDS ? warn(`${expiresIn} s`) : pass(`${expiresIn} s`)
+        if (expiresIn > HALF_HOUR_SECONDS) return warn(`${expiresIn} s`)
+        return expiresIn > QUARTER_HOUR_SECONDS && (await opensFarReaching(audit))
+          ? warn(`${expiresIn} s, and it opens tools that destroy or run things`)
+          : pass(`${expiresIn} s`)
       },
     },
     onRefresh(
@@ -255,6 +260,14 @@ function onIntrospection(name: string, promise: string, problem: string, by: (to
       : pass(`${answer.status}`)
   }
   return withLogin(name, promise, problem, 'medium', judge, 'introspection')
+}
+
+async function opensFarReaching(audit: Audit): Promise<boolean> {
+  const { accessToken } = await audit.logins.full(0)
+  const tools = await audit.toolsFor(accessToken)
+  return tools.some(({ name, definition }) =>
+    ['destructive', 'execute', 'financial', 'admin'].includes(classifyTool({ ...definition, name }).toolClass),
+  )
 }
 
 async function rotate(audit: Audit, first: Tokens): Promise<Tokens | null> {

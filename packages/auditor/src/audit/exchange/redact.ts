@@ -6,8 +6,10 @@ const TEXT_MAX = 2000
 const SECRET_NAMES =
   'access_token|refresh_token|id_token|code|device_code|user_code|code_verifier|client_secret|registration_access_token|token|password|assertion|client_assertion|csrf|transaction'
 
-/** Wherever it stands; signed metadata (RFC 9728 §2.2) is for everybody. */
-export const JWT_LIKE = /(?<!"signed_metadata"\s*:\s*")\beyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*){0,3}/g
+/** Wherever it stands. */
+export const JWT_LIKE = /\beyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*){0,3}/g
+/** Signed metadata (RFC 9728 §2.2) is for everybody. */
+const SIGNED = /("signed_metadata"\s*:\s*"[^"]*")/
 const MEMBER = new RegExp(`("(?:${SECRET_NAMES})"\\s*:\\s*)"((?:[^"\\\\]|\\\\.)+)"`, 'g')
 const PARAMETER = new RegExp(`((?:^|[?&#\\s])(?:${SECRET_NAMES})=)([^&\\s"'<>]+)`, 'g')
 const FIELD = new RegExp(`(name="(?:${SECRET_NAMES})"\\s+value=")([^"]+)"`, 'g')
@@ -23,6 +25,13 @@ export function hash16(value: string): string {
 
 /** A text with something else in place of all that opens something, by the name that it has or the look of it. */
 export function replaceSecrets(text: string, as: (secret: string) => string): string {
+  return text
+    .split(SIGNED)
+    .map((part, at) => (at % 2 === 1 ? part : replaceIn(part, as)))
+    .join('')
+}
+
+function replaceIn(text: string, as: (secret: string) => string): string {
   return text
     .replaceAll(MEMBER, (_, before: string, value: string) => `${before}"${as(value)}"`)
     .replaceAll(PARAMETER, (_, before: string, value: string) => `${before}${as(value)}`)

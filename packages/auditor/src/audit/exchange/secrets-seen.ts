@@ -23,10 +23,12 @@ export class SecretsSeen {
     for (const token of given) this.#keep(token)
   }
 
-  learn(ask: Ask, answer: Answer): void {
+  learn(ask: Pick<Ask, 'url'>, answer: Answer): void {
     const body = objectOf(answer)
     for (const member of MEMBERS) this.#keep(body?.[member])
     this.#keep(headerOf(answer, 'mcp-session-id'))
+    for (const [name, value] of answer.headers)
+      if (name.toLowerCase() === 'set-cookie') this.#keep(/^[^=]*=([^;]*)/.exec(value)?.[1])
     this.learnResponse(URL.parse(headerOf(answer, 'location') ?? '', ask.url))
   }
 

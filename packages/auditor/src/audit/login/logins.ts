@@ -36,6 +36,7 @@ export class Logins {
   /** Those that a person has given, or got with a code on another device: there are no others to be had. */
   readonly #given = new Map<number, Promise<Tokens>>()
   #disturbances = 0
+  readonly #clientsOf = new Map<string, Promise<Client>>()
   #own: Promise<Client> | null = null
   #device: Promise<Client> | null = null
 
@@ -78,7 +79,7 @@ export class Logins {
   ): Promise<{ readonly answer: Answer; readonly client: Client | null }> {
     if (!this.#options.mayWrite) throw new LoginMissing('it registers a client, and that was not allowed')
     const url = this.endpoint('registration')
-    if (url === null) throw new LoginFailed('there is no registration endpoint')
+    if (url === null) throw new LoginMissing('there is no registration endpoint')
     const redirectUri = this.#options.people[0]?.redirectUri ?? 'http://127.0.0.1:49152/callback'
     const wanted: Record<string, unknown> = {
       client_name: 'sallyport-audit',
@@ -128,9 +129,13 @@ export class Logins {
     const { client, mayWrite } = this.#options
     if (client !== null) return { ...client, registration: null }
     if (!mayWrite) throw new LoginMissing('it registers a client, and that was not allowed')
-    const { client: made, answer } = await this.register()
-    if (made === null) throw new LoginFailed(`registration was refused: ${answer.status}`)
-    return made
+    return this.#registerOne()
+  }
+
+  async #registerOne(): Promise<Client> {
+    const { client, answer } = await this.register()
+    if (client === null) throw new LoginFailed(`registration was refused: ${answer.status}`)
+    return client
   }
 
   /** Deletes a client again (RFC 7592 §2.3); null where the server offers no way. */
@@ -266,7 +271,7 @@ export class Logins {
   /** The tokens of a person for this resource with every scope, logged in once. */
   full(who: number): Promise<Tokens> {
     const isGiven = this.#options.people[who] === undefined
-    if (!isGiven) return this.#once(`full ${who}`, this.#target.url, () => this.login(who))
+    if (!isGiven) return this.#once('full', who, this.#target.url, {})
     const given = this.#given.get(who) ?? this.#findGiven(who)
     this.#given.set(who, given)
     given.catch(() => undefined)
@@ -275,12 +280,12 @@ export class Logins {
 
   /** The same person with the least scopes. */
   least(who: number): Promise<Tokens> {
-    return this.#once(`least ${who}`, this.#target.url, () => this.login(who, { scope: this.leastScopes.join(' ') }))
+    return this.#once('least', who, this.#target.url, { scope: this.leastScopes.join(' ') })
   }
 
   /** The same person for the other resource. */
   elsewhere(who: number, resource: string): Promise<Tokens> {
-    return this.#once(`elsewhere ${who} ${resource}`, resource, () => this.login(who, { resource }))
+    return this.#once(`elsewhere ${resource}`, who, resource, { resource })
   }
 
   #findGiven(who: number): Promise<Tokens> {
@@ -316,9 +321,11 @@ export class Logins {
 
   /**
    * Logged in once, and again when they have ended meanwhile: servers end more than what a probe puts at risk, such as all that a person ever
-   * gave this client.
+   * gave this client. For that reason each has a client of its own, where clients can be had.
    */
-  async #once(key: string, resource: string, login: () => Promise<Tokens>): Promise<Tokens> {
+  async #once(kind: string, who: number, resource: string, change: AuthorizationChange): Promise<Tokens> {
+    const key = `${kind} ${who}`
+    const login = async () => this.login(who, change, await this.#clientFor(kind))
     const kept = this.#tokens.get(key)
     if (kept === undefined) return (await this.#keep(key, resource, login)).tokens
     const tokens = await kept.tokens
@@ -326,6 +333,13 @@ export class Logins {
     kept.disturbances = this.#disturbances
     if (await this.#asker.isAlive(tokens.accessToken, resource)) return tokens
     return (await this.#keep(key, resource, login)).tokens
+  }
+
+  async #clientFor(kind: string): Promise<Client> {
+    if (this.#options.client !== null || !this.#options.mayWrite) return this.client()
+    const known = this.#clientsOf.get(kind) ?? this.#registerOne()
+    this.#clientsOf.set(kind, known)
+    return known
   }
 
   async #keep(key: string, resource: string, login: () => Promise<Tokens>): Promise<Kept> {

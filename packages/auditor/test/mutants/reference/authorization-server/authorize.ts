@@ -2,6 +2,7 @@ import { escapeHtml, html, type Incoming, type Part, type Reply, readForm, singl
 import { SCOPES, type Site } from '../site.ts'
 import { type Client, hash, newSecret, type Transaction } from '../state.ts'
 import { browserOf, openBrowser } from './browser.ts'
+import { knock } from './knock.ts'
 import { matchesRegistered } from './match-redirect.ts'
 import { nextPage } from './pages.ts'
 import { answerClient } from './respond.ts'
@@ -22,12 +23,16 @@ export function authorizePart(site: Site): Part {
   }
 }
 
-function authorize(site: Site, incoming: Incoming, query: URLSearchParams): Reply | Promise<Reply> {
+async function authorize(site: Site, incoming: Incoming, query: URLSearchParams): Promise<Reply> {
   const fields = singleValues(query) ?? (site.flawed('redirect-twice') ? lastRedirect(query) : null)
   if (fields === null) return errorPage('A parameter stands twice.')
   const client = site.state.clients.get(fields.get('client_id') ?? '')
   const redirectUri = fields.get('redirect_uri')
-  if (client === undefined) return errorPage('The client is not known.')
+  if (client === undefined) {
+    const id = fields.get('client_id') ?? ''
+    if (id.startsWith('https:') && site.flawed('fetches-any-client-document')) await knock(id)
+    return errorPage('The client is not known.')
+  }
   // Before the redirect URI is known to be the client's, nothing is sent there (RFC 6749 §4.1.2.1).
   if (redirectUri === undefined) return errorPage('The redirect URI is missing.')
   const isItsOwn =
@@ -68,7 +73,7 @@ function authorizeClient(
 
 /** RFC 7636 §4.3: only S256 exists here, and its challenge has 43 characters. */
 function acceptsChallenge(site: Site, challenge: string | null, method: string): boolean {
-  if (challenge === null) return site.flawed('pkce-not-required')
+  if (challenge === null) return site.flawed('pkce-not-required') || site.flawed('pkce-downgraded')
   if (method === 'plain') return site.flawed('pkce-plain-accepted')
   if (method !== 'S256') return site.flawed('pkce-any-method')
   return CHALLENGE.test(challenge) || site.flawed('pkce-any-challenge')

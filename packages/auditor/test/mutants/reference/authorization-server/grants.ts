@@ -19,7 +19,11 @@ export async function accessToken(
   scopes: readonly string[],
 ): Promise<{ token: string; expiresIn: number }> {
   const now = site.nowSeconds()
-  const expiresIn = site.flawed('access-for-a-day') ? 86_400 : ACCESS_SECONDS
+  const expiresIn = site.flawed('access-for-a-day')
+    ? 86_400
+    : site.flawed('access-for-twenty-minutes')
+      ? 1200
+      : ACCESS_SECONDS
   const claims = {
     iss: site.issuer,
     sub: grant.subject,

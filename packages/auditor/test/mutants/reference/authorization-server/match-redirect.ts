@@ -5,7 +5,10 @@ import { isLoopback } from './register.ts'
 /** RFC 9700 §2.1: the same string; only the port of a loopback address may differ (RFC 8252 §7.3). */
 export function matchesRegistered(site: Site, client: Client, wanted: string): boolean {
   return client.redirectUris.some(
-    (registered) => wanted === registered || isSameButPort(registered, wanted) || laxly(site, registered, wanted),
+    (registered) =>
+      wanted === registered ||
+      (isSameButPort(registered, wanted) && !site.flawed('redirect-one-loopback-port')) ||
+      laxly(site, registered, wanted),
   )
 }
 
@@ -21,7 +24,10 @@ function laxly(site: Site, registered: string, wanted: string): boolean {
   const [one, other] = [URL.parse(registered), URL.parse(wanted)]
   if (one === null || other === null) return false
   const sameOrigin = one.origin === other.origin
+  const areBothLoopback = isLoopback(one) && isLoopback(other)
   return (
+    (flawed('redirect-any-loopback-path') && areBothLoopback && one.host === other.host) ||
+    (flawed('redirect-any-loopback-host') && areBothLoopback && one.pathname === other.pathname) ||
     (flawed('redirect-longer-path') && wanted.startsWith(`${registered}/`)) ||
     (flawed('redirect-added-query') && wanted.split('?')[0] === registered) ||
     (flawed('redirect-other-port') &&

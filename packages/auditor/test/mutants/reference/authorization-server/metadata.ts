@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { JWK } from 'jose'
 import { html, json, type Part } from '../http.ts'
+import { signJwt } from '../keys.ts'
 import { SCOPES, type Site } from '../site.ts'
 
 const READABLE = { 'access-control-allow-origin': '*' }
@@ -12,12 +13,15 @@ export function metadataPart(site: Site): Part {
     `/.well-known/openid-configuration${site.issuerPath}`,
     `${site.issuerPath}/.well-known/openid-configuration`,
   ])
-  return ({ method, path }) => {
+  return async ({ method, path }) => {
     if (method !== 'GET' && method !== 'HEAD') return null
     if (paths.has(path)) {
       if (site.flawed('server-metadata-as-html')) return html(200, 'metadata', JSON.stringify(metadata(site)))
       if (site.flawed('server-metadata-missing')) return null
-      return json(200, metadata(site), READABLE)
+      const document = metadata(site)
+      const jwt = await signJwt(site.keys, 'JWT', { ...document, iss: site.issuer })
+      const signature = site.flawed('server-metadata-signed-by-another') ? jwt.replace(/.{8}$/, 'AAAAAAAA') : jwt
+      return json(200, { ...document, signed_metadata: signature }, READABLE)
     }
     if (path === `${site.issuerPath}/jwks`) return json(200, { keys: publishedKeys(site) }, READABLE)
     return null
@@ -42,7 +46,8 @@ function metadata(site: Site): Record<string, unknown> {
         : `${issuer}/token`,
     registration_endpoint: `${issuer}/register`,
     ...(flawed('revocation-not-offered') ? {} : { revocation_endpoint: `${issuer}/revoke` }),
-    introspection_endpoint: `${issuer}/introspect`,
+    ...(flawed('introspection-not-offered') ? {} : { introspection_endpoint: `${issuer}/introspect` }),
+    ...(flawed('endpoint-of-a-third-host') ? { userinfo_endpoint: 'https://people.example.net/userinfo' } : {}),
     jwks_uri: `${issuer}/jwks`,
     response_types_supported: flawed('implicit-advertised') ? ['code', 'token'] : ['code'],
     response_modes_supported: ['query'],
@@ -54,7 +59,11 @@ function metadata(site: Site): Record<string, unknown> {
     ],
     scopes_supported: ['openid', ...SCOPES],
     subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: flawed('none-advertised') ? ['RS256', 'none'] : ['RS256'],
+    id_token_signing_alg_values_supported: [
+      'RS256',
+      ...(flawed('none-advertised') ? ['none'] : []),
+      ...(flawed('algorithm-without-key') ? ['ES256'] : []),
+    ],
     token_endpoint_auth_methods_supported: ['none', 'client_secret_basic'],
     revocation_endpoint_auth_methods_supported: ['none', 'client_secret_basic'],
     introspection_endpoint_auth_methods_supported: ['client_secret_basic'],

@@ -1,6 +1,7 @@
 import { type Incoming, json, oauthError, type Part, type Reply } from '../http.ts'
 import type { Site } from '../site.ts'
 import { type Client, hash, newSecret } from '../state.ts'
+import { knock } from './knock.ts'
 
 /** Registrations within one minute from all the world; an audit registers a dozen. */
 const PER_MINUTE_MAX = 25
@@ -29,6 +30,8 @@ async function register(site: Site, times: number[], incoming: Incoming): Promis
   const wanted = parseObject(body)
   if (wanted === null) return oauthError(400, 'invalid_client_metadata', 'a JSON object is expected')
   const redirectUris = wanted['redirect_uris']
+  const logo = wanted['logo_uri']
+  if (typeof logo === 'string' && site.flawed('fetches-registered-logo')) await knock(logo)
   const name = wanted['client_name'] ?? ''
   if (typeof name !== 'string' || name.length > NAME_LENGTH_MAX)
     return oauthError(400, 'invalid_client_metadata', 'client_name')
