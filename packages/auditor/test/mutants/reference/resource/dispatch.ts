@@ -114,8 +114,8 @@ function askBack(site: Site, call: Call): Reply | null {
   const given = message.params['arguments'] as { text?: unknown } | undefined
   if (era !== 'modern' || given?.text !== 'ask first') return null
   const state = message.params['requestState']
-  if (state !== undefined) {
-    const subject = site.state.rounds.get(String(state))
+  if (typeof state === 'string') {
+    const subject = site.state.rounds.get(state)
     const isTheirs = subject === caller.subject || (subject !== undefined && site.flawed('round-of-anybody'))
     return isTheirs ? done(call, 'done') : failure(call, 400, -32602, 'Unknown state')
   }
