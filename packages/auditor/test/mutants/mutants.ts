@@ -241,6 +241,14 @@ export const MUTANTS = [
   { check: 12, flaw: 'token-in-errors', code: 'transport.errors' },
   { check: 12, flaw: 'scope-takes-for-ever', code: 'transport.huge-scope' },
   { check: 12, flaw: 'bad-tokens-without-limit', code: 'transport.bad-tokens', verdict: 'warn' },
+  { check: 12, flaw: 'data-over-plain-http', code: 'transport.plain-http', isTls: true },
+  { check: 12, flaw: 'plain-http-too', code: 'transport.plain-http', verdict: 'warn', isTls: true },
+  { check: 12, flaw: 'session-ended-by-anybody', code: 'transport.session-ended-by-other-person' },
+  { check: 12, flaw: 'token-error-cacheable', code: 'transport.token-error-cached', verdict: 'warn' },
+  { check: 12, flaw: 'bad-token-echoed', code: 'transport.token-echo' },
+  { check: 12, flaw: 'tool-tells-token', code: 'transport.call-echo' },
+  { check: 12, flaw: 'slow-on-strange-scope', code: 'transport.slow-scope', verdict: 'warn' },
+  { check: 12, flaw: 'upstream-in-errors', code: 'transport.errors' },
 ] as const satisfies readonly Mutant[]
 
 export type Flaw = (typeof MUTANTS)[number]['flaw']

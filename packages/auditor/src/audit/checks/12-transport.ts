@@ -2,11 +2,23 @@ import { isIP } from 'node:net'
 import { connect } from 'node:tls'
 import type { Audit } from '../audit.ts'
 import { isLoopback } from '../exchange/address-guard.ts'
-import { hasResult, headerOf, isSuccess } from '../exchange/answer.ts'
+import { hasResult, headerOf, isRefusal, isSuccess, messagesOf } from '../exchange/answer.ts'
 import type { Answer } from '../exchange/ask.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
-import { type Check, fail, inconclusive, notApplicable, type Outcome, type Probe, pass, warn } from '../probe.ts'
-import { INITIALIZE, mcpAsk, NO_SUCH_TOOL } from '../target/mcp-message.ts'
+import {
+  type Check,
+  fail,
+  inconclusive,
+  notApplicable,
+  notTested,
+  type Outcome,
+  type Probe,
+  pass,
+  warn,
+} from '../probe.ts'
+import { INITIALIZE, LEGACY_VERSION, mcpAsk, NO_SUCH_TOOL } from '../target/mcp-message.ts'
+import { callTool, NO_SAFE_CALL } from './safe-calls.ts'
+import { judgeSlowScope } from './slow-scope.ts'
 
 const clauses = [
   rfc(6750, '5.3'),
@@ -18,6 +30,10 @@ const BAD_TOKENS = 50
 /** A path, a stack frame, a query, an address of an inner machine. */
 const LEAKS =
   /\n\s+at \S+ ?\(?(?:file:|node:|\/)|Traceback \(most recent|(?:\/(?:srv|home|usr|opt|var|app|workspace|Users)\/[\w./-]+\.(?:js|ts|mjs|py|go|rb|java|php))|SQLSTATE|syntax error at or near|\bat [\w.$]+\([\w]+\.java:\d+\)/
+
+/** Where connections inside go to. */
+const INNER =
+  /\b(?:E(?:CONNREFUSED|HOSTUNREACH|NOTFOUND)\b[^"]{0,80}|(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}\b(?::\d+)?|[\w-]+(?:\.[\w-]+)*\.(?:svc\.cluster\.local|internal)\b(?::\d+)?)/g
 
 /** The way there, and what the server lets slip. */
 export const transport: Check = {
@@ -55,7 +71,9 @@ export const transport: Check = {
   excuse: () => null,
   probes: [
     overTls('certificate', 'the certificate is valid', 'The certificate is not valid', 'high', async (audit) => {
-      const failure = audit.target.unauthenticated.find(({ answer }) => answer.failure !== null)?.answer.failure
+      const { unauthenticated, resourceDocuments, authorizationServer } = audit.target
+      const answers = [...unauthenticated, ...resourceDocuments, ...(authorizationServer?.documents ?? [])]
+      const failure = answers.find(({ answer }) => answer.failure?.includes('certificate') === true)?.answer.failure
       return failure?.includes('certificate') ? fail(failure) : pass('valid')
     }),
     overTls(
@@ -74,6 +92,7 @@ export const transport: Check = {
       if (isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0) return notApplicable('the host is an address')
       return isLoopback(hostname) ? warn('no Strict-Transport-Security') : fail('no Strict-Transport-Security')
     }),
+    overTls('plain-http', 'without TLS nothing is answered', 'The server answers without TLS too', 'high', plainHttp),
     withToken(
       'token-in-query',
       'a token in the URL is not taken',
@@ -138,6 +157,14 @@ export const transport: Check = {
           ? fail('answered with a result')
           : pass('refused')
       },
+    },
+    {
+      name: 'session-ended-by-other-person',
+      promise: 'a session is ended by its person alone',
+      problem: 'Another person can end a session',
+      severity: 'medium',
+      need: 'two logins',
+      run: endSession,
     },
     withToken(
       'foreign-origin',
@@ -208,6 +235,60 @@ export const transport: Check = {
           : fail('no Cache-Control: no-store')
       },
     },
+    {
+      name: 'token-error-cached',
+      promise: 'errors of the token endpoint are kept by no cache',
+      problem: 'Errors of the token endpoint may be kept by caches',
+      severity: 'low',
+      run: async ({ logins }) => {
+        if (logins.endpoint('token') === null) return notApplicable('there is no token endpoint')
+        const client = { id: 'sallyport-audit', secret: null, redirectUri: '', registration: null }
+        const answer = await logins.postToken({ grant_type: 'refresh_token', refresh_token: 'sallyport-audit' }, client)
+        if (!isRefusal(answer)) return inconclusive(answer.failure ?? `${answer.status}`)
+        // RFC 6749 §5.1 wants it where tokens are; for errors §5.2 has it in its example alone.
+        return /\bno-store\b/i.test(headerOf(answer, 'cache-control') ?? '')
+          ? pass('no-store')
+          : warn('no Cache-Control: no-store')
+      },
+    },
+    {
+      name: 'token-echo',
+      promise: 'a token that is refused is not repeated',
+      problem: 'A token that is refused comes back',
+      severity: 'low',
+      run: async (audit) => {
+        const token = `sallyport-audit-${audit.random(12).toString('hex')}`
+        for (const era of audit.eras) {
+          const request = era === 'modern' ? { method: 'tools/list' } : { method: 'initialize', params: INITIALIZE }
+          const answer = await audit.call(era, { ...request, token, sessionId: null })
+          if (answer.failure !== null) return inconclusive(answer.failure)
+          if (repeats(answer, token)) return fail('the token comes back')
+        }
+        return pass('not repeated')
+      },
+    },
+    withToken(
+      'call-echo',
+      'no tool tells the token of its caller',
+      'A tool tells the token of its caller',
+      'high',
+      async (audit, token) => {
+        const { safeCalls } = audit.options
+        if (safeCalls.length === 0) return notTested(NO_SAFE_CALL)
+        for (const call of safeCalls)
+          for (const era of audit.eras)
+            if (repeats(await callTool(audit, era, call, token), token)) return fail(`${call.name} tells it`)
+        return pass('not in any result')
+      },
+    ),
+    {
+      name: 'slow-scope',
+      promise: 'a strange scope takes no longer than another one',
+      problem: 'A strange scope keeps the authorization server busy',
+      severity: 'medium',
+      need: 'write',
+      run: judgeSlowScope,
+    },
     withToken(
       'errors',
       'errors tell nothing of the inside',
@@ -215,9 +296,11 @@ export const transport: Check = {
       'medium',
       async (audit, token) => {
         for (const answer of await provoke(audit, token)) {
-          const leak = LEAKS.exec(answer.text.replaceAll('\\n', '\n'))?.[0]
-          if (leak !== undefined) return fail(leak.trim().slice(0, 120))
-          if (answer.text.includes(token)) return fail('the token comes back')
+          const text = answer.text.replaceAll('\\n', '\n')
+          const leak = LEAKS.exec(text)?.[0] ?? innerHostIn(text, new URL(audit.target.url).hostname)
+          if (leak != null) return fail(leak.trim().slice(0, 120))
+          if (repeats(answer, token)) return fail('the token comes back')
+          if (answer.failure === 'timeout') return inconclusive('one of them was not answered in time')
         }
         return pass('nothing')
       },
@@ -297,6 +380,64 @@ function withToken(
         ? judge(audit, (await audit.logins.full(0)).accessToken)
         : notApplicable('the server asks for no token'),
   }
+}
+
+/** The same address without TLS, asked without a token: who answers with more than where to go takes what should be secret. */
+async function plainHttp(audit: Audit): Promise<Outcome> {
+  const url = audit.target.url.replace(/^https:/i, 'http:')
+  let isAsking = false
+  for (const era of audit.eras) {
+    const request = era === 'modern' ? { method: 'tools/list' } : { method: 'initialize', params: INITIALIZE }
+    const answer = await audit.ask(mcpAsk(url, era, request))
+    if (answer.failure !== null) return pass(answer.failure)
+    if (isSuccess(answer)) {
+      if (messagesOf(answer).length > 0) return fail(`answered with ${answer.status}`)
+      return warn(`something that is no MCP server answers with ${answer.status}`)
+    }
+    isAsking ||= answer.status === 401
+  }
+  return isAsking ? warn('a token is asked for without TLS') : pass('no data')
+}
+
+async function endSession(audit: Audit): Promise<Outcome> {
+  if (!audit.eras.includes('legacy')) return notApplicable('there are no sessions')
+  const [first, second] = [await audit.logins.full(0), await audit.logins.full(1)]
+  const opened = await audit.call('legacy', {
+    method: 'initialize',
+    params: INITIALIZE,
+    token: first.accessToken,
+    sessionId: null,
+  })
+  const sessionId = headerOf(opened, 'mcp-session-id')
+  if (sessionId === null) return notApplicable('there are no sessions')
+  const isOpen = async () =>
+    hasResult(await audit.call('legacy', { method: 'tools/list', token: first.accessToken, sessionId }))
+  const end = (token: string) =>
+    audit.ask({
+      method: 'DELETE',
+      url: audit.target.url,
+      headers: [
+        ['authorization', `Bearer ${token}`],
+        ['mcp-session-id', sessionId],
+        ['mcp-protocol-version', LEGACY_VERSION],
+      ],
+    })
+  await audit.call('legacy', { method: 'notifications/initialized', token: first.accessToken, sessionId })
+  if (!(await isOpen())) return inconclusive('the session does not work')
+  await end(second.accessToken)
+  const lives = await isOpen()
+  await end(first.accessToken)
+  return lives ? pass('it goes on') : fail('it is ended')
+}
+
+/** In what is read of it or in a header. */
+function repeats({ text, headers }: Answer, token: string): boolean {
+  return text.includes(token) || headers.some(([, value]) => value.includes(token))
+}
+
+/** An address that is of use inside alone, and not the one that was asked. */
+function innerHostIn(text: string, own: string): string | null {
+  return [...text.matchAll(INNER)].map(([found]) => found).find((found) => found.split(':')[0] !== own) ?? null
 }
 
 /** Whether a connection of an old version is made, whatever the certificate. */

@@ -12,6 +12,7 @@ import { tokenPart } from './authorization-server/token.ts'
 import { loopbackCertificate } from './certificates.ts'
 import { json, type Part, readIncoming, writeReply } from './http.ts'
 import { signingKeys } from './keys.ts'
+import { listenToBoth } from './plain-too.ts'
 import { endpointPart } from './resource/endpoint.ts'
 import { resourceMetadataPart } from './resource/metadata.ts'
 import { doorsPart } from './resource/open-doors.ts'
@@ -119,6 +120,9 @@ function addConfidentialClient({ state }: Site): Reference['confidential'] {
   return { clientId, clientSecret, redirectUri }
 }
 
+/** What a part that thinks that somebody else has looked at the token answers. */
+const NOTHING = { jsonrpc: '2.0', id: 1, result: { tools: [] } }
+
 interface Listener {
   readonly origin: string
   serve(site: Site, parts: readonly Part[]): void
@@ -136,20 +140,29 @@ async function listen(
       ? createServer(sizes)
       : createTlsServer({ key: certificate.key, cert: certificate.cert, minVersion: 'TLSv1.2', ...oldest })
   server.requestTimeout = 10_000
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const plain = createServer()
+  const isBoth = flaw === 'plain-http-too' || flaw === 'data-over-plain-http'
+  const front = isBoth ? listenToBoth(server, plain) : server
+  front.listen(0, '127.0.0.1')
+  await once(front, 'listening')
+  const { port } = front.address() as AddressInfo
   // RFC 6797 §8.1.1: only a name can be told to be reached over TLS alone.
   const host = flaw === 'no-hsts' ? 'localhost' : '127.0.0.1'
   const origin = `${certificate === null ? 'http' : 'https'}://${host}:${port}`
   return {
     origin,
-    serve: (site, parts) =>
-      void server.on('request', (request, response) => void answer(site, origin, parts, request, response)),
+    serve: (site, parts) => {
+      server.on('request', (request, response) => void answer(site, origin, parts, request, response))
+      plain.on('request', (request, response) => {
+        if (flaw === 'data-over-plain-http') writeReply(response, json(200, NOTHING), {})
+        else void answer(site, origin, parts, request, response)
+      })
+    },
     async stop() {
       server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
+      plain.closeAllConnections()
+      front.close()
+      await once(front, 'close')
     },
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { escapeHtml, html, type Incoming, type Part, type Reply, readForm, singleValues } from '../http.ts'
 import { SCOPES, type Site } from '../site.ts'
 import { type Client, hash, newSecret, type Transaction } from '../state.ts'
@@ -45,13 +46,13 @@ async function authorize(site: Site, incoming: Incoming, query: URLSearchParams)
   return authorizeClient(site, incoming, client, redirectUri, fields)
 }
 
-function authorizeClient(
+async function authorizeClient(
   site: Site,
   incoming: Incoming,
   client: Client,
   redirectUri: string,
   fields: Map<string, string>,
-): Reply | Promise<Reply> {
+): Promise<Reply> {
   const state = fields.get('state') ?? null
   const refuse = (error: string) => answerClient(site, { redirectUri, state }, { error })
   const responseType = fields.get('response_type')
@@ -65,6 +66,8 @@ function authorizeClient(
   const asked = fields.get('resource')
   const resource = site.resources.find(({ url }) => url === asked)?.url ?? acceptedOtherwise(site, asked)
   if (resource === null) return refuse('invalid_target')
+  // As long as a pattern with two loops in each other takes.
+  if (site.flawed('slow-on-strange-scope') && /^a{20,40}!$/.test(fields.get('scope') ?? '')) await sleep(1400)
   const scopes = (fields.get('scope') ?? '').split(' ').filter((scope) => scope === 'openid' || SCOPES.includes(scope))
   if (scopes.length === 0) return refuse('invalid_scope')
   const transaction = { client, redirectUri, state, challenge, challengeMethod, resource, scopes }

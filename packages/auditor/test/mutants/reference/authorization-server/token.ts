@@ -15,7 +15,10 @@ export function tokenPart(site: Site): Part {
     if (incoming.method !== 'POST') return oauthError(405, 'invalid_request', 'only POST', { allow: 'POST' })
     const form = await readForm(incoming)
     if (form === null) return oauthError(400, 'invalid_request', 'a form, each field once, is expected')
-    return answer(site, incoming, form)
+    const reply = await answer(site, incoming, form)
+    if (reply.status < 400 || !site.flawed('token-error-cacheable')) return reply
+    const { 'cache-control': _, ...headers } = reply.headers ?? {}
+    return { ...reply, headers }
   }
 }
 

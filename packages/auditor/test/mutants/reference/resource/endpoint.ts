@@ -14,8 +14,8 @@ export function endpointPart(site: Site, resource: Resource): Part {
   const limit = new BadTokenLimit(() => site.nowMs())
   return async (incoming) => {
     if (incoming.path !== resource.path && !lookPast.path(site, resource, incoming)) return null
-    const refused = refuseOrigin(site, incoming)
-    if (refused !== null) return refused
+    const foreign = refuseOrigin(site, incoming)
+    if (foreign !== null) return foreign
     const opened = await lookPast.authentication(site, incoming)
     if (opened !== null) return answer(site, resource, opened, incoming)
     if (incoming.method === 'DELETE' && site.flawed('open-delete')) return { status: 204, headers: {} }
@@ -29,7 +29,9 @@ export function endpointPart(site: Site, resource: Resource): Part {
     if (limit.isReached() && !site.flawed('bad-tokens-without-limit'))
       return json(429, { error: 'too many bad tokens' }, { 'retry-after': '1' })
     limit.count()
-    return challenge(site, resource, 'invalid_token')
+    const refused = challenge(site, resource, 'invalid_token')
+    if (!site.flawed('bad-token-echoed')) return refused
+    return { ...refused, body: JSON.stringify({ error: `not valid: ${incoming.headers.authorization ?? ''}` }) }
   }
 }
 
@@ -57,8 +59,8 @@ async function answer(site: Site, resource: Resource, caller: Caller, incoming: 
     if (message === null) return failure({ message: NOBODY }, 400, -32600, 'Invalid request')
     if (message.method === 'tools/list') await askUpstream(site, incoming)
     if (saysModern(message, incoming) && site.eras.includes('modern'))
-      return answerModern(site, resource, caller, incoming, message)
-    if (isLegacy) return answerLegacy(site, resource, caller, incoming, message)
+      return telling(site, incoming, answerModern(site, resource, caller, incoming, message))
+    if (isLegacy) return telling(site, incoming, answerLegacy(site, resource, caller, incoming, message))
     return failure({ message }, 400, -32022, 'Unsupported protocol version', { supported: ['2026-07-28'] })
   } catch (error) {
     if (error instanceof BodyTooLarge) return json(413, { error: 'the body is too large' }, { connection: 'close' })
@@ -67,11 +69,18 @@ async function answer(site: Site, resource: Resource, caller: Caller, incoming: 
   }
 }
 
+/** A tool for finding out why something does not work. */
+function telling(site: Site, { headers }: Incoming, reply: Reply): Reply {
+  if (!site.flawed('tool-tells-token')) return reply
+  return { ...reply, body: (reply.body ?? '').replace('"done"', JSON.stringify(headers.authorization ?? '')) }
+}
+
 const NOBODY: Message = { id: null, method: '', params: {} }
 
 function leak(site: Site, { headers }: Incoming, error: SyntaxError): string {
   if (site.flawed('stack-in-errors')) return String(error.stack)
   if (site.flawed('token-in-errors')) return `cannot parse what ${headers.authorization ?? ''} sent`
+  if (site.flawed('upstream-in-errors')) return 'cannot parse: connect ECONNREFUSED 10.3.2.1:8080'
   return site.flawed('path-in-errors') ? 'cannot parse: /srv/notes/app/dist/server.js line 214' : 'Parse error'
 }
 

@@ -36,12 +36,14 @@ function initialize(site: Site, caller: Caller, message: Message): Reply {
   return result({ era: 'legacy', message }, value, { 'mcp-session-id': id })
 }
 
-export function refuseSession(site: Site, caller: Caller, { headers }: Incoming): Reply | null {
+export function refuseSession(site: Site, caller: Caller, { headers, method }: Incoming): Reply | null {
+  const isShared =
+    site.flawed('session-of-any-user') || (site.flawed('session-ended-by-anybody') && method === 'DELETE')
   const id = headers['mcp-session-id']
   if (typeof id !== 'string') return json(400, { error: 'Mcp-Session-Id is missing' })
   const session = site.state.sessions.get(id)
   // Another user's session and none at all look the same.
-  if (session === undefined || (session.subject !== caller.subject && !site.flawed('session-of-any-user')))
+  if (session === undefined || (session.subject !== caller.subject && !isShared))
     return json(404, { error: 'no such session' })
   const version = headers['mcp-protocol-version']
   return version !== undefined && !VERSIONS.includes(String(version))
