@@ -60,6 +60,11 @@ export class Audit {
     return this.#recorder.observe(what, look)
   }
 
+  /** What work comes to, with the numbers of what it sent: for a probe that is told of what another one had to try. */
+  noting<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly numbers: readonly number[] }> {
+    return this.#recorder.noting(work)
+  }
+
   /** Bytes that nobody can guess; the same ones in a replay. At most 32. */
   random(length: number): Buffer {
     return this.#recorder.random(length)

@@ -11,6 +11,8 @@ export type Clause = z.infer<typeof clauseSchema>
 export interface Outcome {
   readonly verdict: Verdict
   readonly detail: string
+  /** Numbers of exchanges that it rests on and that another probe has had; absent where there are none. */
+  readonly exchanges?: readonly number[]
 }
 
 export const pass = (detail: string): Outcome => ({ verdict: 'pass', detail })

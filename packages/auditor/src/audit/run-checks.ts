@@ -52,11 +52,18 @@ export async function runChecks(
 async function ask(audit: Audit, recorder: Recorder, { check, probe, era }: Turn): Promise<Asked> {
   const code = `${check.slug}.${probe.name}`
   const { value: outcome, numbers } = await recorder.under(code, () => decide(audit, check, probe, era))
-  const { verdict, detail } = outcome
+  const { verdict, detail, exchanges = [] } = outcome
   return {
     check,
     probe,
-    result: { code, title: probe.promise, verdict, detail: redactText(detail, false), era, exchanges: numbers },
+    result: {
+      code,
+      title: probe.promise,
+      verdict,
+      detail: redactText(detail, false),
+      era,
+      exchanges: exchanges.length > 0 ? [...exchanges] : numbers,
+    },
   }
 }
 

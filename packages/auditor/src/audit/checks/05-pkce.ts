@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
-import type { Audit } from '../audit.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
 import { attempt } from '../login/attempt.ts'
 import type { AuthorizationChange } from '../login/logins.ts'
-import type { Code } from '../login/tokens.ts'
 import { tokensOf } from '../login/tokens.ts'
 import { type Check, fail, inconclusive, notApplicable, type Outcome, type Probe, pass } from '../probe.ts'
+import { type CodeAttempt, judgeCodeAttempt } from './code-attempts.ts'
 
 const clauses = [
   rfc(7636, '4.4.1'),
@@ -77,17 +75,12 @@ export const pkce: Check = {
         return tokensOf(answer, done.code.client) === null ? pass(`${answer.status}`) : fail('tokens were given')
       },
     },
-    onRedeem('wrong-verifier', 'a wrong verifier is refused', 'A wrong verifier is taken', () => ({
-      code_verifier: 'sallyport-audit-wrong-verifier-0123456789-abcdef',
-    })),
-    onRedeem('missing-verifier', 'a missing verifier is refused', 'A missing verifier is taken', () => ({
-      code_verifier: null,
-    })),
+    onRedeem('wrong-verifier', 'a wrong verifier is refused', 'A wrong verifier is taken'),
+    onRedeem('missing-verifier', 'a missing verifier is refused', 'A missing verifier is taken'),
     onRedeem(
       'challenge-as-verifier',
       'the challenge does not do for the verifier',
       'The challenge does for the verifier',
-      (_, challenge) => ({ code_verifier: challenge }),
     ),
   ],
 }
@@ -130,37 +123,13 @@ function onAuthorize(
   }
 }
 
-function onRedeem(
-  name: string,
-  promise: string,
-  problem: string,
-  change: (code: Code, challenge: string) => Readonly<Record<string, string | null>>,
-): Probe {
+function onRedeem(name: CodeAttempt, promise: string, problem: string): Probe {
   return {
     name,
     promise,
     problem,
     severity: 'critical',
     need: 'login',
-    run: async (audit) => {
-      const code = await anyCode(audit)
-      if (code === null) return notApplicable('no code to try with')
-      const answer = await audit.logins.redeem(code, change(code, challengeOf(code)))
-      if (tokensOf(answer, code.client) !== null) return fail('tokens were given')
-      return answer.status === 400 || answer.status === 401
-        ? pass(`${answer.status}`)
-        : inconclusive(`${answer.status}`)
-    },
+    run: (audit) => judgeCodeAttempt(audit, name),
   }
-}
-
-async function anyCode(audit: Audit): Promise<Code | null> {
-  if (audit.options.people.length === 0) return null
-  return (await audit.logins.authorize(0)).code
-}
-
-function challengeOf({ verifier }: Code): string {
-  return createHash('sha256')
-    .update(verifier ?? '')
-    .digest('base64url')
 }

@@ -2,7 +2,7 @@ import type { Audit } from '../audit.ts'
 import { isLoopback } from '../exchange/address-guard.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
 import { attempt } from '../login/attempt.ts'
-import type { Client, Code } from '../login/tokens.ts'
+import type { Client, Code, Tokens } from '../login/tokens.ts'
 import { tokensOf } from '../login/tokens.ts'
 import {
   type Check,
@@ -15,6 +15,7 @@ import {
   pass,
   warn,
 } from '../probe.ts'
+import { judgeCodeAttempt } from './code-attempts.ts'
 
 const clauses = [
   rfc(9700, '2.1'),
@@ -159,66 +160,101 @@ export const redirect: Check = {
       'medium',
       ({ response }) => (response.hash.includes('code=') ? fail('in the fragment') : pass('in the query')),
     ),
-    onCode(
-      'code-of-other-client',
-      'a code is of one client alone',
-      'Another client can redeem a code',
-      'critical',
-      async (code, _, audit) => {
-        const { client } = await audit.logins.register()
-        if (client === null) return notApplicable('no second client can be registered')
-        return judgeRedeem(await audit.logins.redeem(code, {}, client), client)
-      },
-    ),
-    onCode(
-      'code-to-other-redirect',
-      'a code is of one redirect URI alone',
-      'A code is redeemed for another redirect URI',
-      'medium',
-      async (code, _, audit) =>
-        judgeRedeem(
-          await audit.logins.redeem(code, { redirect_uri: 'https://elsewhere.sallyport-audit.example/callback' }),
-          code.client,
-        ),
-    ),
-    onCode(
-      'code-lifetime',
-      'a code ends within a minute',
-      'A code lives longer than a minute',
-      'low',
-      async (code, _, audit) => {
-        if (audit.options.patienceSeconds < CODE_SECONDS_MAX) return notTested(`it takes ${CODE_SECONDS_MAX} s`)
-        await audit.wait(CODE_SECONDS_MAX * 1000)
-        return judgeRedeem(await audit.logins.redeem(code), code.client)
-      },
-    ),
-    onCode('code-twice', 'a code works once', 'A code works twice', 'high', async (code, _, audit) => {
-      if (tokensOf(await audit.logins.redeem(code), code.client) === null)
-        return inconclusive('the code did not work at all')
-      return judgeRedeem(await audit.logins.redeem(code), code.client)
-    }),
-    onCode(
-      'code-twice-ends-tokens',
-      'a code that comes twice ends its tokens',
-      'Tokens of a code that came twice live on',
-      'low',
-      async (code, _, audit) => {
-        const tokens = tokensOf(await audit.logins.redeem(code), code.client)
-        if (tokens === null) return inconclusive('the code did not work at all')
-        if (tokensOf(await audit.logins.redeem(code), code.client) !== null) return notApplicable('it works twice')
-        if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
-        if (!(await audit.opens(tokens.accessToken))) return pass('the access token is dead')
-        if (tokens.refreshToken === null) return warn('the access token lives until it ends')
-        const isRefreshed = tokensOf(await audit.logins.refresh(tokens), code.client) !== null
-        return isRefreshed
-          ? fail('access and refresh token live on')
-          : warn('the refresh token is dead, the access token lives until it ends')
-      },
-    ),
+    {
+      name: 'code-of-other-client',
+      promise: 'a code is of one client alone',
+      problem: 'Another client can redeem a code',
+      severity: 'critical',
+      need: 'login',
+      run: (audit) => judgeCodeAttempt(audit, 'of-other-client'),
+    },
+    {
+      name: 'code-to-other-redirect',
+      promise: 'a code is of one redirect URI alone',
+      problem: 'A code is redeemed for another redirect URI',
+      severity: 'medium',
+      need: 'login',
+      run: (audit) => judgeCodeAttempt(audit, 'to-other-redirect'),
+    },
+    {
+      name: 'code-lifetime',
+      promise: 'a code ends within a minute',
+      problem: 'A code lives longer than a minute',
+      severity: 'low',
+      need: 'login',
+      run: codeLifetime,
+    },
+    {
+      name: 'code-twice',
+      promise: 'a code works once',
+      problem: 'A code works twice',
+      severity: 'high',
+      need: 'login',
+      run: async (audit) => (await twiceOf(audit)).twice,
+    },
+    {
+      name: 'code-twice-ends-tokens',
+      promise: 'a code that comes twice ends its tokens',
+      problem: 'Tokens of a code that came twice live on',
+      severity: 'low',
+      need: 'login',
+      run: async (audit) => (await twiceOf(audit)).ends,
+    },
   ],
 }
 
 type Severity = Probe['severity']
+
+async function codeLifetime(audit: Audit): Promise<Outcome> {
+  if (audit.options.people.length === 0) return notApplicable('no code to try with')
+  if (audit.options.patienceSeconds < CODE_SECONDS_MAX) return notTested(`it takes ${CODE_SECONDS_MAX} s`)
+  const { code } = await audit.logins.authorize(0)
+  if (code === null) return inconclusive('no code was given')
+  await audit.wait(CODE_SECONDS_MAX * 1000)
+  return judgeRedeem(await audit.logins.redeem(code), code.client)
+}
+
+/** What came of a code that was redeemed twice: whether it was, and what it did to the tokens. */
+interface Twice {
+  readonly twice: Outcome
+  readonly ends: Outcome
+}
+
+const twices = new WeakMap<Audit, Promise<Twice>>()
+
+function twiceOf(audit: Audit): Promise<Twice> {
+  const known =
+    twices.get(audit) ??
+    audit
+      .noting(() => redeemTwice(audit))
+      .then(({ value: { twice, ends }, numbers: exchanges }) => ({
+        twice: { ...twice, exchanges },
+        ends: { ...ends, exchanges },
+      }))
+  twices.set(audit, known)
+  return known
+}
+
+async function redeemTwice(audit: Audit): Promise<Twice> {
+  const both = (outcome: Outcome): Twice => ({ twice: outcome, ends: outcome })
+  if (audit.options.people.length === 0) return both(notApplicable('no code to try with'))
+  const { code } = await audit.logins.authorize(0)
+  if (code === null) return both(inconclusive('no code was given'))
+  const tokens = tokensOf(await audit.logins.redeem(code), code.client)
+  if (tokens === null) return both(inconclusive('the code did not work at all'))
+  const twice = judgeRedeem(await audit.logins.redeem(code), code.client)
+  return { twice, ends: twice.verdict === 'fail' ? notApplicable('it works twice') : await afterTwice(audit, tokens) }
+}
+
+async function afterTwice(audit: Audit, tokens: Tokens): Promise<Outcome> {
+  if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
+  if (!(await audit.opens(tokens.accessToken))) return pass('the access token is dead')
+  if (tokens.refreshToken === null) return warn('the access token lives until it ends')
+  const isRefreshed = tokensOf(await audit.logins.refresh(tokens), tokens.client) !== null
+  return isRefreshed
+    ? fail('access and refresh token live on')
+    : warn('the refresh token is dead, the access token lives until it ends')
+}
 
 /** A client with an https address of which nothing but the redirect is ever looked at. */
 const httpsClients = new WeakMap<Audit, Promise<Client | null>>()
@@ -304,12 +340,13 @@ function onError(
   }
 }
 
+/** Of a response, whatever became of its code. */
 function onCode(
   name: string,
   promise: string,
   problem: string,
   severity: Severity,
-  judge: (code: Code, issuers: readonly unknown[], audit: Audit) => Outcome | Promise<Outcome>,
+  judge: (code: Code, issuers: readonly unknown[]) => Outcome,
 ): Probe {
   return {
     name,
@@ -319,8 +356,8 @@ function onCode(
     need: 'login',
     run: async (audit) => {
       if (audit.options.people.length === 0) return notApplicable('no code to try with')
-      const { code } = await audit.logins.authorize(0)
-      return code === null ? inconclusive('no code was given') : judge(code, issuersOf(audit), audit)
+      const code = await audit.logins.anyResponse()
+      return code === null ? inconclusive('no code was given') : judge(code, issuersOf(audit))
     },
   }
 }

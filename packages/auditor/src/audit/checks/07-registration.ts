@@ -235,7 +235,8 @@ function managed(
 /** The confused deputy: the browser is logged in and knows one client; another one asks, and nobody clicks anything. */
 async function consent(audit: Audit): Promise<Outcome> {
   if (audit.options.people.length === 0) return notApplicable('nobody is there to be asked')
-  await audit.logins.login(0)
+  // Whoever has these has logged in with the browser that is asked now.
+  await audit.logins.full(0)
   const { client } = await audit.logins.register({ client_name: 'sallyport-audit second client' })
   if (client === null) return inconclusive('no second client could be registered')
   const { url } = audit.logins.authorization(client)

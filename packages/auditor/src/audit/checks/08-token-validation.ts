@@ -2,6 +2,7 @@ import type { Audit } from '../audit.ts'
 import { hasResult } from '../exchange/answer.ts'
 import type { Answer } from '../exchange/ask.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
+import { tokensOf as asTokens } from '../login/tokens.ts'
 import {
   type Check,
   fail,
@@ -172,14 +173,27 @@ export const tokenValidation: Check = {
     instead('id-token', 'an ID token', async (audit) => {
       const scopes = audit.logins.metadata['scopes_supported']
       if (!Array.isArray(scopes) || !scopes.includes('openid')) return null
-      return (await audit.logins.login(0, { scope: ['openid', ...audit.logins.allScopes].join(' ') })).idToken
+      const tokens = await audit.logins.login(0, { scope: ['openid', ...audit.logins.allScopes].join(' ') })
+      audit.logins.share(tokens)
+      return tokens.idToken
     }),
-    instead('refresh-token', 'a refresh token', async (audit) => (await audit.logins.login(0)).refreshToken),
-    instead(
-      'authorization-code',
-      'an authorization code',
-      async (audit) => (await audit.logins.authorize(0)).code?.code ?? null,
-    ),
+    instead('refresh-token', 'a refresh token', async (audit) => (await audit.logins.shared()).refreshToken),
+    {
+      name: 'authorization-code',
+      promise: 'an authorization code is no access token',
+      problem: 'An authorization code is taken for an access token',
+      severity: 'high',
+      need: 'login',
+      run: async (audit) => {
+        if (audit.options.people.length === 0) return notApplicable('there is none')
+        const { code } = await audit.logins.authorize(0)
+        if (code === null) return notApplicable('there is none')
+        const outcome = await tryTokens(audit, [code.code])
+        const tokens = asTokens(await audit.logins.redeem(code), code.client)
+        if (tokens !== null) audit.logins.share(tokens)
+        return outcome
+      },
+    },
   ],
 }
 
@@ -305,7 +319,7 @@ function changed(name: string, what: string, change: (token: string) => readonly
 
 async function afterTheEnd(audit: Audit): Promise<Outcome> {
   if (audit.options.people.length === 0) return notApplicable('a token that was given is not waited for')
-  const { accessToken, expiresIn } = await audit.logins.login(0)
+  const { accessToken, expiresIn } = await audit.logins.shared()
   if (expiresIn === null) return notApplicable('expires_in is not told')
   const seconds = expiresIn + LEEWAY_SECONDS
   if (seconds > audit.options.patienceSeconds) return notTested(`it takes ${seconds} s`)

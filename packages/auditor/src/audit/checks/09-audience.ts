@@ -3,7 +3,7 @@ import { hasResult, isRefusal, objectOf } from '../exchange/answer.ts'
 import type { Answer } from '../exchange/ask.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
 import { attempt } from '../login/attempt.ts'
-import type { Client } from '../login/tokens.ts'
+import type { Client, Code, Tokens } from '../login/tokens.ts'
 import { tokensOf } from '../login/tokens.ts'
 import { type Check, fail, inconclusive, notApplicable, notTested, type Outcome, pass, warn } from '../probe.ts'
 import { type Era, INITIALIZE, type McpRequest } from '../target/mcp-message.ts'
@@ -101,22 +101,6 @@ export const audience: Check = {
       },
     },
     {
-      name: 'left-out-at-token',
-      promise: 'a code for one resource brings no token for another when the resource is left out',
-      problem: 'Without a resource a code brings a token for another',
-      severity: 'critical',
-      need: 'other resource',
-      run: async (audit) => {
-        const { code } = await audit.logins.authorize(0)
-        if (code === null) return inconclusive('no code was given')
-        const tokens = tokensOf(await audit.logins.redeem(code, { resource: null }), code.client)
-        if (tokens === null) return pass('no token')
-        return (await opensAnywhere(audit, tokens.accessToken, otherOf(audit)))
-          ? fail('it opens the other resource')
-          : pass('it does not open the other resource')
-      },
-    },
-    {
       name: 'foreign-token',
       promise: 'a real token of another issuer is refused',
       problem: 'A token of another issuer is accepted',
@@ -161,7 +145,25 @@ export const audience: Check = {
       run: async (audit) => {
         const { code } = await audit.logins.authorize(0)
         if (code === null) return inconclusive('no code was given')
-        return judgeOther(audit, await audit.logins.redeem(code, { resource: otherOf(audit) }), code.client)
+        const answer = await audit.logins.redeem(code, { resource: otherOf(audit) })
+        if (tokensOf(answer, code.client) === null) untouched.set(audit, code)
+        return judgeOther(audit, answer, code.client)
+      },
+    },
+    {
+      name: 'left-out-at-token',
+      promise: 'a code for one resource brings no token for another when the resource is left out',
+      problem: 'Without a resource a code brings a token for another',
+      severity: 'critical',
+      need: 'other resource',
+      run: async (audit) => {
+        const kept = untouched.get(audit)
+        const tokens = (kept === undefined ? null : await redeemWithout(audit, kept)) ?? (await freshWithout(audit))
+        if (tokens === null) return pass('no token')
+        audit.logins.share(tokens)
+        return (await opensAnywhere(audit, tokens.accessToken, otherOf(audit)))
+          ? fail('it opens the other resource')
+          : pass('it does not open the other resource')
       },
     },
     {
@@ -171,7 +173,7 @@ export const audience: Check = {
       severity: 'critical',
       need: 'other resource',
       run: async (audit) => {
-        const tokens = await audit.logins.login(0)
+        const tokens = await audit.logins.shared()
         if (tokens.refreshToken === null) return notApplicable('there are no refresh tokens')
         return judgeOther(audit, await audit.logins.refresh(tokens, { resource: otherOf(audit) }), tokens.client)
       },
@@ -183,6 +185,18 @@ export const audience: Check = {
 function askedFirst(era: Era, token: string): McpRequest {
   const asked = era === 'modern' ? { method: 'tools/list' } : { method: 'initialize', params: INITIALIZE }
   return { ...asked, token, sessionId: null }
+}
+
+/** A code whose redemption was refused, and that may work when it is redeemed as it should be. */
+const untouched = new WeakMap<Audit, Code>()
+
+async function freshWithout(audit: Audit): Promise<Tokens | null> {
+  const { code } = await audit.logins.authorize(0)
+  return code === null ? null : redeemWithout(audit, code)
+}
+
+async function redeemWithout(audit: Audit, code: Code): Promise<Tokens | null> {
+  return tokensOf(await audit.logins.redeem(code, { resource: null }), code.client)
 }
 
 function otherOf({ options }: Audit): string {

@@ -4,7 +4,17 @@ import { isSuccess, objectOf } from '../exchange/answer.ts'
 import { any, fix, mcp, references, rfc } from '../knowledge.ts'
 import type { Client, Tokens } from '../login/tokens.ts'
 import { tokensOf } from '../login/tokens.ts'
-import { type Check, fail, inconclusive, notApplicable, type Outcome, type Probe, pass, warn } from '../probe.ts'
+import {
+  type Check,
+  fail,
+  inconclusive,
+  notApplicable,
+  notTested,
+  type Outcome,
+  type Probe,
+  pass,
+  warn,
+} from '../probe.ts'
 
 const clauses = [rfc(9700, '4.14.2'), rfc(7009, '2'), rfc(7662, '4'), mcp('basic/authorization', 'Token Theft')]
 const HOUR_SECONDS = 3600
@@ -16,6 +26,14 @@ const REPEAT_POLL_SECONDS = 5
 /** How long a token that was ended may still be taken somewhere. */
 const DEAD_MS_MAX = 5000
 const POLL_MS = 250
+/** Longer than this nobody waits to learn how slow a revocation is. */
+const LATE_SECONDS_MAX = 320
+/** Ten days: nobody is away for longer who did not want to log in again. */
+const REFRESH_IDLE_SECONDS_MAX = 864_000
+
+/** What a probe asks of the authorization server, besides tokens. */
+const REFRESH = 'refresh'
+const REVOCATION = 'revocation'
 
 /** How long what was stolen is of use. */
 export const lifetime: Check = {
@@ -56,67 +74,28 @@ export const lifetime: Check = {
           : pass(`${expiresIn} s`)
       },
     },
-    onRefresh(
+    onShared(
       'rotated',
       'a refresh brings another refresh token',
       'Refresh tokens do not rotate',
       'high',
+      REFRESH,
       async (audit, first) => {
         const second = tokensOf(await audit.logins.refresh(first), first.client)
         if (second === null) return inconclusive('the refresh was refused')
+        audit.logins.share({ ...second, refreshToken: second.refreshToken ?? first.refreshToken })
         if (first.client.secret !== null) return notApplicable('the client can prove who it is')
         if (second.refreshToken === null || second.refreshToken === first.refreshToken)
           return fail('the refresh token stays the same')
         return pass('another one')
       },
     ),
-    onReuse(
-      'reuse',
-      'a refresh token that was used is refused',
-      'A refresh token works again after it was used',
-      'high',
-      (story) => (story.reused === null ? pass(story.detail) : fail(story.detail)),
-    ),
-    onReuse(
-      'reuse-ends-refresh',
-      'reuse ends the newest refresh token',
-      'After reuse the newest refresh token lives on',
-      'high',
-      (story) => (story.reused === null ? story.refresh : notApplicable('reuse is not refused')),
-    ),
-    onReuse(
-      'reuse-ends-access',
-      'reuse ends the newest access token',
-      'After reuse the newest access token lives on',
-      'medium',
-      (story) => (story.reused === null ? story.access : notApplicable('reuse is not refused')),
-    ),
-    onRefresh(
-      'parallel',
-      'two refreshes at once do not make two families',
-      'Two refreshes at once make two families',
-      'high',
-      async (audit, first) => {
-        const answers = await Promise.all([audit.logins.refresh(first), audit.logins.refresh(first)])
-        const [one, other] = answers.map((answer) => tokensOf(answer, first.client))
-        if (one == null || other == null) return pass('one of them is refused')
-        if (one.refreshToken === other.refreshToken) return pass('both are the same')
-        if (one.refreshToken === first.refreshToken) return notApplicable('refresh tokens do not rotate')
-        await audit.wait(REPEAT_POLL_SECONDS * 1000)
-        if (tokensOf(await audit.logins.refresh(first), first.client) !== null)
-          return notApplicable('reuse is not refused')
-        const both = [
-          tokensOf(await audit.logins.refresh(one), first.client),
-          tokensOf(await audit.logins.refresh(other), first.client),
-        ]
-        return both.every((tokens) => tokens !== null) ? fail('both go on') : pass('they do not both go on')
-      },
-    ),
-    onRefresh(
+    onShared(
       'other-client',
       'a refresh token is of one client alone',
       'Another client can use a refresh token',
       'critical',
+      REFRESH,
       async (audit, first) => {
         const { client } = await audit.logins.register()
         if (client === null) return notApplicable('no second client can be registered')
@@ -124,75 +103,12 @@ export const lifetime: Check = {
         return tokensOf(answer, client) === null ? pass(`${answer.status}`) : fail('tokens were given')
       },
     ),
-    onRevocation(
-      'revoked-access',
-      'an access token that was revoked is dead',
-      'An access token that was revoked lives on',
-      'medium',
-      async (audit, tokens) => {
-        const answer = await audit.logins.postForm(
-          'revocation',
-          { token: tokens.accessToken, token_type_hint: 'access_token' },
-          tokens.client,
-        )
-        // RFC 7009 §2.2.1: a server may not be able to revoke them.
-        if (objectOf(answer)?.['error'] === 'unsupported_token_type') return warn('access tokens can not be revoked')
-        return isSuccess(answer) ? untilDead(audit, tokens.accessToken) : inconclusive(`${answer.status}`)
-      },
-    ),
-    onRevocation(
-      'revoked-refresh',
-      'a refresh token that was revoked is dead',
-      'A refresh token that was revoked lives on',
-      'high',
-      async (audit, tokens) => {
-        if (tokens.refreshToken === null) return notApplicable('there are no refresh tokens')
-        const answer = await audit.logins.postForm(
-          'revocation',
-          { token: tokens.refreshToken, token_type_hint: 'refresh_token' },
-          tokens.client,
-        )
-        if (!isSuccess(answer)) return inconclusive(`${answer.status}`)
-        return tokensOf(await audit.logins.refresh(tokens), tokens.client) === null
-          ? pass('dead')
-          : fail('it still brings tokens')
-      },
-    ),
-    onRevocation(
-      'revoked-refresh-ends-access',
-      'revoking the refresh token ends the access token',
-      'The access token outlives its refresh token',
-      'medium',
-      async (audit, tokens) => {
-        if (tokens.refreshToken === null) return notApplicable('there are no refresh tokens')
-        const answer = await audit.logins.postForm(
-          'revocation',
-          { token: tokens.refreshToken, token_type_hint: 'refresh_token' },
-          tokens.client,
-        )
-        if (!isSuccess(answer) || tokensOf(await audit.logins.refresh(tokens), tokens.client) !== null)
-          return notApplicable('it is not revoked')
-        return untilDead(audit, tokens.accessToken)
-      },
-    ),
-    onRevocation(
-      'revoked-by-other-client',
-      'a client revokes its own tokens alone',
-      'Another client can revoke a token',
-      'medium',
-      async (audit, tokens) => {
-        const { client } = await audit.logins.register()
-        if (client === null) return notApplicable('no second client can be registered')
-        if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
-        await audit.logins.postForm('revocation', { token: tokens.accessToken }, client)
-        return (await audit.opens(tokens.accessToken)) ? pass('the token lives') : fail('the token is dead')
-      },
-    ),
-    onRevocation(
+    onShared(
       'unknown-token',
       'a token that is not known counts as revoked',
       'Revocation tells which tokens exist',
       'low',
+      REVOCATION,
       async (audit, { client }) => {
         const answer = await audit.logins.postForm('revocation', { token: 'sallyport-audit' }, client)
         return isSuccess(answer) ? pass(`${answer.status}`) : fail(`${answer.status}`)
@@ -210,20 +126,102 @@ export const lifetime: Check = {
       'A public client can introspect tokens',
       ({ client }) => client,
     ),
+    onShared(
+      'revoked-by-other-client',
+      'a client revokes its own tokens alone',
+      'Another client can revoke a token',
+      'medium',
+      REVOCATION,
+      async (audit, tokens) => {
+        const { client } = await audit.logins.register()
+        if (client === null) return notApplicable('no second client can be registered')
+        if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
+        await audit.logins.postForm('revocation', { token: tokens.accessToken }, client)
+        return (await audit.opens(tokens.accessToken)) ? pass('the token lives') : fail('the token is dead')
+      },
+    ),
+    onShared(
+      'refresh-revoked-by-other-client',
+      'a client revokes its own refresh tokens alone',
+      'Another client can revoke a refresh token',
+      'medium',
+      REVOCATION,
+      async (audit, tokens) => {
+        if (tokens.refreshToken === null) return notApplicable('there are no refresh tokens')
+        const { client } = await audit.logins.register()
+        if (client === null) return notApplicable('no second client can be registered')
+        await audit.logins.postForm('revocation', { token: tokens.refreshToken }, client)
+        const renewed = tokensOf(await audit.logins.refresh(tokens), tokens.client)
+        if (renewed === null) return fail('it brings no more tokens')
+        audit.logins.share({ ...renewed, refreshToken: renewed.refreshToken ?? tokens.refreshToken })
+        return pass('it still brings tokens')
+      },
+    ),
+    // From here on each ends the login that it is given.
+    onShared(
+      'revoked-access',
+      'an access token that was revoked is dead',
+      'An access token that was revoked lives on',
+      'medium',
+      REVOCATION,
+      async (audit, tokens) => {
+        const answer = await audit.logins.postForm(
+          'revocation',
+          { token: tokens.accessToken, token_type_hint: 'access_token' },
+          tokens.client,
+        )
+        // RFC 7009 §2.2.1: a server may not be able to revoke them.
+        if (objectOf(answer)?.['error'] === 'unsupported_token_type') return warn('access tokens can not be revoked')
+        return isSuccess(answer) ? untilDead(audit, tokens.accessToken) : inconclusive(`${answer.status}`)
+      },
+    ),
+    onShared(
+      'parallel',
+      'two refreshes at once do not make two families',
+      'Two refreshes at once make two families',
+      'high',
+      REFRESH,
+      async (audit, first) => {
+        const answers = await Promise.all([audit.logins.refresh(first), audit.logins.refresh(first)])
+        const [one, other] = answers.map((answer) => tokensOf(answer, first.client))
+        if (one == null || other == null) return pass('one of them is refused')
+        if (one.refreshToken === other.refreshToken) return pass('both are the same')
+        if (one.refreshToken === first.refreshToken) return notApplicable('refresh tokens do not rotate')
+        await audit.wait(REPEAT_POLL_SECONDS * 1000)
+        if (tokensOf(await audit.logins.refresh(first), first.client) !== null)
+          return notApplicable('reuse is not refused')
+        const both = [
+          tokensOf(await audit.logins.refresh(one), first.client),
+          tokensOf(await audit.logins.refresh(other), first.client),
+        ]
+        return both.every((tokens) => tokens !== null) ? fail('both go on') : pass('they do not both go on')
+      },
+    ),
+    ...onReuse(),
+    ...onRevokedRefresh(),
+    {
+      name: 'refresh-token-end',
+      promise: 'a refresh token that nobody uses ends',
+      problem: 'A refresh token that nobody uses lives for ever',
+      severity: 'low',
+      need: 'login',
+      isLast: true,
+      run: untilRefreshEnds,
+    },
   ],
 }
 
 type Severity = Probe['severity']
 type Judge = (audit: Audit, tokens: Tokens) => Promise<Outcome>
 
-/** Each with a login of its own, because most of them end it. */
-function withLogin(
+/** With the login that they share, of which each says what became of it by what the next one can still do with it. */
+function onShared(
   name: string,
   promise: string,
   problem: string,
   severity: Severity,
+  asks: string,
   judge: Judge,
-  endpoint: string | null,
 ): Probe {
   return {
     name,
@@ -232,34 +230,45 @@ function withLogin(
     severity,
     need: 'login',
     run: async (audit) => {
-      if (endpoint !== null && audit.logins.endpoint(endpoint) === null)
-        return notApplicable(`there is no ${endpoint} endpoint`)
+      if (asks !== REFRESH && audit.logins.endpoint(asks) === null) return notApplicable(`there is no ${asks} endpoint`)
       if (audit.options.people.length === 0) return notApplicable('a token that was given is not put at risk')
-      const tokens = await audit.logins.login(0)
-      if (endpoint === null && tokens.refreshToken === null) return notApplicable('there are no refresh tokens')
+      const tokens = await audit.logins.shared()
+      if (asks === REFRESH && tokens.refreshToken === null) return notApplicable('there are no refresh tokens')
       return judge(audit, tokens)
     },
   }
 }
 
-function onRefresh(name: string, promise: string, problem: string, severity: Severity, judge: Judge): Probe {
-  return withLogin(name, promise, problem, severity, judge, null)
-}
-
-function onRevocation(name: string, promise: string, problem: string, severity: Severity, judge: Judge): Probe {
-  return withLogin(name, promise, problem, severity, judge, 'revocation')
-}
-
 function onIntrospection(name: string, promise: string, problem: string, by: (tokens: Tokens) => Client | null): Probe {
-  const judge: Judge = async (audit, tokens) => {
+  return onShared(name, promise, problem, 'medium', 'introspection', async (audit, tokens) => {
     const client = by(tokens)
     if (client !== null && client.secret !== null) return notApplicable('the client can prove who it is')
     const answer = await audit.logins.postForm('introspection', { token: tokens.accessToken }, client)
     return isSuccess(answer) && objectOf(answer)?.['active'] === true
       ? fail('the token is shown')
       : pass(`${answer.status}`)
+  })
+}
+
+/** What was tried once for all the probes that rest on it, with what was sent for it. */
+function onStory<T>(
+  asks: string,
+  tell: (audit: Audit, tokens: Tokens) => Promise<T>,
+): (name: string, promise: string, problem: string, severity: Severity, judge: (story: T) => Outcome) => Probe {
+  const stories = new WeakMap<Audit, Promise<{ readonly value: T; readonly numbers: readonly number[] }>>()
+  return (name, promise, problem, severity, judge) => {
+    const first = onShared(name, promise, problem, severity, asks, async (audit, tokens) => {
+      const known = stories.get(audit) ?? audit.noting(() => tell(audit, tokens))
+      stories.set(audit, known)
+      const { value, numbers } = await known
+      return { ...judge(value), exchanges: numbers }
+    })
+    const run: Probe['run'] = async (audit, era) => {
+      const known = await stories.get(audit)
+      return known === undefined ? first.run(audit, era) : { ...judge(known.value), exchanges: known.numbers }
+    }
+    return { ...first, run }
   }
-  return withLogin(name, promise, problem, 'medium', judge, 'introspection')
 }
 
 async function opensFarReaching(audit: Audit): Promise<boolean> {
@@ -275,7 +284,7 @@ async function rotate(audit: Audit, first: Tokens): Promise<Tokens | null> {
   return second === null || second.refreshToken === null || second.refreshToken === first.refreshToken ? null : second
 }
 
-/** What came of using a refresh token twice, tried once for all that rests on it. */
+/** What came of using a refresh token twice. */
 interface ReuseStory {
   /** What the second use brought, beyond a repetition of the first answer; null when it was refused. */
   readonly reused: Tokens | null
@@ -284,21 +293,71 @@ interface ReuseStory {
   readonly access: Outcome
 }
 
-const stories = new WeakMap<Audit, Promise<ReuseStory | null>>()
+function onReuse(): readonly Probe[] {
+  const probe = onStory(REFRESH, tellStory)
+  const refused = (judge: (story: ReuseStory) => Outcome) => (story: ReuseStory | null) =>
+    story === null ? notApplicable('refresh tokens do not rotate') : judge(story)
+  return [
+    probe(
+      'reuse',
+      'a refresh token that was used is refused',
+      'A refresh token works again after it was used',
+      'high',
+      refused((story) => (story.reused === null ? pass(story.detail) : fail(story.detail))),
+    ),
+    probe(
+      'reuse-ends-refresh',
+      'reuse ends the newest refresh token',
+      'After reuse the newest refresh token lives on',
+      'high',
+      refused((story) => (story.reused === null ? story.refresh : notApplicable('reuse is not refused'))),
+    ),
+    probe(
+      'reuse-ends-access',
+      'reuse ends the newest access token',
+      'After reuse the newest access token lives on',
+      'medium',
+      refused((story) => (story.reused === null ? story.access : notApplicable('reuse is not refused'))),
+    ),
+  ]
+}
 
-function onReuse(
-  name: string,
-  promise: string,
-  problem: string,
-  severity: Severity,
-  judge: (story: ReuseStory) => Outcome,
-): Probe {
-  return onRefresh(name, promise, problem, severity, async (audit, first) => {
-    const known = stories.get(audit) ?? tellStory(audit, first)
-    stories.set(audit, known)
-    const story = await known
-    return story === null ? notApplicable('refresh tokens do not rotate') : judge(story)
-  })
+function onRevokedRefresh(): readonly Probe[] {
+  const probe = onStory(REVOCATION, revokeRefresh)
+  return [
+    probe(
+      'revoked-refresh',
+      'a refresh token that was revoked is dead',
+      'A refresh token that was revoked lives on',
+      'high',
+      ({ refresh }) => refresh,
+    ),
+    probe(
+      'revoked-refresh-ends-access',
+      'revoking the refresh token ends the access token',
+      'The access token outlives its refresh token',
+      'medium',
+      ({ access }) => access,
+    ),
+  ]
+}
+
+async function revokeRefresh(
+  audit: Audit,
+  tokens: Tokens,
+): Promise<{ readonly refresh: Outcome; readonly access: Outcome }> {
+  if (tokens.refreshToken === null) {
+    const none = notApplicable('there are no refresh tokens')
+    return { refresh: none, access: none }
+  }
+  const form = { token: tokens.refreshToken, token_type_hint: 'refresh_token' }
+  const answer = await audit.logins.postForm('revocation', form, tokens.client)
+  const notRevoked = notApplicable('it is not revoked')
+  if (!isSuccess(answer)) return { refresh: inconclusive(`${answer.status}`), access: notRevoked }
+  // The access token first: a refresh that works would bring another one, and may end this one.
+  const access = await untilDead(audit, tokens.accessToken)
+  const isDead = tokensOf(await audit.logins.refresh(tokens), tokens.client) === null
+  return isDead ? { refresh: pass('dead'), access } : { refresh: fail('it still brings tokens'), access: notRevoked }
 }
 
 async function tellStory(audit: Audit, first: Tokens): Promise<ReuseStory | null> {
@@ -332,6 +391,7 @@ async function reuse(
   return { tokens: rotated, detail: `the same answer for more than ${REPEAT_SECONDS_MAX} s` }
 }
 
+/** How long it takes until a token is refused, as exactly as is asked: what is slow is waited for as long as there is patience. */
 async function untilDead(audit: Audit, token: string): Promise<Outcome> {
   if (!(await audit.tellsTokens())) return notApplicable('any token is taken')
   const startedMs = audit.nowMs()
@@ -340,8 +400,27 @@ async function untilDead(audit: Audit, token: string): Promise<Outcome> {
       return pass(waited === 0 ? 'dead at once' : `dead after ${Math.ceil((audit.nowMs() - startedMs) / 1000)} s`)
     await audit.wait(POLL_MS)
   }
-  // A JWT that resource servers check by its keys alone lives until it ends; how long that may be is judged by itself.
+  const patienceSeconds = Math.min(audit.options.patienceSeconds, LATE_SECONDS_MAX)
+  for (let late = 2 * (DEAD_MS_MAX / 1000), waited = DEAD_MS_MAX / 1000; late <= patienceSeconds; late *= 2) {
+    await audit.wait((late - waited) * 1000)
+    waited = late
+    if (!(await audit.opens(token))) return warn(`dead after more than ${late / 2} and at most ${late} s`)
+  }
+  // A JWT that resource servers check by its keys alone lives until it ends (RFC 7009 §3); how long that may be is judged by itself.
   return isJwt(token) ? warn('it lives until it ends') : fail('it lives on')
+}
+
+/** RFC 9700 §4.14.2: refresh tokens SHOULD end when they are not used for some time. */
+async function untilRefreshEnds(audit: Audit): Promise<Outcome> {
+  const { people, patienceSeconds } = audit.options
+  if (people.length === 0) return notApplicable('a token that was given is not put at risk')
+  if (patienceSeconds < REFRESH_IDLE_SECONDS_MAX) return notTested(`it takes ${REFRESH_IDLE_SECONDS_MAX} s`)
+  const tokens = await audit.logins.shared()
+  if (tokens.refreshToken === null) return notApplicable('there are no refresh tokens')
+  await audit.wait(REFRESH_IDLE_SECONDS_MAX * 1000)
+  return tokensOf(await audit.logins.refresh(tokens), tokens.client) === null
+    ? pass('it has ended')
+    : warn(`it works after ${REFRESH_IDLE_SECONDS_MAX} s`)
 }
 
 function isJwt(token: string): boolean {

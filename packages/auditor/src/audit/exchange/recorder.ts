@@ -68,8 +68,12 @@ export class Recorder {
 
   /** Everything that `work` sends is told to be of this probe; answers its numbers with what it comes to. */
   async under<T>(label: string, work: () => Promise<T>): Promise<{ readonly value: T; readonly numbers: number[] }> {
-    const first = this.count
     this.#label = label
+    return this.noting(work)
+  }
+
+  async noting<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly numbers: number[] }> {
+    const first = this.count
     const value = await work()
     return { value, numbers: Array.from({ length: this.count - first }, (_, at) => first + at + 1) }
   }

@@ -36,6 +36,9 @@ export class Logins {
   /** Those that a person has given, or got with a code on another device: there are no others to be had. */
   readonly #given = new Map<number, Promise<Tokens>>()
   #disturbances = 0
+  #shared: Tokens | null = null
+  #response: Code | null = null
+  readonly #tokenResponses = new Map<string, Answer>()
   readonly #clientsOf = new Map<string, Promise<Client>>()
   #own: Promise<Client> | null = null
   #device: Promise<Client> | null = null
@@ -203,12 +206,26 @@ export class Logins {
     const resource = change['resource'] ?? this.#target.url
     const redirectUri = change['redirect_uri'] ?? by.redirectUri
     const sentVerifier = change['code_challenge'] === null ? null : verifier
-    return { code: { client: by, code, verifier: sentVerifier, resource, redirectUri, response, state }, response, end }
+    const made: Code = { client: by, code, verifier: sentVerifier, resource, redirectUri, response, state }
+    if (Object.keys(change).length === 0) this.#response = made
+    return { code: made, response, end }
+  }
+
+  /** An authorization response as a correct client gets it; its code may have been redeemed. */
+  async anyResponse(): Promise<Code | null> {
+    return this.#response ?? (await this.authorize(0)).code
+  }
+
+  /** Responses of the token endpoint that had tokens in them, one of each grant type. */
+  get tokenResponses(): ReadonlyMap<string, Answer> {
+    return this.#tokenResponses
   }
 
   /** A form to the token endpoint, with the client's authentication. */
-  postToken(fields: Readonly<Record<string, string | null>>, client: Client): Promise<Answer> {
-    return this.postForm('token', fields, client)
+  async postToken(fields: Readonly<Record<string, string | null>>, client: Client): Promise<Answer> {
+    const answer = await this.postForm('token', fields, client)
+    if (tokensOf(answer, client) !== null) this.#tokenResponses.set(fields['grant_type'] ?? '', answer)
+    return answer
   }
 
   async postForm(
@@ -266,6 +283,31 @@ export class Logins {
     const tokens = tokensOf(answer, code.client)
     if (tokens === null) throw new LoginFailed(`the code brought no token: ${answer.status}`)
     return tokens
+  }
+
+  /**
+   * A login of the first person that probes share, so that people are not asked for each of them. Its refresh token has just worked: whoever
+   * destroys it has the next one log in anew.
+   */
+  async shared(): Promise<Tokens> {
+    const kept = this.#shared
+    const renewed = kept === null ? null : await this.#renewed(kept)
+    this.#shared = renewed ?? (await this.login(0))
+    return this.#shared
+  }
+
+  /** Tokens that a probe had to get and has no more use for. */
+  share(tokens: Tokens): void {
+    this.#shared = tokens
+  }
+
+  async #renewed(kept: Tokens): Promise<Tokens | null> {
+    if (kept.refreshToken === null) return (await this.#asker.isAlive(kept.accessToken, this.#target.url)) ? kept : null
+    const renewed = tokensOf(await this.refresh(kept), kept.client)
+    // A server that does not rotate need not repeat the refresh token (RFC 6749 §6).
+    if (renewed === null) return null
+    const scopes = renewed.scopes.length > 0 ? renewed.scopes : kept.scopes
+    return { ...renewed, scopes, refreshToken: renewed.refreshToken ?? kept.refreshToken }
   }
 
   /** The tokens of a person for this resource with every scope, logged in once. */

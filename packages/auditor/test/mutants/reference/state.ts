@@ -68,6 +68,8 @@ export interface State {
   readonly codes: Map<string, Code>
   readonly refreshTokens: Map<string, RefreshToken>
   readonly revokedTokenIds: Set<string>
+  /** From when on, in seconds, of tokens whose end is still on its way. */
+  readonly revokedLater: Map<string, number>
   /** Grants of which no access token counts any more, whatever else of them lives. */
   readonly deadAccess: Set<string>
   readonly browsers: Map<string, Browser>
@@ -85,6 +87,7 @@ export function emptyState(): State {
     codes: new Map(),
     refreshTokens: new Map(),
     revokedTokenIds: new Set(),
+    revokedLater: new Map(),
     deadAccess: new Set(),
     browsers: new Map(),
     sessions: new Map(),

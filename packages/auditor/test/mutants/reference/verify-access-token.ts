@@ -21,5 +21,6 @@ export function isAlive(site: Site, payload: JWTPayload): boolean {
   const grantId = String(payload['grant'])
   const grant = site.state.grants.get(grantId)
   if (grant === undefined || grant.isRevoked || site.state.deadAccess.has(grantId)) return false
+  if ((site.state.revokedLater.get(String(payload.jti)) ?? Infinity) <= site.nowSeconds()) return false
   return !site.state.revokedTokenIds.has(String(payload.jti)) && payload.sub !== ''
 }

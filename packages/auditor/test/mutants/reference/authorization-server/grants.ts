@@ -52,6 +52,10 @@ export function idToken(site: Site, grant: Grant): Promise<string> {
 
 export function newRefreshToken(site: Site, grant: Grant): string {
   const token = newSecret()
-  site.state.refreshTokens.set(hash(token), { grant, expiresAt: site.nowSeconds() + REFRESH_SECONDS, isUsed: false })
+  site.state.refreshTokens.set(hash(token), {
+    grant,
+    expiresAt: site.flawed('refresh-for-ever') ? Infinity : site.nowSeconds() + REFRESH_SECONDS,
+    isUsed: false,
+  })
   return token
 }

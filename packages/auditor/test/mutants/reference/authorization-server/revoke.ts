@@ -5,6 +5,9 @@ import { hash } from '../state.ts'
 import { verifyAccessToken } from '../verify-access-token.ts'
 import { authenticateClient } from './authenticate-client.ts'
 
+/** As long as some cache of somebody. */
+const LATE_SECONDS = 15
+
 /** RFC 7009: what the client does not have any more counts as revoked. */
 export function revokePart(site: Site): Part {
   return async (incoming) => {
@@ -28,7 +31,10 @@ export function revokePart(site: Site): Part {
 async function revoke(site: Site, clientId: string, token: string): Promise<boolean> {
   const kept = site.state.refreshTokens.get(hash(token))
   if (kept !== undefined) {
-    const isItsOwn = kept.grant.clientId === clientId || site.flawed('revocation-by-any-client')
+    const isItsOwn =
+      kept.grant.clientId === clientId ||
+      site.flawed('revocation-by-any-client') ||
+      site.flawed('refresh-revoked-by-any-client')
     if (isItsOwn && site.flawed('revoked-refresh-keeps-access')) site.state.refreshTokens.delete(hash(token))
     else if (isItsOwn && !site.flawed('revoked-refresh-lives')) kept.grant.isRevoked = true
     return true
@@ -36,7 +42,10 @@ async function revoke(site: Site, clientId: string, token: string): Promise<bool
   const claims = await verifyAccessToken(site, token)
   if (claims === null) return false
   const isItsOwn = claims['client_id'] === clientId || site.flawed('revocation-by-any-client')
-  if (isItsOwn && !site.flawed('revoked-access-lives')) site.state.revokedTokenIds.add(String(decodeJwt(token).jti))
+  if (isItsOwn && site.flawed('revocation-takes-its-time'))
+    site.state.revokedLater.set(String(decodeJwt(token).jti), site.nowSeconds() + LATE_SECONDS)
+  else if (isItsOwn && !site.flawed('revoked-access-lives'))
+    site.state.revokedTokenIds.add(String(decodeJwt(token).jti))
   return true
 }
 
