@@ -7,11 +7,12 @@ import { Recording } from './exchange/recording.ts'
 import { redactText } from './exchange/redact.ts'
 import { type Tape, worldTape } from './exchange/tape.ts'
 import { gradeChecks } from './grade-checks.ts'
+import { takeNotes } from './notes.ts'
 import { type AuditOptions, identitiesOf } from './options.ts'
 import { reportFindings } from './report-findings.ts'
 import { RUBRIC } from './rubric.ts'
 import { type Asked, runChecks, sumUp } from './run-checks.ts'
-import { discover, type Target } from './target/discover.ts'
+import { discover } from './target/discover.ts'
 import { LEGACY_VERSION, MODERN_VERSION } from './target/mcp-message.ts'
 
 /**
@@ -50,10 +51,10 @@ async function auditWith(given: AuditOptions, recorder: Recorder): Promise<Audit
   options.progress('looking for the server and its metadata')
   const target = await discover(recorder, options.url)
   const audit = new Audit(options, target, recorder)
-  const { asked, tools } =
+  const { asked, tools, notes } =
     target.failure === null
       ? await runWithCleanUp(audit, recorder)
-      : { asked: await runChecks(audit, recorder, 'transport.certificate'), tools: null }
+      : { asked: await runChecks(audit, recorder, 'transport.certificate'), tools: null, notes: [] }
   const checks = sumUp(asked)
   const findings = reportFindings(options.url, asked, recorder)
   const identities = identitiesOf(options)
@@ -73,7 +74,7 @@ async function auditWith(given: AuditOptions, recorder: Recorder): Promise<Audit
     grade: gradeChecks(checks, findings),
     checks,
     findings,
-    notes: notesOn(target),
+    notes: [...notes],
     observations: observe(audit, tools),
     baseline: null,
   }
@@ -82,6 +83,7 @@ async function auditWith(given: AuditOptions, recorder: Recorder): Promise<Audit
 interface Ran {
   readonly asked: readonly Asked[]
   readonly tools: AuditReport['observations']['tools']
+  readonly notes: readonly string[]
 }
 
 async function runWithCleanUp(audit: Audit, recorder: Recorder): Promise<Ran> {
@@ -93,21 +95,12 @@ async function runWithCleanUp(audit: Audit, recorder: Recorder): Promise<Ran> {
       const listed = await audit.toolsFor(tokens?.accessToken ?? null)
       return Object.fromEntries(listed.map(({ name, definition }) => [redactText(name, false), hashOf(definition)]))
     })
-    return { asked: await runChecks(audit, recorder), tools }
+    const asked = await runChecks(audit, recorder)
+    const { value: notes } = await recorder.under('notes', () => takeNotes(audit))
+    return { asked, tools, notes: notes.map((note) => redactText(note, false)) }
   } finally {
     await recorder.under('clean-up', () => audit.logins.forgetAll())
   }
-}
-
-function notesOn({ authorizationServer }: Target): string[] {
-  const metadata = authorizationServer?.document.value ?? {}
-  return [
-    Array.isArray(metadata['dpop_signing_alg_values_supported']) ? 'DPoP is offered (RFC 9449)' : null,
-    typeof metadata['pushed_authorization_request_endpoint'] === 'string'
-      ? 'Pushed authorization requests are offered (RFC 9126)'
-      : null,
-    metadata['client_id_metadata_document_supported'] === true ? 'Client ID Metadata Documents are accepted' : null,
-  ].filter((note) => note !== null)
 }
 
 /** What the next run compares with. */

@@ -21,3 +21,19 @@ test('a whole audit asks two people for few authorizations, and decides everythi
   expect(linesOf(report, 'fail', 'warn', 'inconclusive', 'not tested')).toEqual([])
   expect(asked.length).toBeLessThanOrEqual(AUTHORIZATIONS_MAX)
 })
+
+test('where a code is used up by whatever is tried with it, each attempt gets one of its own', async () => {
+  await using correct = await startWhole({ burnsCodes: true })
+  const report = await runAudit(optionsFor(correct))
+  expect(linesOf(report, 'fail', 'warn', 'inconclusive', 'not tested')).toEqual([])
+  await using flawed = await startWhole({ burnsCodes: true, flaw: 'pkce-verifier-left-out' })
+  const found = await runAudit(optionsFor(flawed))
+  expect(linesOf(found, 'fail')).toEqual(['5 fail pkce.missing-verifier: tokens were given'])
+})
+
+test('a finding shows what was sent for it, also when it was sent along with something else', async () => {
+  await using server = await startWhole({ flaw: 'pkce-verifier-left-out' })
+  const { findings } = await runAudit(optionsFor(server))
+  const bodies = findings.map(({ evidence }) => evidence.exchanges.map(({ request }) => request.body ?? ''))
+  expect(bodies).toEqual([[expect.not.stringContaining('code_verifier')]])
+})

@@ -41,6 +41,12 @@ test.for<{ name: string; options: ReferenceOptions; eras: string[] }>([
   expect([report.grade.letter, report.grade.score, report.observations.eras]).toEqual(['A', 100, eras])
 })
 
+/** Neither was told to look at it: JWTs are taken as they are, and what opaque ones are bound to is seen when they are introspected. */
+const DPOP = {
+  jwt: 'DPoP is offered (RFC 9449) and not enforced: a bound token opens the server without its key',
+  opaque: 'DPoP is offered (RFC 9449), and the server takes no bound token, with its key or without',
+} as const
+
 test.for([
   { name: 'SDK v1, its bearer middleware on Express, and oidc-provider with JWTs', format: 'jwt', start: startSdkV1 },
   { name: 'SDK v2 and oidc-provider with opaque tokens', format: 'opaque', start: startSdkV2 },
@@ -50,7 +56,8 @@ test.for([
   await using server = await start(authorizationServer)
   await using other = await start(authorizationServer)
   const { url, advance } = server
-  const { grade } = await expectCorrect({ url, secondUrl: other.url, authority: null, advance })
+  const { grade, notes } = await expectCorrect({ url, secondUrl: other.url, authority: null, advance })
+  expect(notes[0]).toBe(DPOP[format])
   expect([grade.cap, grade.coverage.tested]).toEqual([null, 12])
 })
 
@@ -65,6 +72,13 @@ test.for([
 
 test('our gateway earns A', { timeout: 90_000 }, async () => {
   await using server = await startGateway()
-  const { grade } = await expectCorrect(server)
+  const { grade, notes } = await expectCorrect(server)
   expect([grade.letter, grade.coverage.tested]).toEqual(['A', 12])
+  expect(notes).toEqual([
+    'DPoP is offered (RFC 9449) and enforced: a bound token is refused without its key',
+    'Pushed authorization requests are offered (RFC 9126)',
+    'Clients may prove who they are with a key (private_key_jwt, RFC 7523)',
+    'Client ID Metadata Documents are accepted',
+    '2 keys are published: they can be changed without a gap',
+  ])
 })

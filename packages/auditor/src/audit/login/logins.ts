@@ -232,6 +232,7 @@ export class Logins {
     endpoint: string,
     fields: Readonly<Record<string, string | null>>,
     client: Client | null,
+    more: ReadonlyArray<readonly [string, string]> = [],
   ): Promise<Answer> {
     const url = this.endpoint(endpoint)
     if (url === null) throw new LoginFailed(`there is no ${endpoint} endpoint`)
@@ -241,6 +242,7 @@ export class Logins {
     const headers: [string, string][] = [
       ['content-type', 'application/x-www-form-urlencoded'],
       ['accept', 'application/json'],
+      ...more.map(([name, value]): [string, string] => [name, value]),
     ]
     if (client !== null && client.secret === null) form.set('client_id', client.id)
     else if (client !== null)

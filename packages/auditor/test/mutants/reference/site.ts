@@ -22,6 +22,8 @@ export interface Site {
   readonly resources: readonly Resource[]
   /** An MCP server that is asked along the way; null where there is none. */
   readonly upstreamUrl: string | null
+  /** Whether a code is used up by whatever is tried with it. */
+  readonly burnsCodes: boolean
   readonly keys: SigningKeys
   readonly state: State
   nowMs(): number

@@ -29,6 +29,8 @@ export interface ReferenceOptions {
   readonly issuerPath?: string | undefined
   /** Whether the authorization server listens on a port of its own. */
   readonly isSplit?: boolean | undefined
+  /** Whether a code is used up by whatever is tried with it. */
+  readonly burnsCodes?: boolean | undefined
   /** An MCP server that it asks along the way. */
   readonly upstreamUrl?: string | undefined
 }
@@ -65,6 +67,7 @@ export async function startReference(options: ReferenceOptions = {}): Promise<Re
     eras,
     resources: [mcpPath, `/ledger${mcpPath}`].map((path) => ({ path, url: `${origin}${path}` })),
     upstreamUrl: options.upstreamUrl ?? null,
+    burnsCodes: options.burnsCodes ?? false,
     keys: signingKeys(),
     state: emptyState(),
     nowMs,

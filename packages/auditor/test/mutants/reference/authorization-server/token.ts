@@ -36,7 +36,11 @@ async function answer(site: Site, incoming: Incoming, form: Map<string, string>)
   if (client === null)
     return oauthError(401, 'invalid_client', 'the client is not known', { 'www-authenticate': 'Basic realm="token"' })
   if (isMachine) return grantToMachine(site, client)
-  return grantType === 'authorization_code' ? redeemCode(site, client, form) : refresh(site, client, form)
+  if (grantType === 'refresh_token') return refresh(site, client, form)
+  const reply = await redeemCode(site, client, form)
+  const code = site.state.codes.get(hash(form.get('code') ?? ''))
+  if (reply.status >= 400 && site.burnsCodes && code !== undefined) code.isUsed = true
+  return reply
 }
 
 function redeemCode(site: Site, client: Client, form: Map<string, string>): Reply | Promise<Reply> {
