@@ -14,6 +14,12 @@ export function mcp(page: string, section: string): Clause {
   return { spec: 'MCP 2026-07-28', section, url: `https://modelcontextprotocol.io/specification/2026-07-28/${page}` }
 }
 
+/** A section of the guide that the MCP specification points to. */
+export function practice(section: string): Clause {
+  const url = 'https://modelcontextprotocol.io/docs/tutorials/security/security_best_practices'
+  return { spec: 'MCP Security Best Practices', section, url }
+}
+
 /** Ids tell by their form which taxonomy they are of. */
 export function references(clauses: readonly Clause[], ...ids: readonly string[]): References {
   const like = (form: RegExp): string[] => ids.filter((id) => form.test(id))

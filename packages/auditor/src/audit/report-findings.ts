@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { SEVERITIES } from '#inventory/inventory-rules.ts'
 import type { Finding } from '#report/model.ts'
+import { adviceOf } from './advice/advice-of.ts'
 import type { Recorder } from './exchange/recorder.ts'
 import type { Asked } from './run-checks.ts'
 
@@ -23,9 +24,7 @@ export function reportFindings(url: string, asked: readonly Asked[], recorder: R
             : probe.severity,
         title: probe.problem,
         detail: era === null ? detail : `${detail} (${era})`,
-        why: check.why,
-        fixes: [...check.fixes],
-        references: check.references,
+        ...adviceOf(check, probe),
         subject: { kind: 'server', url },
         evidence: { exchanges: own, quote: own.length === 0 ? detail : null, reproduce: reproduce(own.at(-1)) },
         fingerprint: createHash('sha256')

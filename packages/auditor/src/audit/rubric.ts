@@ -1,2 +1,2 @@
 /** Version of the checks, weights and caps. */
-export const RUBRIC = '1.0'
+export const RUBRIC = '1.1'

@@ -242,7 +242,6 @@ export const MUTANTS = [
   { check: 12, flaw: 'stack-in-errors', code: 'transport.errors' },
   { check: 12, flaw: 'path-in-errors', code: 'transport.errors' },
   { check: 12, flaw: 'token-in-errors', code: 'transport.errors' },
-  { check: 12, flaw: 'scope-takes-for-ever', code: 'transport.huge-scope' },
   { check: 12, flaw: 'bad-tokens-without-limit', code: 'transport.bad-tokens', verdict: 'warn' },
   { check: 12, flaw: 'data-over-plain-http', code: 'transport.plain-http', isTls: true },
   { check: 12, flaw: 'plain-http-too', code: 'transport.plain-http', verdict: 'warn', isTls: true },

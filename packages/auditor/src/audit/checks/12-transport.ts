@@ -305,23 +305,6 @@ export const transport: Check = {
       },
     ),
     {
-      name: 'huge-scope',
-      promise: 'a scope of 100 KB is refused at once',
-      problem: 'A scope of 100 KB keeps the authorization server busy',
-      severity: 'medium',
-      isLast: true,
-      run: async (audit) => {
-        if (audit.logins.endpoint('token') === null) return notApplicable('there is no token endpoint')
-        // What makes a pattern try every way to split it, and fail only at its end.
-        const scope = `${'a '.repeat(50_000)}!`
-        const answer = await audit.logins.postForm('token', { grant_type: 'client_credentials', scope }, null)
-        if (answer.failure === 'timeout') return fail('no answer in time')
-        return answer.status >= 500
-          ? warn(`answered with ${answer.status}`)
-          : pass(answer.failure ?? `${answer.status}`)
-      },
-    },
-    {
       name: 'bad-tokens',
       promise: 'many bad tokens are slowed down',
       problem: 'Bad tokens can be tried without limit',

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Incoming, json, oauthError, type Part, type Reply, readForm } from '../http.ts'
 import { SCOPES, type Site } from '../site.ts'
 import { type Client, type Code, type Grant, hash, type RefreshToken } from '../state.ts'
@@ -24,8 +23,6 @@ export function tokenPart(site: Site): Part {
 
 async function answer(site: Site, incoming: Incoming, form: Map<string, string>): Promise<Reply> {
   const grantType = form.get('grant_type')
-  // A pattern that tries every way to split it.
-  if ((form.get('scope') ?? '').length > 10_000 && site.flawed('scope-takes-for-ever')) await sleep(5000)
   if (grantType === undefined) return oauthError(400, 'invalid_request', 'grant_type is missing')
   if (grantType === 'password' && site.flawed('password-answered'))
     return oauthError(400, 'invalid_grant', 'name or password is wrong')

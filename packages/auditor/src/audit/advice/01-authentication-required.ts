@@ -1,0 +1,103 @@
+import { mcp, practice, rfc } from '../knowledge.ts'
+import type { Advice } from './advice.ts'
+
+export const ADVICE: readonly Advice[] = [
+  {
+    of: 'discover initialize',
+    why: 'Strangers learn what the server is and can do, and which version of it to attack.',
+    fix: 'Ask for a token before the first message is answered, also for server/discover and initialize.',
+    clauses: [mcp('basic/authorization', 'Token Handling')],
+    ids: 'MCP07 MCP10 CWE-200 tenet-6',
+  },
+  {
+    of: 'tools-list-modern tools-list-legacy',
+    why: 'Whoever reaches the address reads names, descriptions and schemas of every tool: a map of what is behind it.',
+    fix: 'Refuse tools/list without a token, before it is parsed further than needed.',
+    clauses: [mcp('basic/authorization', 'Token Handling'), rfc(6750, '3')],
+    ids: 'MCP07 MCP10 ASI03 CWE-306 tenet-6',
+  },
+  {
+    of: 'tools-call-modern tools-call-legacy',
+    why: 'Whoever reaches the address runs the tools, and nobody knows who it was.',
+    fix: 'Put authentication before the tool is looked up: a stranger is told 401, not that the tool is unknown.',
+    clauses: [mcp('basic/authorization', 'Token Handling'), rfc(6750, '3')],
+    ids: 'MCP07 ASI02 ASI03 NHI4 CWE-306 tenet-6',
+  },
+  {
+    of: 'resources-list-modern resources-list-legacy prompts-list-modern prompts-list-legacy completion-modern completion-legacy',
+    why: 'What the server keeps (resources, prompts, what can be completed) is read by anybody.',
+    fix: 'Register one guard for the endpoint and not one for each method, so that no method is forgotten.',
+    clauses: [mcp('basic/authorization', 'Token Handling')],
+    ids: 'MCP07 MCP10 CWE-306 CWE-200 tenet-6',
+  },
+  {
+    of: 'listen-modern listen-legacy get sse',
+    why: 'Anybody holds a stream open, hears what changes, and takes a place that others need.',
+    fix: 'Judge the token when the stream is asked for, and end it when the token ends.',
+    clauses: [mcp('basic/authorization', 'Token Handling'), mcp('basic/transports/streamable-http', 'Security')],
+    ids: 'MCP07 CWE-306 CWE-770 tenet-6',
+  },
+  {
+    of: 'batch',
+    why: 'A list of messages goes past a guard that looks at a single one.',
+    fix: 'Refuse lists (2025-06-18 and later have none), or judge the request before its body.',
+    clauses: [mcp('basic/transports/streamable-http', 'Sending Messages to the Server')],
+    ids: 'MCP07 CWE-306 CWE-288',
+  },
+  {
+    of: 'trailing-slash doubled-slash',
+    why: 'The guard compares one spelling of the path and the router takes another: the whole server is open under it.',
+    fix: 'Guard by the same router that dispatches, or normalise the path once, before both.',
+    clauses: [rfc(3986, '6.2')],
+    ids: 'MCP07 CWE-288 CWE-647',
+  },
+  {
+    of: 'http-1-0',
+    why: 'An old version of HTTP reaches code that the guard does not cover.',
+    fix: 'Guard behind the HTTP layer and not in a proxy rule for one version; refuse HTTP/1.0 where nobody needs it.',
+    clauses: [rfc(9110, '2.5')],
+    ids: 'MCP07 CWE-288',
+  },
+  {
+    of: 'empty-token',
+    why: 'An empty token passes where only its presence is looked at.',
+    fix: 'Parse the header in full: the scheme, one space, at least one character of a token.',
+    clauses: [rfc(6750, '2.1')],
+    ids: 'MCP07 CWE-303 CWE-287',
+  },
+  {
+    of: 'method-override',
+    why: 'A header changes the method after the guard has looked at it.',
+    fix: 'Ignore X-HTTP-Method-Override, or apply it before anything is judged.',
+    clauses: [rfc(9110, '9.1')],
+    ids: 'MCP07 CWE-288',
+  },
+  {
+    of: 'forwarded-address',
+    why: 'A header that anybody can write makes a stranger look like the machine itself.',
+    fix: 'Trust forwarded addresses of named proxies alone, and never let an address stand for a login.',
+    clauses: [rfc(7239, '8.1')],
+    ids: 'MCP07 CWE-290 CWE-348 tenet-2',
+  },
+  {
+    of: 'delete',
+    why: 'A stranger ends sessions of others.',
+    fix: 'Ask for the token on DELETE as on POST, and compare the session with its owner.',
+    clauses: [practice('Session Hijacking')],
+    ids: 'MCP07 CWE-306 CWE-400',
+  },
+  {
+    of: 'metrics docs',
+    why: 'Strangers read what is used, how often and by whom, or how every method is called.',
+    fix: 'Serve it on another port or behind the same login.',
+    clauses: [mcp('basic/authorization', 'Token Handling')],
+    ids: 'MCP10 CWE-200 CWE-497',
+  },
+  {
+    of: 'debug admin',
+    why: 'What was meant for operators answers strangers: state, environment, or control.',
+    fix: 'Take it off the public listener; where it is needed, ask for an operator there.',
+    clauses: [mcp('basic/authorization', 'Token Handling')],
+    ids: 'MCP07 MCP10 NHI2 CWE-489 CWE-306',
+  },
+]

@@ -1,0 +1,96 @@
+import { rfc } from '../knowledge.ts'
+import type { Advice } from './advice.ts'
+
+export const ADVICE: readonly Advice[] = [
+  {
+    of: 'unregistered longer-path added-query other-port userinfo host-prefix subdomain without-tls twice',
+    why: 'A link sends somebody’s code to an address of an attacker.',
+    fix: 'Compare redirect URIs as whole strings with those that are registered; show a page where none is the same.',
+    clauses: [rfc(9700, '2.1'), rfc(6749, '3.1.2.3')],
+    ids: 'MCP07 MCP01 CWE-601',
+  },
+  {
+    of: 'other-case encoded fragment',
+    why: 'Two spellings count as one address: what checks it and what follows it may not agree.',
+    fix: 'Compare character by character, without decoding or folding.',
+    clauses: [rfc(9700, '2.1'), rfc(3986, '6.2.1')],
+    ids: 'MCP07 CWE-601 CWE-180',
+  },
+  {
+    of: 'loopback-path loopback-host',
+    why: 'Another program of the same machine gets the code.',
+    fix: 'Let the port of a loopback address differ and nothing else.',
+    clauses: [rfc(8252, '7.3'), rfc(9700, '4.1.3')],
+    ids: 'MCP07 CWE-601',
+  },
+  {
+    of: 'loopback-port',
+    why: 'Programs that cannot have one fixed port register anew each time, or do not log in at all.',
+    fix: 'Ignore the port of http://127.0.0.1 and http://[::1].',
+    clauses: [rfc(8252, '7.3')],
+    ids: 'MCP07',
+  },
+  {
+    of: 'errors-to-strangers',
+    why: 'The server’s name vouches for a link that leads to an attacker’s page.',
+    fix: 'Show errors about the client or its redirect on a page.',
+    clauses: [rfc(6749, '4.1.2.1')],
+    ids: 'MCP07 CWE-601',
+  },
+  {
+    of: 'iss-in-errors iss',
+    why: 'Clients of several servers cannot tell whose answer they got (mix-up).',
+    fix: 'Add iss to every authorization response, errors included.',
+    clauses: [rfc(9207, '2')],
+    ids: 'MCP07 CWE-346',
+  },
+  {
+    of: 'state-in-errors state',
+    why: 'Clients cannot tell an answer to their own request from one that somebody slipped in.',
+    fix: 'Give state back exactly as it came.',
+    clauses: [rfc(6749, '4.1.2')],
+    ids: 'MCP07 CWE-352',
+  },
+  {
+    of: 'in-query',
+    why: 'Scripts of the page read the code, and it stays in the browser’s history.',
+    fix: 'Answer in the query, or by form_post where the client asked for it.',
+    clauses: [rfc(6749, '4.1.2')],
+    ids: 'MCP01 CWE-598',
+  },
+  {
+    of: 'code-of-other-client',
+    why: 'Any client that sees a code redeems it.',
+    fix: 'Bind each code to its client, and compare at the token endpoint.',
+    clauses: [rfc(6749, '4.1.3')],
+    ids: 'MCP07 MCP01 NHI4 CWE-863',
+  },
+  {
+    of: 'code-to-other-redirect',
+    why: 'A code that was sent to a wrong address is redeemed as if it had not been.',
+    fix: 'Compare redirect_uri with the one of the authorization request.',
+    clauses: [rfc(6749, '4.1.3')],
+    ids: 'MCP07 CWE-345',
+  },
+  {
+    of: 'code-lifetime',
+    why: 'Codes from logs and histories still work.',
+    fix: 'End codes after a minute.',
+    clauses: [rfc(6749, '4.1.2'), rfc(9700, '4.2.4')],
+    ids: 'MCP01 NHI7 CWE-613',
+  },
+  {
+    of: 'code-twice',
+    why: 'A code that was seen on its way is redeemed again by somebody else.',
+    fix: 'Consume the code in one atomic step.',
+    clauses: [rfc(6749, '4.1.2'), rfc(9700, '2.1.1')],
+    ids: 'MCP01 CWE-294',
+  },
+  {
+    of: 'code-twice-ends-tokens',
+    why: 'The thief who came first keeps the tokens, though the second use shows that there was one.',
+    fix: 'End every token that came of a code when it comes twice.',
+    clauses: [rfc(6749, '4.1.2')],
+    ids: 'MCP01 CWE-294 CWE-613',
+  },
+]

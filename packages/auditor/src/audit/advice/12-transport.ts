@@ -1,0 +1,103 @@
+import { mcp, practice, rfc } from '../knowledge.ts'
+import type { Advice } from './advice.ts'
+
+export const ADVICE: readonly Advice[] = [
+  {
+    of: 'certificate',
+    why: 'Whoever sits on the way plays the server, because people are used to the warning.',
+    fix: 'Install a certificate of the right name from an authority that clients trust, with its chain.',
+    clauses: [rfc(9700, '2.6'), rfc(9325, '7.1')],
+    ids: 'MCP01 CWE-295 tenet-2',
+  },
+  {
+    of: 'tls-version',
+    why: 'Old versions of TLS can be broken on the way.',
+    fix: 'Speak TLS 1.2 and 1.3 alone.',
+    clauses: [rfc(9325, '3.1.1')],
+    ids: 'MCP01 CWE-326 CWE-327',
+  },
+  {
+    of: 'hsts',
+    why: 'The first visit by http is open to whoever sits on the way.',
+    fix: 'Send Strict-Transport-Security with a year.',
+    clauses: [rfc(6797, '7.1')],
+    ids: 'MCP01 CWE-319',
+  },
+  {
+    of: 'plain-http',
+    why: 'Clients that forget the s send their tokens in the clear, and it works.',
+    fix: 'Close the port, or redirect without looking at the request.',
+    clauses: [rfc(9700, '2.6'), rfc(6750, '5.3')],
+    ids: 'MCP01 CWE-319 tenet-2',
+  },
+  {
+    of: 'token-in-query token-in-form',
+    why: 'Tokens end in logs, histories and Referer headers.',
+    fix: 'Take tokens in the Authorization header alone.',
+    clauses: [rfc(6750, '5.3'), mcp('basic/authorization', 'Token Requirements')],
+    ids: 'MCP01 NHI2 CWE-598',
+  },
+  {
+    of: 'session-alone',
+    why: 'A session id, which nobody protects like a token, is one.',
+    fix: 'Ask for the token on every request of a session.',
+    clauses: [practice('Session Hijacking')],
+    ids: 'MCP07 CWE-384 CWE-287',
+  },
+  {
+    of: 'session-of-other-person session-ended-by-other-person',
+    why: 'Who learns a session id acts in, or ends, somebody else’s session.',
+    fix: 'Bind sessions to the subject of the token.',
+    clauses: [practice('Session Hijacking')],
+    ids: 'MCP07 MCP10 CWE-384 CWE-639',
+  },
+  {
+    of: 'foreign-origin foreign-host',
+    why: 'A web page that somebody visits calls the server on their desk (DNS rebinding).',
+    fix: 'Compare Origin and Host with a list.',
+    clauses: [mcp('basic/transports/streamable-http', 'Security')],
+    ids: 'MCP07 CWE-346 CWE-350',
+  },
+  {
+    of: 'cors-credentials',
+    why: 'Any page calls with the browser’s cookies and reads the answer.',
+    fix: 'Name origins one by one, and never allow credentials.',
+    clauses: [mcp('basic/transports/streamable-http', 'Security')],
+    ids: 'MCP07 CWE-942',
+  },
+  {
+    of: 'token-response-cached token-error-cached',
+    why: 'A cache on the way keeps tokens, or answers somebody with another one’s error.',
+    fix: 'Send Cache-Control: no-store from the token endpoint.',
+    clauses: [rfc(6749, '5.1')],
+    ids: 'MCP01 CWE-525',
+  },
+  {
+    of: 'token-echo call-echo',
+    why: 'Tokens end in logs, transcripts and the memory of a model.',
+    fix: 'Never repeat what was sent as a credential.',
+    clauses: [rfc(6750, '5.2')],
+    ids: 'MCP01 MCP10 LLM02 NHI2 CWE-532',
+  },
+  {
+    of: 'slow-scope',
+    why: 'One request of a stranger keeps the server busy.',
+    fix: 'Bound the length of a scope before it is parsed, and split it instead of matching patterns.',
+    clauses: [rfc(6749, '3.3')],
+    ids: 'MCP07 CWE-1333 CWE-400',
+  },
+  {
+    of: 'errors',
+    why: 'Paths, queries and names of inner hosts tell an attacker what to try next.',
+    fix: 'Answer errors with a code, and keep the rest in your log.',
+    clauses: [mcp('server/tools', 'Security')],
+    ids: 'MCP10 CWE-209 CWE-497',
+  },
+  {
+    of: 'bad-tokens',
+    why: 'Tokens can be guessed, and the check can be kept busy, by one address for as long as it likes.',
+    fix: 'Answer 429 after many bad tokens from one address.',
+    clauses: [rfc(6750, '5.1')],
+    ids: 'MCP07 CWE-307 CWE-770',
+  },
+]
