@@ -7,6 +7,7 @@ import type { Client, Code, Tokens } from '../login/tokens.ts'
 import { tokensOf } from '../login/tokens.ts'
 import { type Check, fail, inconclusive, notApplicable, notTested, type Outcome, pass, warn } from '../probe.ts'
 import { type Era, INITIALIZE, type McpRequest } from '../target/mcp-message.ts'
+import { Undecided } from '../undecided.ts'
 
 const clauses = [
   rfc(8707, '2'),
@@ -210,8 +211,20 @@ async function judgeOther(audit: Audit, answer: Answer, client: Client): Promise
   return warn('a token was given that does not open the other resource')
 }
 
+/** In any era; one that this resource does not speak, so that no token opens it there, says nothing. */
 async function opensAnywhere(audit: Audit, token: string, url: string): Promise<boolean> {
-  for (const era of audit.eras) if (await audit.opens(token, era, url)) return true
+  let undecided: Undecided | null = null
+  let isRefused = false
+  for (const era of audit.eras) {
+    try {
+      if (await audit.opens(token, era, url)) return true
+      isRefused = true
+    } catch (error) {
+      if (!(error instanceof Undecided)) throw error
+      undecided = error
+    }
+  }
+  if (!isRefused && undecided !== null) throw undecided
   return false
 }
 
